@@ -1,0 +1,120 @@
+"""Box arithmetic on (N, 4) arrays.
+
+A box is ``x0, y0, x1, y1`` in pixels of the upright picture: float64, x to the right, y down,
+half-open pixel edges. ``(0, 0, width, height)`` is the whole picture, a pixel's centre lies at
+``index + 0.5``, and the area is ``(x1 - x0) * (y1 - y0)`` without a plus one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cropper.errors import BoxError
+
+__all__ = ["Boxes", "Crop", "area", "as_boxes", "clip", "iou", "nms", "normalise", "snap"]
+
+Boxes = NDArray[np.float64]  # (N, 4)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One box with the score that it was given."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    score: float
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        return (self.x0, self.y0, self.x1, self.y1)
+
+    @property
+    def width(self) -> float:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        return self.y1 - self.y0
+
+    def normalised(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """The box in units of ``size`` = (width, height) of the picture."""
+        width, height = size
+        return (self.x0 / width, self.y0 / height, self.x1 / width, self.y1 / height)
+
+
+def as_boxes(values: ArrayLike) -> Boxes:
+    """A float64 copy of shape (N, 4); one box of shape (4,) becomes (1, 4).
+
+    Raises BoxError for another shape, a value that is not finite, or an empty box.
+    """
+    boxes = np.array(values, dtype=np.float64)
+    if boxes.shape == (4,):
+        boxes = boxes[None]
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise BoxError(f"boxes have shape (N, 4), got {boxes.shape}")
+    if not np.isfinite(boxes).all():
+        raise BoxError(f"box coordinates are finite, got {boxes[~np.isfinite(boxes).all(1)][0]}")
+    empty = (boxes[:, 2] <= boxes[:, 0]) | (boxes[:, 3] <= boxes[:, 1])
+    if empty.any():
+        raise BoxError(f"boxes are x0 < x1 and y0 < y1, got {boxes[empty][0]}")
+    return boxes
+
+
+def area(boxes: Boxes) -> NDArray[np.float64]:
+    """(N, 4) -> (N,), square pixels."""
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+
+
+def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """Boxes cut to a picture of ``size`` = (width, height); one wholly outside gets area 0."""
+    width, height = size
+    return np.clip(boxes, 0.0, np.array([width, height, width, height], dtype=np.float64))
+
+
+def normalise(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """Pixels -> [0, 1] of ``size`` = (width, height)."""
+    width, height = size
+    return boxes / np.array([width, height, width, height], dtype=np.float64)
+
+
+def iou(a: Boxes, b: Boxes) -> NDArray[np.float64]:
+    """Intersection over union of each pair: (N, 4), (M, 4) -> (N, M) in [0, 1]."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.clip(high - low, 0.0, None).prod(axis=2)
+    union = area(a)[:, None] + area(b)[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def nms(ranked: Boxes, threshold: float, limit: int) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression over boxes that are already sorted, best first.
+
+    Returns the indices of at most ``limit`` boxes, none overlapping an earlier one by more than
+    ``threshold`` IoU. Costs one (1, N) IoU for each kept box.
+    """
+    free = np.ones(len(ranked), dtype=bool)
+    kept: list[int] = []
+    while len(kept) < limit and free.any():
+        index = int(np.argmax(free))
+        kept.append(index)
+        free &= iou(ranked[index : index + 1], ranked)[0] <= threshold
+        free[index] = False  # also where threshold is 1
+    return np.array(kept, dtype=np.intp)
+
+
+def snap(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """The nearest whole-pixel boxes of at least 1 x 1 px inside ``size`` = (width, height).
+
+    Sides are rounded before positions, so that boxes of one size keep one size wherever they lie
+    and a square stays a square.
+    """
+    limits = np.array(size, dtype=np.float64)
+    sides = np.clip(np.floor(boxes[:, 2:] - boxes[:, :2] + 0.5), 1.0, limits)
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    low = np.clip(np.floor(centres - sides / 2 + 0.5), 0.0, limits - sides)
+    return np.concatenate([low, low + sides], axis=1)

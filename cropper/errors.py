@@ -1,0 +1,84 @@
+"""Every error that cropper raises on purpose, with the exit code it maps to.
+
+    CropperError                      1  base: catch this one
+    |-- ConfigError (ValueError)      2  an argument breaks a rule
+    |   |-- BoxError                  2  boxes of a wrong shape, order or range
+    |   |-- SpaceError                2  a crop space that holds no crop
+    |   `-- SearchError               2  a search that cannot be run as asked
+    |-- MissingModelError             3  no such scorer, weights or optional package
+    |-- ImageReadError                1  a file that cannot be read as a picture
+    |   `-- ImageTooLargeError        1  more megapixels than allowed
+    |-- NoInputError                  4  nothing to work on
+    |-- ImageWriteError               5  an output that cannot be written
+    |-- ScorerOutputError             1  a scorer answered with a wrong shape or a NaN
+    `-- DataError                     1  training or benchmark data that breaks its format
+
+A message names the rule, the value that broke it and the remedy.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BoxError",
+    "ConfigError",
+    "CropperError",
+    "DataError",
+    "ImageReadError",
+    "ImageTooLargeError",
+    "ImageWriteError",
+    "MissingModelError",
+    "NoInputError",
+    "ScorerOutputError",
+    "SearchError",
+    "SpaceError",
+]
+
+
+class CropperError(Exception):
+    """Base of the tree; ``exit_code`` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class ConfigError(CropperError, ValueError):
+    exit_code = 2
+
+
+class BoxError(ConfigError):
+    pass
+
+
+class SpaceError(ConfigError):
+    pass
+
+
+class SearchError(ConfigError):
+    pass
+
+
+class MissingModelError(CropperError):
+    exit_code = 3
+
+
+class ImageReadError(CropperError):
+    exit_code = 1
+
+
+class ImageTooLargeError(ImageReadError):
+    pass
+
+
+class NoInputError(CropperError):
+    exit_code = 4
+
+
+class ImageWriteError(CropperError):
+    exit_code = 5
+
+
+class ScorerOutputError(CropperError):
+    exit_code = 1
+
+
+class DataError(CropperError):
+    exit_code = 1

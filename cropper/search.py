@@ -1,0 +1,210 @@
+"""Search over a function: objective and space in, result out.
+
+An objective maps boxes (N, 4), px, to scores (N,), higher is better. This module knows no pixels
+and no network, so an analytic function serves as well as a ConvNet, and tests use one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cropper.boxes import Boxes, Crop, area, nms
+from cropper.errors import ScorerOutputError, SearchError
+from cropper.result import SearchResult, StopReason
+from cropper.space import CropSpace, Params
+
+__all__ = ["STRATEGIES", "Objective", "SearchConfig", "search"]
+
+Objective = Callable[[Boxes], NDArray[np.floating]]
+Progress = Callable[[int, int], None]  # evaluations so far, budget
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    strategy: str = "grid"  # exhaustive; 'random' as in 2015; 'halving' for costly objectives
+    budget: int = 10_000  # evaluations at most; the grid is as fine as the budget allows
+    seed: int = 0  # of 'random'; the others use no chance
+    top_k: int = 1  # crops returned, best first
+    nms_iou: float = 0.7  # two returned crops overlap at most this much
+    stride: float | None = None  # grid step as a fraction of the crop's side; None: from the budget
+    resolution: float = 0.01  # 'halving' is done below this step, a fraction of the crop's side
+
+    def __post_init__(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise SearchError(f"strategy is one of {', '.join(STRATEGIES)}, got {self.strategy!r}")
+        for name, value in (("budget", self.budget), ("top_k", self.top_k)):
+            if value < 1:
+                raise SearchError(f"{name} is at least 1, got {value}")
+        if self.stride is not None and not 0 < self.stride < 1:
+            raise SearchError(f"stride is between 0 and 1, got {self.stride}")
+
+
+def search(
+    objective: Objective,
+    space: CropSpace | Sequence[CropSpace],
+    config: SearchConfig | None = None,
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Maximise ``objective`` over a space, or over several spaces together.
+
+    The answer depends on the objective, the spaces and the config alone. Equal scores go to the
+    larger, then the more central box. Raises SearchError where the budget is too small for the
+    strategy and ScorerOutputError where the objective breaks its contract.
+    """
+    config = config or SearchConfig()
+    spaces = (space,) if isinstance(space, CropSpace) else tuple(space)
+    if not spaces:
+        raise SearchError("search needs at least one crop space, got none")
+    run = _Run(objective, spaces, config.budget, progress)
+    stop = STRATEGIES[config.strategy](run, config)
+    order = run.ranking()[: max(10_000, config.top_k)]
+    kept = order[nms(run.boxes[order], config.nms_iou, config.top_k)]
+    return SearchResult(
+        crops=tuple(Crop(*run.boxes[i].tolist(), score=float(run.scores[i])) for i in kept),
+        strategy=config.strategy,
+        evaluations=len(run.scores),
+        rounds=run.rounds,
+        stop=stop,
+    )
+
+
+@dataclass
+class _Run:
+    """Everything scored so far, as arrays of struct."""
+
+    objective: Objective
+    spaces: tuple[CropSpace, ...]
+    budget: int
+    progress: Progress | None
+    boxes: Boxes = field(default_factory=lambda: np.empty((0, 4)))
+    params: Params = field(default_factory=lambda: np.empty((0, 3)))
+    owner: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))  # index of space
+    scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    rounds: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.budget - len(self.scores)
+
+    def score(self, candidates: Sequence[tuple[int, Params]]) -> None:
+        """Score (space index, params) groups in one call of the objective."""
+        groups = [(owner, params) for owner, params in candidates if len(params)]
+        boxes = np.concatenate([self.spaces[owner].boxes(params) for owner, params in groups])
+        scores = np.asarray(self.objective(boxes), dtype=np.float64)
+        if scores.shape != (len(boxes),):
+            raise ScorerOutputError(
+                f"an objective gives one score a box: {len(boxes)} boxes, got shape {scores.shape}"
+            )
+        if not np.isfinite(scores).all():
+            worst = int(np.argmin(np.isfinite(scores)))
+            raise ScorerOutputError(f"scores are finite, got {scores[worst]} for {boxes[worst]}")
+        self.boxes = np.concatenate([self.boxes, boxes])
+        self.params = np.concatenate([self.params, *(params for _, params in groups)])
+        self.owner = np.concatenate([self.owner, *(np.full(len(p), o) for o, p in groups)])
+        self.scores = np.concatenate([self.scores, scores])
+        self.rounds += 1
+        if self.progress:
+            self.progress(len(self.scores), self.budget)
+
+    def ranking(self) -> NDArray[np.intp]:
+        """Indices, best first; ties to the larger, then the more central, then the earlier box."""
+        size = np.array(self.spaces[0].size, dtype=np.float64)
+        centres = (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
+        off_centre = np.abs(centres / size - 0.5).sum(axis=1)
+        return np.lexsort((off_centre.round(9), -area(self.boxes).round(3), -self.scores))
+
+    def unseen(self, owner: int, params: Params) -> Params:
+        """The params that this space has not scored yet (to 9 digits)."""
+        known = {row.tobytes() for row in self.params[self.owner == owner].round(9) + 0.0}
+        fresh = [row.tobytes() not in known for row in params.round(9) + 0.0]
+        return params[np.array(fresh, dtype=bool)]
+
+
+def _grid(run: _Run, config: SearchConfig) -> StopReason:
+    stride = config.stride or _finest_stride(run.spaces, run.budget)
+    count = sum(space.grid_size(stride) for space in run.spaces)
+    if count > run.budget:
+        raise SearchError(
+            f"a grid of stride {stride} has {count} crops, over the budget of {run.budget}: "
+            "raise the budget or the stride"
+        )
+    run.score([(index, space.grid(stride)) for index, space in enumerate(run.spaces)])
+    return StopReason.EXHAUSTED
+
+
+def _random(run: _Run, config: SearchConfig) -> StopReason:
+    rng = np.random.default_rng(config.seed)
+    owners = rng.integers(len(run.spaces), size=run.budget)
+    counts = np.bincount(owners, minlength=len(run.spaces))
+    run.score(
+        [
+            (index, space.sample(int(count), rng))
+            for index, (space, count) in enumerate(zip(run.spaces, counts, strict=True))
+        ]
+    )
+    return StopReason.BUDGET
+
+
+def _halving(run: _Run, config: SearchConfig) -> StopReason:
+    """A coarse grid on half the budget, then ever finer lattices around ever fewer survivors.
+
+    After successive halving (Jamieson and Talwalkar 2016): each round halves both the stride and
+    the number of survivors, which NMS keeps apart while there are several.
+    """
+    stride = _finest_stride(run.spaces, max(run.budget // 2, 1))
+    survivors = 16
+    run.score([(index, space.grid(stride)) for index, space in enumerate(run.spaces)])
+    while stride > config.resolution:
+        stride /= 2
+        order = run.ranking()[:2000]
+        best = order[nms(run.boxes[order], config.nms_iou, survivors)]
+        groups: list[tuple[int, Params]] = []
+        spent = 0
+        for index in best:  # best survivor first, as many as the budget pays for
+            owner = int(run.owner[index])
+            around = run.spaces[owner].neighbourhood(run.params[index : index + 1], stride, 1)
+            around = run.unseen(owner, around)
+            if spent + len(around) > run.left:
+                break
+            groups.append((owner, around))
+            spent += len(around)
+        if not groups:
+            return StopReason.BUDGET
+        if spent:
+            run.score(groups)
+        survivors = max(survivors // 2, 1)
+    return StopReason.CONVERGED
+
+
+def _finest_stride(spaces: tuple[CropSpace, ...], budget: int) -> float:
+    """The smallest stride whose joint grid stays within the budget, to 1 part in 1000."""
+
+    def count(stride: float) -> int:
+        return sum(space.grid_size(stride) for space in spaces)
+
+    coarse, fine = 0.9, 1e-3
+    if count(coarse) > budget:
+        raise SearchError(
+            f"the coarsest grid of this space has {count(coarse)} crops, over the budget of "
+            f"{budget}: raise the budget or use strategy 'random'"
+        )
+    if count(fine) <= budget:
+        return fine
+    while coarse / fine > 1.001:
+        middle = (coarse * fine) ** 0.5
+        if count(middle) > budget:
+            fine = middle
+        else:
+            coarse = middle
+    return coarse
+
+
+STRATEGIES: dict[str, Callable[[_Run, SearchConfig], StopReason]] = {
+    "grid": _grid,
+    "random": _random,
+    "halving": _halving,
+}
