@@ -8,6 +8,7 @@ half-open pixel edges. ``(0, 0, width, height)`` is the whole picture, a pixel's
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +30,12 @@ class Crop:
     y1: float
     score: float
 
+    @classmethod
+    def of(cls, box: NDArray[np.float64], score: float) -> Crop:
+        """From a (4,) row."""
+        x0, y0, x1, y1 = box.tolist()
+        return cls(x0, y0, x1, y1, float(score))
+
     @property
     def box(self) -> tuple[float, float, float, float]:
         return (self.x0, self.y0, self.x1, self.y1)
@@ -45,6 +52,14 @@ class Crop:
         """The box in units of ``size`` = (width, height) of the picture."""
         width, height = size
         return (self.x0 / width, self.y0 / height, self.x1 / width, self.y1 / height)
+
+    def to_dict(self, size: tuple[int, int]) -> dict[str, Any]:
+        """The stable JSON fields of a whole-pixel crop in a picture of ``size``."""
+        return {
+            "box": [int(edge) for edge in self.box],
+            "box_norm": [round(edge, 6) for edge in self.normalised(size)],
+            "score": self.score,
+        }
 
 
 def as_boxes(values: ArrayLike) -> Boxes:
@@ -73,13 +88,15 @@ def area(boxes: Boxes) -> NDArray[np.float64]:
 def clip(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     """Boxes cut to a picture of ``size`` = (width, height); one wholly outside gets area 0."""
     width, height = size
-    return np.clip(boxes, 0.0, np.array([width, height, width, height], dtype=np.float64))
+    edges: Boxes = np.clip(boxes, 0.0, np.array([width, height, width, height], dtype=np.float64))
+    return edges
 
 
 def normalise(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     """Pixels -> [0, 1] of ``size`` = (width, height)."""
     width, height = size
-    return boxes / np.array([width, height, width, height], dtype=np.float64)
+    edges: Boxes = boxes / np.array([width, height, width, height], dtype=np.float64)
+    return edges
 
 
 def iou(a: Boxes, b: Boxes) -> NDArray[np.float64]:
@@ -88,7 +105,9 @@ def iou(a: Boxes, b: Boxes) -> NDArray[np.float64]:
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     shared = np.clip(high - low, 0.0, None).prod(axis=2)
     union = area(a)[:, None] + area(b)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    ratio: NDArray[np.float64] = np.zeros_like(shared)
+    np.divide(shared, union, out=ratio, where=union > 0)
+    return ratio
 
 
 def nms(ranked: Boxes, threshold: float, limit: int) -> NDArray[np.intp]:

@@ -52,9 +52,7 @@ class CropResult:
         """The stable JSON fields; the command adds ``input`` and ``output``."""
         return {
             "source_size": list(self.source_size),
-            "box": [int(edge) for edge in self.best.box],
-            "box_norm": [round(edge, 6) for edge in self.best.normalised(self.source_size)],
-            "score": self.best.score,
+            **self.best.to_dict(self.source_size),
             "full_frame_score": self.full_frame_score,
             "scorer": self.scorer,
             "candidates": self.search.evaluations,

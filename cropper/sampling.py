@@ -43,9 +43,7 @@ def pyramid(image: Tensor) -> Pyramid:
     the exact share that it covers.
     """
     if image.ndim != 3 or not image.is_floating_point():
-        raise ConfigError(
-            f"pyramid takes (C, H, W) floats, got {tuple(image.shape)} {image.dtype}"
-        )
+        raise ConfigError(f"pyramid takes (C, H, W) floats, got {tuple(image.shape)} {image.dtype}")
     levels = [image]
     while max(levels[-1].shape[-2:]) > 1:
         above = levels[-1]
@@ -71,7 +69,10 @@ def theta_from_boxes(boxes: Tensor) -> Tensor:
     """(N, 4) normalised xyxy -> (N, 2, 3), the axis-aligned transforms that read these boxes."""
     x0, y0, x1, y1 = boxes.unbind(1)
     zero = torch.zeros_like(x0)
-    rows = [torch.stack([x1 - x0, zero, x0 + x1 - 1], 1), torch.stack([zero, y1 - y0, y0 + y1 - 1], 1)]
+    rows = [
+        torch.stack([x1 - x0, zero, x0 + x1 - 1], 1),
+        torch.stack([zero, y1 - y0, y0 + y1 - 1], 1),
+    ]
     return torch.stack(rows, 1)
 
 

@@ -64,7 +64,7 @@ def search(
     order = run.ranking()[: max(10_000, config.top_k)]
     kept = order[nms(run.boxes[order], config.nms_iou, config.top_k)]
     return SearchResult(
-        crops=tuple(Crop(*run.boxes[i].tolist(), score=float(run.scores[i])) for i in kept),
+        crops=tuple(Crop.of(run.boxes[i], run.scores[i]) for i in kept),
         strategy=config.strategy,
         evaluations=len(run.scores),
         rounds=run.rounds,
@@ -115,13 +115,17 @@ class _Run:
         size = np.array(self.spaces[0].size, dtype=np.float64)
         centres = (self.boxes[:, :2] + self.boxes[:, 2:]) / 2
         off_centre = np.abs(centres / size - 0.5).sum(axis=1)
-        return np.lexsort((off_centre.round(9), -area(self.boxes).round(3), -self.scores))
+        order: NDArray[np.intp] = np.lexsort(
+            (off_centre.round(9), -area(self.boxes).round(3), -self.scores)
+        )
+        return order
 
     def unseen(self, owner: int, params: Params) -> Params:
         """The params that this space has not scored yet (to 9 digits)."""
         known = {row.tobytes() for row in self.params[self.owner == owner].round(9) + 0.0}
-        fresh = [row.tobytes() not in known for row in params.round(9) + 0.0]
-        return params[np.array(fresh, dtype=bool)]
+        fresh = np.array([row.tobytes() not in known for row in params.round(9) + 0.0], dtype=bool)
+        kept: Params = params[fresh]
+        return kept
 
 
 def _grid(run: _Run, config: SearchConfig) -> StopReason:

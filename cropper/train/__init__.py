@@ -1,0 +1,40 @@
+"""Training: datasets, losses, loops. Only the command line imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cropper.errors import ConfigError
+from cropper.scorers import WEIGHTS
+from cropper.train.convnet import ConvNetConfig, train_convnet
+from cropper.train.crops import CropsConfig, train_crops
+
+__all__ = ["ConvNetConfig", "CropsConfig", "train_convnet", "train_crops", "train_from_crops"]
+
+
+def train_from_crops(
+    model: str,
+    data: Path,
+    trunk: Path | None,
+    out: Path,
+    *,
+    epochs: int | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    device: str = "auto",
+    log: Callable[[str], None] = print,
+) -> None:
+    """Train ``cropnet`` or ``convnet`` by its recipe; ``trunk`` None is the usual start."""
+    if trunk is None:
+        usual = data.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
+        trunk = usual if model == "cropnet" else WEIGHTS / "cropnet.safetensors"
+    if not trunk.is_file():
+        raise ConfigError(f"no weights to start from at {trunk}: give --trunk FILE")
+    if model == "cropnet":
+        config = CropsConfig(seed=seed, **({} if epochs is None else {"epochs": epochs}))
+        train_crops(data, trunk, out, config, device=device, limit=limit, log=log)
+    else:
+        recipe = ConvNetConfig(seed=seed, **({} if epochs is None else {"epochs": epochs}))
+        train_convnet(data, trunk, out, recipe, device=device, limit=limit, log=log)
+    log(f"wrote {out / model}.safetensors")

@@ -1,0 +1,290 @@
+"""``cropper best``: plan, then for each picture find, cut, write and tell; count what failed."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cropper.boxes import Crop
+from cropper.errors import ConfigError, CropperError, ImageReadError, ImageWriteError, NoInputError
+from cropper.finder import CropFinder, default_search
+from cropper.image import SourceImage, load_image
+from cropper.naming import STANDARD, Job, Plan, plan_outputs
+from cropper.output import encode, format_for, save_crop, write_atomic
+from cropper.report import draw_overlay
+from cropper.result import CropResult
+from cropper.search import SearchConfig
+from cropper.space import parse_aspect
+
+__all__ = ["BestOptions", "crop_files"]
+
+_RUNNERS_UP = 3  # drawn on an overlay beside the best
+
+
+@dataclass(frozen=True)
+class BestOptions:
+    """The command's options, as the command line names them."""
+
+    output: str | None = None
+    aspect: str | None = None  # None: that of size, else original
+    size: tuple[int, int] | None = None  # (width, height), px
+    min_scale: float = 0.5
+    max_scale: float = 1.0
+    top_k: int = 1
+    scorer: str = "cropnet"
+    strategy: str | None = None  # None: what suits the scorer
+    budget: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    overlay: str | None = None
+    quality: int = 92
+    as_json: bool = False
+    dry_run: bool = False
+    overwrite: bool = False
+    max_mpixels: float = 200
+    quiet: bool = False
+    verbose: bool = False
+
+    def asked_aspect(self) -> str:
+        """The aspect to search; that of ``size`` where there is one. Raises ConfigError."""
+        if self.size is None:
+            return self.aspect or "original"
+        implied = f"{self.size[0]}:{self.size[1]}"
+        if self.aspect is None:
+            return implied
+        if (
+            ":" not in self.aspect
+            or abs(parse_aspect(self.aspect) / parse_aspect(implied) - 1) > 0.01
+        ):
+            raise ConfigError(
+                f"--size {implied.replace(':', 'x')} is not of aspect {self.aspect}: leave "
+                "--aspect out, or make them agree"
+            )
+        return implied
+
+
+def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
+    """Crop every input and return the exit code. Raises what stops everything before it starts."""
+    aspect = options.asked_aspect()
+    _check_inputs(inputs)
+    plan = plan_outputs(inputs, options.output, options.top_k, aspect, options.overwrite)
+    overlays = _plan_overlays(plan, options)
+    _check_output(plan, options)
+    batch = _Batch(options, aspect, CropFinder(options.scorer, options.device))
+    for source in plan.skipped:
+        batch.tell(f"{source}: skipped, it is the crop of another input")
+    try:
+        for job, overlay in zip(plan.jobs, overlays, strict=True):
+            batch.run(job, overlay, len(plan.jobs))
+    except KeyboardInterrupt:
+        _say(f"interrupted: {batch.done} of {len(plan.jobs)} done, {batch.failed} failed")
+        return 130
+    if batch.failed:
+        _say(f"{batch.failed} of {len(plan.jobs)} failed")
+    return batch.code
+
+
+class _Batch:
+    """One run of the command: what it uses for every picture, and what it counts."""
+
+    def __init__(self, options: BestOptions, aspect: str, finder: CropFinder) -> None:
+        self.options, self.aspect, self.finder = options, aspect, finder
+        base = default_search(finder.scorer.spec)
+        shown = options.top_k if options.overlay is None else max(options.top_k, 1 + _RUNNERS_UP)
+        self.config: SearchConfig = replace(
+            base,
+            strategy=options.strategy or base.strategy,
+            budget=options.budget or base.budget,
+            seed=options.seed,
+            top_k=shown,
+        )
+        self.done, self.failed, self.code = 0, 0, 0
+
+    def tell(self, line: str) -> None:
+        if not self.options.quiet:
+            _say(line)
+
+    def run(self, job: Job, overlay: Path | None, total: int) -> None:
+        try:
+            self._crop(job, overlay)
+            self.done += 1
+        except ConfigError:
+            raise  # the options are wrong, and so for every picture
+        except (CropperError, MemoryError) as error:
+            self.failed += 1
+            message = str(error) or f"{job.source}: not enough memory"
+            _say(
+                f"error: {message}"
+                if total == 1
+                else f"error [{self.done + self.failed}/{total}]: {message}"
+            )
+            if self.options.as_json:
+                _print_json({"input": job.source, "error": message})
+            code = error.exit_code if isinstance(error, CropperError) else 1
+            self.code = max(self.code, code if isinstance(error, ImageWriteError) else 1)
+
+    def _crop(self, job: Job, overlay: Path | None) -> None:
+        options = self.options
+        source = _load(job.source, options.max_mpixels)
+        for note in source.notes:
+            self.tell(f"{job.source}: note: {note}")
+        result = self.finder.find(
+            source,
+            aspect=self.aspect,
+            min_scale=options.min_scale,
+            max_scale=options.max_scale,
+            config=self.config,
+        )
+        crops = result.search.crops[: options.top_k]
+        if options.size and (options.size[0] > crops[0].width or options.size[1] > crops[0].height):
+            width, height = options.size
+            self.tell(f"{job.source}: note: the crop is enlarged to {width}x{height}")
+        if not options.dry_run:
+            self._write(source, job, crops)
+            if overlay is not None:
+                self._draw(source, result, overlay)
+        written = [str(path) for path in job.outputs[: len(crops)]] or [STANDARD]
+        if options.as_json:
+            _print_json(_record(job, result, crops, written))
+        self.tell(_line(job, result, crops, written, options))
+
+    def _write(self, source: SourceImage, job: Job, crops: Sequence[Crop]) -> None:
+        options = self.options
+        if not job.outputs:
+            kind = source.format
+            data = encode(source.cut(crops[0].box, options.size), source, kind, options.quality)
+            _write_standard(data)
+        for crop, output in zip(crops, job.outputs, strict=False):  # fewer crops may be diverse
+            _make_folder(output.parent)
+            save_crop(
+                source,
+                crop.box,
+                output,
+                size=options.size,
+                quality=options.quality,
+                overwrite=options.overwrite,
+            )
+
+    def _draw(self, source: SourceImage, result: CropResult, target: Path) -> None:
+        best = result.best
+        heat = self.finder.score_map(source, best.width / best.height)
+        picture = draw_overlay(source.view(1200), result.search.crops, heat)
+        buffer = io.BytesIO()
+        _make_folder(target.parent)
+        picture.save(buffer, format_for(target), quality=self.options.quality)
+        write_atomic(buffer.getvalue(), target, overwrite=self.options.overwrite)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageWriteError(f"{folder}: the folder cannot be made: {error.strerror}") from error
+
+
+def _check_inputs(inputs: Sequence[str]) -> None:
+    paths = [Path(name) for name in inputs if name != STANDARD]
+    for path in paths:
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder: name its pictures, as in {path}/*.jpg")
+    if inputs.count(STANDARD) > 1:
+        raise ConfigError("standard input can be read once: give '-' once")
+    if len(paths) == len(inputs) and not any(path.exists() for path in paths):
+        names = ", ".join(inputs[:3]) + (", ..." if len(inputs) > 3 else "")
+        raise NoInputError(f"no input pictures: there is no {names}")
+
+
+def _check_output(plan: Plan, options: BestOptions) -> None:
+    for job in plan.jobs:
+        for output in job.outputs:
+            format_for(output)
+        if not job.outputs and not options.dry_run:
+            if options.as_json:
+                raise ConfigError("--json and the picture would both go to standard output: use -o")
+            if sys.stdout.isatty():
+                raise ConfigError("a picture is not written to a terminal: use -o, or redirect")
+
+
+def _plan_overlays(plan: Plan, options: BestOptions) -> list[Path | None]:
+    if options.overlay is None:
+        return [None] * len(plan.jobs)
+    sources = [job.source for job in plan.jobs]
+    overlays = plan_outputs(sources, options.overlay, 1, "overlay", options.overwrite).jobs
+    crops = {path.resolve() for job in plan.jobs for path in job.outputs}
+    paths: list[Path | None] = []
+    for job in overlays:
+        if not job.outputs or job.outputs[0].resolve() in crops:
+            raise ConfigError("an overlay needs a file of its own: name it with --overlay")
+        format_for(job.outputs[0])
+        paths.append(job.outputs[0])
+    return paths
+
+
+def _load(name: str, max_mpixels: float) -> SourceImage:
+    if name != STANDARD:
+        return load_image(name, max_mpixels=max_mpixels)
+    data = sys.stdin.buffer.read()
+    if not data:
+        raise ImageReadError("standard input is empty: pipe a picture into it")
+    return load_image(data, max_mpixels=max_mpixels, name="standard input")
+
+
+def _write_standard(data: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # Python would try once more to flush at exit, and fail with a traceback
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ImageWriteError(f"standard output cannot be written: {error.strerror}") from error
+
+
+def _record(
+    job: Job, result: CropResult, crops: Sequence[Crop], written: Sequence[str]
+) -> dict[str, Any]:
+    record = {"input": job.source, "output": written[0], **result.to_dict()}
+    if len(crops) > 1:
+        record["crops"] = [
+            {"output": path, **crop.to_dict(result.source_size)}
+            for path, crop in zip(written, crops, strict=True)
+        ]
+    return record
+
+
+def _line(
+    job: Job,
+    result: CropResult,
+    crops: Sequence[Crop],
+    written: Sequence[str],
+    options: BestOptions,
+) -> str:
+    verb = "would be " if options.dry_run else ""
+    size = "{}x{}".format(*result.source_size)
+    lines = []
+    for crop, path in zip(crops, written, strict=True):
+        place = f"{crop.width:.0f}x{crop.height:.0f}+{crop.x0:.0f}+{crop.y0:.0f} of {size}"
+        lines.append(
+            f"{job.source} -> {verb}{path}: {place}, score {crop.score:.2f} "
+            f"(full frame {result.full_frame_score:.2f})"
+        )
+    if options.verbose:
+        found = result.search
+        lines.append(
+            f"  {result.scorer}, {found.strategy}: {found.evaluations} crops in {found.rounds} "
+            f"rounds, ended by {found.stop}, {result.seconds:.2f} s"
+        )
+    return "\n".join(lines)
+
+
+def _print_json(record: dict[str, Any]) -> None:
+    print(json.dumps(record), flush=True)
+
+
+def _say(line: str) -> None:
+    print(f"cropper: {line}", file=sys.stderr, flush=True)

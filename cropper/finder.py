@@ -1,0 +1,137 @@
+"""A picture and a scorer in, its best crops out: load, bind, search, snap to whole pixels."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cropper.boxes import Boxes, Crop, snap
+from cropper.image import SourceImage, load_image
+from cropper.result import CropResult
+from cropper.scorers import DEFAULT_SCORER, Scorer, ScorerSpec, load_scorer
+from cropper.search import Objective, Progress, SearchConfig, search
+from cropper.space import CropSpace, crop_spaces
+
+__all__ = ["CropFinder", "ScoreMap", "default_search", "find_best_crop"]
+
+COSTLY_BUDGET = 500  # evaluations where each is a network pass: seconds, not minutes, on a CPU
+
+
+@dataclass(frozen=True)
+class ScoreMap:
+    """How good the best crop centred at each place is."""
+
+    scores: NDArray[np.float64]  # (rows, columns) over the whole picture; NaN: no crop fits there
+    aspect: float  # of these crops
+
+
+def default_search(spec: ScorerSpec) -> SearchConfig:
+    """The exhaustive grid, or halving where each candidate costs a network pass."""
+    return SearchConfig("halving", COSTLY_BUDGET) if spec.costly else SearchConfig()
+
+
+class CropFinder:
+    """Finds crops with one scorer, loaded once.
+
+    >>> CropFinder().find("photo.jpg", aspect="1:1").best.box  # doctest: +SKIP
+    """
+
+    def __init__(self, scorer: str | Scorer = DEFAULT_SCORER, device: str = "auto") -> None:
+        self.scorer = load_scorer(scorer, device) if isinstance(scorer, str) else scorer
+
+    def bind(self, image: SourceImage) -> Objective:
+        """The objective of one picture, without gradients."""
+        with _no_grad():
+            bound = self.scorer.bind(image.view(self.scorer.spec.long_side))
+
+        def objective(boxes: Boxes) -> NDArray[np.float64]:
+            with _no_grad():
+                return bound(boxes)
+
+        return objective
+
+    def find(
+        self,
+        image: SourceImage | str | Path | bytes | BinaryIO,
+        *,
+        aspect: str | float = "original",
+        min_scale: float = 0.5,
+        max_scale: float = 1.0,
+        config: SearchConfig | None = None,
+        progress: Progress | None = None,
+    ) -> CropResult:
+        """The best crops of a picture, best first, as whole-pixel boxes of the upright source.
+
+        ``aspect`` is ``original``, ``free``, ``W:H`` or a number (width / height); scales are
+        fractions of the largest box of that aspect. Each box is scored again as it will be cut.
+        Raises what ``load_image``, ``crop_spaces`` and ``search`` raise.
+        """
+        started = time.perf_counter()
+        if not isinstance(image, SourceImage):
+            image = load_image(image)
+        spaces = crop_spaces(image.size, aspect, min_scale, max_scale)
+        objective = self.bind(image)
+        found = search(objective, spaces, config or default_search(self.scorer.spec), progress)
+        whole = [0.0, 0.0, float(image.size[0]), float(image.size[1])]
+        boxes = snap(np.array([crop.box for crop in found.crops]), image.size)
+        scores = objective(np.concatenate([boxes, [whole]]))
+        crops = [Crop.of(box, score) for box, score in zip(boxes, scores[:-1], strict=True)]
+        crops.sort(key=lambda crop: -crop.score)
+        return CropResult(
+            source_size=image.size,
+            search=replace(found, crops=tuple(crops)),
+            full_frame_score=float(scores[-1]),
+            scorer=self.scorer.spec.name,
+            seconds=time.perf_counter() - started,
+        )
+
+    def score_map(
+        self,
+        image: SourceImage,
+        aspect: float,
+        scales: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+        columns: int = 48,
+    ) -> ScoreMap:
+        """The best score over ``scales`` at each of about ``columns`` by as many square places."""
+        width, height = image.size
+        rows = max(round(columns * height / width), 1)
+        largest = CropSpace(image.size, aspect).largest
+        xs, ys = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
+        places = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)  # row by row
+        half = np.array(scales)[:, None] * largest / 2  # (S, 2)
+        slack = 0.5 / np.array([columns, rows])  # a place stands for its whole cell
+        fits = ((places >= half[:, None] - slack) & (places <= 1 - half[:, None] + slack)).all(2)
+        which, where = np.nonzero(fits)
+        centres = np.clip(places[where], half[which], 1 - half[which])
+        boxes = np.concatenate([centres - half[which], centres + half[which]], 1)
+        size = np.array(image.size * 2, dtype=np.float64)
+        scores = np.full(fits.shape, -np.inf)
+        scores[fits] = self.bind(image)(np.clip(boxes, 0, 1) * size)
+        best = scores.max(0)
+        return ScoreMap(np.where(np.isfinite(best), best, np.nan).reshape(rows, columns), aspect)
+
+
+def find_best_crop(
+    image: SourceImage | str | Path | bytes | BinaryIO,
+    *,
+    scorer: str | Scorer = DEFAULT_SCORER,
+    aspect: str | float = "original",
+    device: str = "auto",
+    config: SearchConfig | None = None,
+) -> CropResult:
+    """One picture, one call; for many pictures make one CropFinder."""
+    return CropFinder(scorer, device).find(image, aspect=aspect, config=config)
+
+
+def _no_grad() -> AbstractContextManager[object]:
+    """Gradients off, where torch is there to have any."""
+    torch = sys.modules.get("torch")
+    return torch.no_grad() if torch else nullcontext()

@@ -1,0 +1,104 @@
+"""The picture formats: told by a file's first bytes when read, by its extension when written."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from cropper.errors import ConfigError
+
+__all__ = [
+    "EXTENSION_OF",
+    "FORMATS",
+    "format_for",
+    "is_lossless_webp",
+    "png_chunks",
+    "sniff",
+    "webp_canvas",
+]
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
+_EXTENSIONS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".gif": "GIF",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".avif": "AVIF",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
+}
+EXTENSION_OF = {kind: extension for extension, kind in reversed(_EXTENSIONS.items())}
+_STARTS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF"}
+_STARTS |= dict.fromkeys((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"), "TIFF")
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+
+
+def format_for(path: str | Path) -> str:
+    """One of JPEG, PNG, WEBP, GIF, TIFF, BMP, AVIF, HEIF by extension, else ConfigError."""
+    known = _EXTENSIONS.get(Path(path).suffix.lower())
+    if known is None:
+        raise ConfigError(f"{path}: the extension tells the format, one of {' '.join(_EXTENSIONS)}")
+    return known
+
+
+def sniff(data: bytes) -> str | None:
+    """The format by the first bytes (some 100 do), None for anything but the FORMATS."""
+    for start, kind in _STARTS.items():
+        if data.startswith(start):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[:2] == b"BM" and data[15:18] == bytes(3) and 12 <= data[14] <= 124:
+        return "BMP"
+    if data[4:8] == b"ftyp":
+        end = min(int.from_bytes(data[:4], "big"), 256)
+        brands = {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & _HEIC_BRANDS:
+            return "HEIF"
+    return None
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, offset and length of the content of each chunk."""
+    at = 8
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, at + 8, length
+        at += 12 + length
+
+
+def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Kind and offset of the content of each chunk, also of those inside animation frames."""
+    at = 12
+    while at + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        yield kind, at + 8
+        at += 8 + (16 if kind == b"ANMF" else length + length % 2)
+
+
+def is_lossless_webp(data: bytes) -> bool:
+    return next((c == b"VP8L" for c, _ in _riff_chunks(data) if c in (b"VP8 ", b"VP8L")), False)
+
+
+def webp_canvas(data: bytes) -> tuple[int, int]:
+    """(width, height), or (0, 0) where the decoder will complain anyway."""
+    kind, at = next(_riff_chunks(data), (b"", 0))
+    if len(data) < at + 10:
+        return (0, 0)
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(data[at + i : at + i + 3], "little") for i in (4, 7))
+        return (width + 1, height + 1)
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[at + 1 : at + 5], "little")
+        return ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    width, height = struct.unpack_from("<HH", data, at + 6)
+    return (width & 0x3FFF, height & 0x3FFF)

@@ -1,0 +1,272 @@
+"""Picture file -> pixels: what a scorer sees, and crops from the full resolution.
+
+Boxes are xyxy, float, half-open pixel edges of the upright source. A file is read once and decoded
+as late as it can be: a JPEG for a view is scaled down by its decoder and never decoded in full
+where that serves. A decoded original is kept, for the crops that follow. Threads may share a
+SourceImage.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from cropper.boxes import as_boxes, clip
+from cropper.errors import BoxError, ConfigError, ImageReadError
+from cropper.formats import sniff
+from cropper.header import Header, color_key, in_memory, inspect, open_picture, reading
+from cropper.pixels import Span, eight_bits, over_white, resample, span_of, to_srgb
+
+__all__ = ["SourceImage", "View", "from_array", "load_image"]
+
+_SLACK = 1e-6  # px; what float arithmetic may put a box outside, or off whole pixels
+_MAX_PIXELS = 1 << 30  # of a crop
+_HEAD = 4096  # bytes that tell a format
+# EXIF orientation -> from stored to upright, and whether the stored picture's x and y are
+# swapped, then x reversed, y reversed, seen from the upright one
+_UPRIGHT = {
+    2: (Image.Transpose.FLIP_LEFT_RIGHT, (False, True, False)),
+    3: (Image.Transpose.ROTATE_180, (False, True, True)),
+    4: (Image.Transpose.FLIP_TOP_BOTTOM, (False, False, True)),
+    5: (Image.Transpose.TRANSPOSE, (True, False, False)),
+    6: (Image.Transpose.ROTATE_270, (True, False, True)),
+    7: (Image.Transpose.TRANSVERSE, (True, True, True)),
+    8: (Image.Transpose.ROTATE_90, (True, True, False)),
+}
+
+_Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a scorer sees of a picture."""
+
+    pixels: NDArray[np.uint8]  # (H, W, 3), sRGB, upright, contiguous
+    size: tuple[int, int]  # (width, height) of the upright source, px; boxes are in these units
+
+    def resized(self, width: int, height: int) -> NDArray[np.uint8]:
+        """(height, width, 3): the whole view at a network's input size, antialiased."""
+        picture = Image.fromarray(self.pixels)
+        return np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
+
+
+class SourceImage:
+    """A picture that was read and checked. ``load_image`` and ``from_array`` make them."""
+
+    def __init__(
+        self, name: str, header: Header, data: bytes = b"", picture: Image.Image | None = None
+    ) -> None:
+        self.name = name
+        self.header = header
+        self._data = data
+        self._picture = picture  # decoded in full, as stored: not yet upright
+        self._span = header.span
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the upright picture, px."""
+        return self.header.size
+
+    @property
+    def format(self) -> str:
+        """JPEG, PNG, WEBP, GIF, TIFF, BMP, AVIF, HEIF; MEMORY where there was no file."""
+        return self.header.format
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was ignored or lost in reading, for people to read."""
+        return self.header.notes
+
+    @property
+    def span(self) -> Span | None:
+        """Black and white of grey with more than 8 bits, None for other pictures."""
+        if self._span is None and self.header.mode.startswith(("I", "F")):
+            with reading(self.name, self.format):
+                self._span = span_of(self._decoded())
+        return self._span
+
+    def view(self, long_side: int) -> View:
+        """The whole picture with the long side at ``long_side`` px, never enlarged.
+
+        Alpha is laid on white. Raises ImageReadError where the pixels are broken.
+        """
+        long_side = _at_least_one("long_side", long_side)
+        scale = min(1.0, long_side / max(self.size))
+        width, height = (max(1, round(side * scale)) for side in self.size)
+        span = self.span
+        stored = (height, width) if self.header.orientation > 4 else (width, height)
+        with reading(self.name, self.format):
+            image, box = self._no_smaller_than(stored)
+            if image.mode in ("I", "F"):
+                image = eight_bits(image, span)
+            small = self._upright(resample(image, stored, box))
+            small = over_white(to_srgb(eight_bits(small, span), self.header.icc))
+            return View(np.array(small), self.size)
+
+    def cut(self, box: ArrayLike, size: tuple[int, int] | None = None) -> Image.Image:
+        """``box`` from the full resolution, upright, in the source's colours.
+
+        Without ``size`` the box is whole pixels and these are copied, mode and palette kept. With
+        ``size`` = (width, height) px, exactly the box is averaged to exactly that size, enlarged
+        where need be; palette and 1-bit pictures become RGB, RGBA or L. Raises BoxError for a box
+        that is not inside the picture or not whole, ImageReadError for broken pixels.
+        """
+        inside = _box_inside(box, self.size)
+        if size is None:
+            whole = self._as_stored(_whole(inside))
+            with reading(self.name, self.format):
+                return self._upright(self._decoded().crop(whole))
+        width, height = (_at_least_one("a side of the crop", side) for side in size)
+        if width * height > _MAX_PIXELS:
+            raise ConfigError(f"a crop has at most {_MAX_PIXELS} px, got {width} x {height}")
+        stored = (height, width) if self.header.orientation > 4 else (width, height)
+        with reading(self.name, self.format):
+            part = resample(self._decoded(), stored, self._as_stored(inside))
+            return self._upright(part)
+
+    def _no_smaller_than(self, size: tuple[int, int]) -> tuple[Image.Image, _Box | None]:
+        """The stored picture in at least ``size``, and the box of it that is the picture."""
+        if self._picture is None and self.format == "JPEG":
+            image = open_picture(self._data, "JPEG")
+            full = image.size
+            drafted = image.draft(None, size)
+            image.load()
+            if drafted and image.size != full:
+                return image, drafted[1]
+            self._picture = self._cleaned(image)
+        return self._decoded(), None
+
+    def _decoded(self) -> Image.Image:
+        if self._picture is None:
+            image = open_picture(self._data, self.format)
+            image.load()
+            self._picture = self._cleaned(image)
+        return self._picture
+
+    def _cleaned(self, image: Image.Image) -> Image.Image:
+        """Checked against the header; without the file's metadata, which encoders pick up."""
+        width, height = image.size if self.header.orientation < 5 else image.size[::-1]
+        if (width, height) != self.size:
+            raise ImageReadError(
+                f"{self.name}: its header says {self.size}, its pixels are {(width, height)}; "
+                "save it anew in an image editor"
+            )
+        key = color_key(self.header, self._data, image)
+        if image.mode.startswith("I;16") and image.mode != "I;16":
+            image = Image.fromarray(np.asarray(image).astype("<u2"))
+        image.info = {} if key is None else {"transparency": key}
+        return image
+
+    def _as_stored(self, box: _Box) -> _Box:
+        """A box of the upright picture as one of the stored picture."""
+        if self.header.orientation == 1:
+            return box
+        swapped, x_reversed, y_reversed = _UPRIGHT[self.header.orientation][1]
+        width, height = self.size[::-1] if swapped else self.size
+        x0, y0, x1, y1 = (box[1], box[0], box[3], box[2]) if swapped else box
+        x0, x1 = (width - x1, width - x0) if x_reversed else (x0, x1)
+        y0, y1 = (height - y1, height - y0) if y_reversed else (y0, y1)
+        return (x0, y0, x1, y1)
+
+    def _upright(self, image: Image.Image) -> Image.Image:
+        if self.header.orientation == 1:
+            return image
+        return image.transpose(_UPRIGHT[self.header.orientation][0])
+
+
+def load_image(
+    source: str | Path | bytes | BinaryIO, *, max_mpixels: float = 200, name: str | None = None
+) -> SourceImage:
+    """Reads a file, bytes or an open binary file; ``name`` is what messages call it.
+
+    Of an animation or a document the first frame counts. Raises ImageReadError for what is not a
+    readable picture, ImageTooLargeError above ``max_mpixels`` (millions of pixels), both naming
+    the file. Pixels that are broken further down raise when they are first needed.
+    """
+    if not max_mpixels > 0:
+        raise ConfigError(f"max_mpixels is above 0, got {max_mpixels}")
+    if name is None:
+        given = getattr(source, "name", None)
+        name = (
+            os.fspath(source) if isinstance(source, (str, os.PathLike)) else str(given or "<bytes>")
+        )
+    try:
+        data = _read(source)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageReadError(f"{name}: cannot be read: {reason}") from error
+    if not data:
+        raise ImageReadError(f"{name}: an empty file; copy or download it again")
+    header, data = inspect(name, data, max_mpixels)
+    return SourceImage(name, header, data)
+
+
+def from_array(pixels: NDArray[np.uint8] | Image.Image, name: str = "array") -> SourceImage:
+    """A copy of (H, W, 3) sRGB or (H, W) grey pixels, uint8; or of a Pillow image in any mode.
+
+    A Pillow image comes with its profile and its EXIF, thus is turned where that says so.
+    """
+    if isinstance(pixels, Image.Image):
+        with reading(name, pixels.format or "Pillow"):
+            picture = pixels.copy()
+        source = SourceImage(name, in_memory(picture))
+        source._picture = source._cleaned(picture)
+        return source
+    array = np.asarray(pixels)
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
+    if array.dtype != np.uint8 or not shaped or not array.size:
+        raise ConfigError(
+            f"pixels are uint8 in shape (H, W, 3) or (H, W), got {array.dtype} {array.shape}"
+        )
+    picture = Image.fromarray(np.array(array, order="C"))
+    return SourceImage(name, in_memory(picture), picture=picture)
+
+
+def _read(source: str | Path | bytes | BinaryIO) -> bytes:
+    """All bytes; no more than the head of a file that can't be a picture."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file:
+            head = file.read(_HEAD)
+            return head + file.read() if sniff(head) else head
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise ConfigError(f"a file is opened in binary mode, but read() gave {type(data).__name__}")
+    return data
+
+
+def _at_least_one(what: str, value: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ConfigError(f"{what} is a whole number of pixels from 1 up, got {value!r}")
+    return number
+
+
+def _box_inside(box: ArrayLike, size: tuple[int, int]) -> _Box:
+    boxes = as_boxes(box)
+    if len(boxes) != 1:
+        raise BoxError(f"one box is cut at a time, got {len(boxes)}")
+    inside = clip(boxes, size)
+    if np.abs(inside - boxes).max() > _SLACK:
+        raise BoxError(f"a box lies within (0, 0, {size[0]}, {size[1]}), got {boxes[0].tolist()}")
+    x0, y0, x1, y1 = inside[0].tolist()
+    return (x0, y0, x1, y1)
+
+
+def _whole(box: _Box) -> _Box:
+    x0, y0, x1, y1 = (float(round(edge)) for edge in box)
+    off = max(abs(edge - near) for edge, near in zip(box, (x0, y0, x1, y1), strict=True))
+    if off > _SLACK or x0 == x1 or y0 == y1:
+        raise BoxError(f"without a size a box is whole pixels, got {box}; snap it or give a size")
+    return (x0, y0, x1, y1)

@@ -1,0 +1,254 @@
+"""Crop -> bytes -> file: what the source had is kept where the format has a place for it.
+
+Kept are the colour profile, EXIF (made true for the crop), the resolution, alpha, 16-bit grey,
+palettes, a JPEG's chroma subsampling, a WebP's losslessness. Left out are XMP, comments, texts and
+other frames. Where a format can't hold the colours they become sRGB, where it can't hold alpha the
+picture is laid on white.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from cropper import exif
+from cropper.errors import ConfigError, CropperError, ImageWriteError
+from cropper.formats import FORMATS, format_for
+from cropper.header import plugin_of, tiff_tags
+from cropper.image import SourceImage
+from cropper.pixels import (
+    PILLOW,
+    averageable,
+    eight_bits,
+    family,
+    has_alpha,
+    is_srgb,
+    over_white,
+    to_palette,
+    to_srgb,
+)
+
+__all__ = ["encode", "format_for", "save_crop", "write_atomic"]
+
+_MODES = {  # that a format holds as they are
+    "JPEG": {"L", "RGB", "CMYK"},
+    "PNG": {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"},
+    "WEBP": {"RGB", "RGBA"},
+    "GIF": {"1", "L", "P"},
+    "TIFF": {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "I;16", "I", "F"},
+    "BMP": {"1", "L", "P", "RGB"},
+    "AVIF": {"RGB", "RGBA"},
+    "HEIF": {"RGB", "RGBA"},
+}
+_HOLD_KEY = {"PNG", "GIF"}  # palettes and greys with one transparent value
+_HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
+_HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
+_JPEG_SEGMENT = 65533  # bytes
+_LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"}
+_BILEVEL_TIFF = {"group3", "group4", "tiff_ccitt"}
+
+
+def encode(crop: Image.Image, source: SourceImage, format: str, quality: int = 92) -> bytes:  # noqa: A002
+    """The crop as a file of ``format``, with what ``source`` passes on.
+
+    ``quality`` is 1 to 100, for JPEG, WebP, AVIF and HEIF. EXIF that does not fit into a JPEG's
+    64 KiB is left out. Raises ImageWriteError where the format can't take it, by its size say.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"a format is one of {', '.join(FORMATS)}, got {format!r}")
+    if not isinstance(quality, int) or not 1 <= quality <= 100:
+        raise ConfigError(f"quality is a whole number from 1 to 100, got {quality!r}")
+    if format == "HEIF" and plugin_of("HEIF") is None:
+        raise ImageWriteError(f"{source.name}: HEIC is an extra: pip install 'cropper[heic]'")
+    buffer = io.BytesIO()
+    try:
+        with PILLOW:
+            plugin_of(format)
+            image, profile = _fitted(crop, source, format)
+            image.save(buffer, format, **_options(image, source, format, quality, profile))
+    except CropperError:
+        raise
+    except Exception as error:  # encoders raise as many kinds as decoders do
+        size = f"{crop.width} x {crop.height}"
+        raise ImageWriteError(
+            f"{source.name}: a crop of {size} px can't be written as {format}: {error}; "
+            "choose another size or format"
+        ) from error
+    return buffer.getvalue()
+
+
+def write_atomic(data: bytes, target: Path, *, overwrite: bool) -> None:
+    """The whole file or none: what is at ``target`` is the old file, or nothing, until it is done.
+
+    Of a symbolic link the file that it leads to is replaced. Raises ImageWriteError.
+    """
+    place = _place(target, overwrite)
+    temporary = place.parent / f".cropper-{secrets.token_hex(8)}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if overwrite:
+            os.replace(temporary, place)
+        else:
+            _move_to_free(temporary, place)
+    except FileExistsError:
+        raise ImageWriteError(f"{target}: exists already; --overwrite replaces it") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise ImageWriteError(
+            f"{target}: not written: {reason}; nothing was left behind"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    _sync_directory(place.parent)
+
+
+def save_crop(
+    source: SourceImage,
+    box: ArrayLike,
+    target: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    quality: int = 92,
+    overwrite: bool = False,
+) -> None:
+    """Cuts ``box``, to ``size`` = (width, height) px if given, into a file named by extension.
+
+    Raises what ``format_for``, ``SourceImage.cut``, ``encode`` and ``write_atomic`` raise.
+    """
+    target = Path(target)
+    kind = format_for(target)
+    _place(target, overwrite)  # rather now than after the work
+    data = encode(source.cut(box, size), source, kind, quality)
+    write_atomic(data, target, overwrite=overwrite)
+
+
+def _fitted(crop: Image.Image, source: SourceImage, kind: str) -> tuple[Image.Image, bytes | None]:
+    """The crop in a mode that the format holds, and the profile that goes with its colours."""
+    image = crop.copy()
+    image.info = {key: crop.info[key] for key in ("transparency",) if key in crop.info}
+    profile = source.header.icc
+    if kind not in _HOLD_PROFILE:
+        if not is_srgb(image, profile):
+            image = to_srgb(eight_bits(averageable(image), source.span), profile)
+        profile = None
+    if has_alpha(image) and not _holds_alpha(image, kind):
+        image = averageable(image) if kind in _HOLD_ALPHA else over_white(image)
+    if image.mode not in _MODES[kind]:
+        image = _kin(image, source, kind)
+    if image.mode not in _MODES[kind]:
+        image = to_srgb(image, profile)
+    if family(image.mode) != family(source.header.mode):
+        profile = None
+    if kind == "GIF" and image.mode in ("RGB", "RGBA"):
+        image = to_palette(image)
+    return image, profile
+
+
+def _holds_alpha(image: Image.Image, kind: str) -> bool:
+    """Whether the format takes the picture's kind of alpha as it is."""
+    if image.mode == "P" and image.palette is not None and image.palette.mode == "RGBA":
+        return kind == "PNG"
+    key = image.info.get("transparency")
+    if key is not None:
+        whole = kind == "PNG" or (kind == "GIF" and isinstance(key, int))
+        return whole and image.mode in _MODES[kind]
+    return kind in _HOLD_ALPHA
+
+
+def _kin(image: Image.Image, source: SourceImage, kind: str) -> Image.Image:
+    """The picture in the mode of the same colour space that comes closest."""
+    if image.mode == "I" and kind == "PNG" and source.span == (0, 65535):
+        return Image.fromarray(np.asarray(image).astype(np.uint16))
+    if image.mode == "YCbCr":
+        return image.convert("RGB")
+    return averageable(eight_bits(image, source.span))
+
+
+def _options(
+    image: Image.Image, source: SourceImage, kind: str, quality: int, profile: bytes | None
+) -> dict[str, Any]:
+    header = source.header
+    options: dict[str, Any] = {"icc_profile": profile} if kind in _HOLD_PROFILE else {}
+    if header.dpi and kind in ("JPEG", "PNG", "TIFF", "BMP"):
+        options["dpi"] = header.dpi
+    if kind in ("JPEG", "WEBP", "AVIF", "HEIF"):
+        options["quality"] = quality
+    if kind == "JPEG" and image.mode == "RGB" and header.subsampling is not None:
+        options["subsampling"] = header.subsampling
+    if kind == "WEBP":
+        options["lossless"] = header.lossless
+    if kind == "GIF":
+        options["optimize"] = False  # which would sort the palette
+    block = exif.after_crop(header.exif, image.size) if header.exif else b""
+    if kind == "TIFF":
+        options["compression"] = _tiff_compression(image, header.compression, block)
+        if block:
+            tags = Image.Exif()
+            tags.load(exif.PREFIX + block)
+            options["exif"] = tiff_tags(tags)
+    elif block and kind not in ("GIF", "BMP"):
+        block = exif.PREFIX + block
+        if kind != "JPEG" or len(block) <= _JPEG_SEGMENT:
+            options["exif"] = block
+    return options
+
+
+def _tiff_compression(image: Image.Image, used: str | None, block: bytes) -> str:
+    """As the source, if that was lossless; none where camera settings are to be kept.
+
+    Pillow compresses through libtiff, which takes no subdirectories from it.
+    """
+    if block and exif.has_subdirectories(block):
+        return "raw"
+    if used in _LOSSLESS_TIFF or (used in _BILEVEL_TIFF and image.mode == "1"):
+        return str(used)
+    return "tiff_adobe_deflate"
+
+
+def _place(target: Path, overwrite: bool) -> Path:
+    """Where the bytes go, links followed, or ImageWriteError where they can't."""
+    try:
+        place = Path(target).resolve()
+        exists, is_directory = place.exists(), place.is_dir()
+        has_parent = place.parent.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, names too long
+        raise ImageWriteError(f"{target}: not a place for a file: {error}") from error
+    if is_directory:
+        raise ImageWriteError(f"{target}: is a folder; name a file")
+    if not has_parent:
+        raise ImageWriteError(f"{target}: there is no folder {place.parent}; make it first")
+    if exists and not overwrite:
+        raise ImageWriteError(f"{target}: exists already; --overwrite replaces it")
+    return place
+
+
+def _move_to_free(temporary: Path, place: Path) -> None:
+    """Renames, but never onto a file that came up meanwhile, where the file system can tell."""
+    try:
+        os.link(temporary, place)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError, AttributeError):  # no hard links here
+        os.replace(temporary, place)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Makes the new name last through a power cut, on systems that open directories."""
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

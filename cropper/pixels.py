@@ -1,0 +1,240 @@
+"""Pillow's modes and colour profiles: what can be averaged, flattened, shown as sRGB.
+
+Grey of more than 8 bits (modes I;16, I, F) needs a span, the two values that stand for black and
+white; it is a property of the whole picture, so that a crop is as bright as what it was cut from.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+import threading
+import warnings
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+__all__ = [
+    "PILLOW",
+    "Span",
+    "averageable",
+    "eight_bits",
+    "family",
+    "has_alpha",
+    "is_srgb",
+    "over_white",
+    "resample",
+    "span_of",
+    "to_palette",
+    "to_srgb",
+]
+
+Span = tuple[float, float]  # black, white
+
+_FAMILIES = {"CMYK": "CMYK", "LAB": "Lab ", "1": "GRAY", "L": "GRAY", "LA": "GRAY", "La": "GRAY"}
+_FAMILIES |= {"I;16": "GRAY", "I": "GRAY", "F": "GRAY"}
+_LANCZOS_REACH = 3  # output px to either side that weigh in
+
+
+class _Pillow:
+    """A context in which Pillow neither warns nor applies its own size limit.
+
+    Both are settings of the process, so they are changed when the first thread enters and put
+    back when the last one leaves; in between, another user of Pillow meets them too.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limit = Image.MAX_IMAGE_PIXELS
+                Image.MAX_IMAGE_PIXELS = None
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\b")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._filters.__exit__(None, None, None)
+                Image.MAX_IMAGE_PIXELS = self._limit
+
+
+PILLOW = _Pillow()
+
+
+def family(mode: str) -> str:
+    """The colour space of a mode as an ICC header spells it: GRAY, RGB, CMYK or Lab."""
+    return _FAMILIES.get(mode, "RGB ")
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Whether anything may be transparent: a channel, a palette with alpha or a colour key."""
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        return True
+    return image.mode == "P" and image.palette is not None and image.palette.mode == "RGBA"
+
+
+def span_of(image: Image.Image) -> Span:
+    """Black and white of grey with more than 8 bits: 16 bits, else the least and greatest value."""
+    if image.mode == "I;16":
+        return (0.0, 65535.0)
+    values = np.asarray(image)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return (0.0, 1.0)
+    low, high = float(finite.min()), float(finite.max())
+    if image.mode == "I" and low >= 0 and high <= 65535:
+        return (0.0, 65535.0)
+    return (low, high if high > low else low + 1.0)
+
+
+def eight_bits(image: Image.Image, span: Span | None) -> Image.Image:
+    """Grey of more than 8 bits as L; any other picture as it is. NaN becomes black."""
+    if image.mode not in ("I;16", "I", "F"):
+        return image
+    low, high = span or span_of(image)
+    if image.mode == "I;16":
+        levels = (np.arange(65536) - low) * (255 / (high - low))
+        table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+        return Image.fromarray(table[np.asarray(image)])
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64), nan=low, posinf=high, neginf=low)
+    levels = np.rint((values - low) * (255 / (high - low)))
+    return Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+
+def averageable(image: Image.Image) -> Image.Image:
+    """The picture in a mode whose numbers can be averaged; palettes and keys become alpha."""
+    key = image.info.get("transparency")
+    if image.mode in ("P", "PA"):  # a copy, since Pillow puts the key into the palette it converts
+        return image.copy().convert("RGBA" if has_alpha(image) else "RGB")
+    if image.mode == "I;16" and key is not None:
+        alpha = Image.fromarray(np.where(np.asarray(image) == key, 0, 255).astype(np.uint8))
+        return Image.merge("LA", (eight_bits(image, None), alpha))
+    if image.mode in ("1", "L") and key is not None:
+        return image.convert("LA")
+    if image.mode == "RGB" and key is not None:
+        return image.convert("RGBA")
+    other = {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "HSV": "RGB"}.get(image.mode)
+    return image.convert(other) if other else image
+
+
+def resample(
+    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """Exactly ``box`` (xyxy px, default all) averaged to exactly ``size``, alpha premultiplied.
+
+    The result is in a mode of ``averageable``. Only the pixels that weigh in are converted.
+    """
+    x0, y0, x1, y1 = box or (0.0, 0.0, *map(float, image.size))
+    reach_x = _LANCZOS_REACH * max(1.0, (x1 - x0) / size[0]) + 1
+    reach_y = _LANCZOS_REACH * max(1.0, (y1 - y0) / size[1]) + 1
+    left, top = max(0, math.floor(x0 - reach_x)), max(0, math.floor(y0 - reach_y))
+    right = min(image.width, math.ceil(x1 + reach_x))
+    bottom = min(image.height, math.ceil(y1 + reach_y))
+    part = image
+    if (left, top, right, bottom) != (0, 0, *image.size):
+        part = image.crop((left, top, right, bottom))
+    part = averageable(part)
+    if part.mode == "F":
+        part = Image.fromarray(np.nan_to_num(np.asarray(part)))
+    # reduce() averages whole pixels first, the filter does the rest; it doesn't know I;16
+    gap = None if part.mode == "I;16" else 3.0
+    inner = (x0 - left, y0 - top, x1 - left, y1 - top)
+    return part.resize(size, Image.Resampling.LANCZOS, inner, gap)
+
+
+def over_white(image: Image.Image) -> Image.Image:
+    """The picture without alpha, laid on white; what was transparent doesn't shine through."""
+    if not has_alpha(image):
+        return image
+    image = averageable(image)
+    opaque = "L" if image.mode == "LA" else "RGB"
+    ground = Image.new(opaque, image.size, "white")
+    ground.paste(image.convert(opaque), mask=image.getchannel("A"))
+    return ground
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB, or RGBA where there is alpha, through the profile where it is one for these pixels."""
+    image = averageable(image)
+    alpha = image.getchannel("A") if has_alpha(image) else None
+    if alpha is not None:
+        image = image.convert("L" if image.mode == "LA" else "RGB")
+    if image.mode == "YCbCr":
+        image = image.convert("RGB")
+    transform = _matching(profile, image.mode)
+    image = transform.apply(image) if transform else image.convert("RGB")
+    image.info.clear()
+    if alpha is not None:
+        image.putalpha(alpha)
+    return image
+
+
+def is_srgb(image: Image.Image, profile: bytes | None) -> bool:
+    """Whether the picture looks the same without its profile: that is sRGB, or can't be used."""
+    mode = {"GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}.get(family(image.mode), "RGB")
+    return _matching(profile, mode) is None
+
+
+def _matching(profile: bytes | None, mode: str) -> Any:
+    """The profile's transform to sRGB where it has one for this mode."""
+    if not profile or profile[16:20].decode("latin-1") != family(mode):
+        return None
+    return _transform(profile, mode)
+
+
+@functools.lru_cache(maxsize=8)
+def _transform(profile: bytes, mode: str) -> Any:
+    """An ImageCmsTransform to sRGB; None where it would change nothing, or where it can't be built.
+
+    A name says little ("sRGB linear"), so that a few colours are sent through instead.
+    """
+    try:
+        transform = ImageCms.buildTransform(
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            _srgb(),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    if mode in ("L", "RGB"):
+        levels = np.arange(0, 256, 51, dtype=np.uint8)
+        cube = np.stack(np.meshgrid(levels, levels, levels), -1)
+        probe = Image.fromarray(cube.reshape(6, 36, 3)).convert(mode)
+        change = np.asarray(transform.apply(probe), dtype=int) - np.asarray(probe.convert("RGB"))
+        if np.abs(change).max() <= 1:
+            return None
+    return transform
+
+
+@functools.lru_cache(maxsize=1)
+def _srgb() -> Any:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def to_palette(image: Image.Image) -> Image.Image:
+    """RGB or RGBA as P of at most 256 colours, one of them clear where alpha is below half."""
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    colours = over_white(image).convert("RGB")
+    palette = colours.quantize(255 if alpha else 256, Image.Quantize.MEDIANCUT)
+    indexed = colours.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    if alpha is not None:
+        clear = alpha.point([255] * 128 + [0] * 128)
+        if clear.getbbox():
+            table = indexed.getpalette() or []
+            index = len(table) // 3
+            indexed.putpalette([*table, 255, 255, 255])
+            indexed.paste(index, mask=clear)
+            indexed.info["transparency"] = index
+    return indexed

@@ -1,0 +1,79 @@
+"""Results for people: the overlay that shows a crop, its runners-up and the score over position."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from cropper.boxes import Crop
+from cropper.finder import ScoreMap
+from cropper.image import View
+
+__all__ = ["draw_overlay"]
+
+# Dark blue, teal, yellow: equal steps in lightness, legible to colour-blind eyes
+_COLOURS = np.array(
+    [[48, 18, 92], [33, 113, 140], [60, 180, 117], [250, 230, 60]], dtype=np.float64
+)
+_HEAT = 0.4  # opacity of the heat map
+_DIM = 0.45  # brightness of what is cut away
+
+
+def draw_overlay(view: View, crops: Sequence[Crop], heat: ScoreMap | None = None) -> Image.Image:
+    """The view with the best crop bright and framed, runners-up as thin frames, heat beneath.
+
+    The heat at a place is the score of the best crop centred there, from the worst (dark) to the
+    best (yellow); places where no crop of the aspect can be centred stay as they are.
+    """
+    canvas = view.pixels.astype(np.float64)
+    height, width = canvas.shape[:2]
+    if heat is not None:
+        canvas = _with_heat(canvas, heat.scores)
+    scale = np.array([width / view.size[0], height / view.size[1]] * 2)
+    frames = [np.array(crop.box) * scale for crop in crops]
+    x0, y0, x1, y1 = frames[0].round().astype(int)
+    shown = canvas * _DIM
+    shown[y0:y1, x0:x1] = canvas[y0:y1, x0:x1]
+    picture = Image.fromarray(shown.round().astype(np.uint8))
+    draw = ImageDraw.Draw(picture)
+    line = max(round(max(width, height) / 250), 2)
+    for frame in frames[1:]:
+        _frame(draw, frame, line, (150, 200, 255))
+    _frame(draw, frames[0], 2 * line, (255, 255, 255))
+    return picture
+
+
+def _frame(
+    draw: ImageDraw.ImageDraw, box: NDArray[np.float64], line: int, colour: tuple[int, int, int]
+) -> None:
+    """A frame inside its box, with a dark edge so that it shows on white."""
+    x0, y0, x1, y1 = (float(edge) for edge in box)
+    draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=(0, 0, 0), width=line + 1)
+    draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=colour, width=line)
+
+
+def _with_heat(canvas: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = np.isfinite(scores)
+    if not known.any():
+        return canvas
+    low, high = scores[known].min(), scores[known].max()
+    level = np.where(known, (scores - low) / max(high - low, 1e-12), 0.0)
+    height, width = canvas.shape[:2]
+    smooth = _enlarge(level, (width, height), Image.Resampling.BILINEAR)
+    alpha = _HEAT * _enlarge(known.astype(np.float64), (width, height), Image.Resampling.NEAREST)
+    steps = np.linspace(0, 1, len(_COLOURS))
+    colour = np.stack([np.interp(smooth, steps, _COLOURS[:, c]) for c in range(3)], -1)
+    mixed: NDArray[np.float64] = canvas * (1 - alpha[..., None]) + colour * alpha[..., None]
+    return mixed
+
+
+def _enlarge(
+    values: NDArray[np.float64],
+    size: tuple[int, int],
+    filter: Image.Resampling,  # noqa: A002
+) -> NDArray[np.float64]:
+    picture = Image.fromarray(values.astype(np.float32)).resize(size, filter)
+    return np.asarray(picture, dtype=np.float64)

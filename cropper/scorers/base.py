@@ -1,0 +1,66 @@
+"""The scorer's contract: what every judge of crops promises, and the checks that hold it to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cropper.boxes import Boxes, as_boxes
+from cropper.errors import ScorerOutputError
+from cropper.image import View
+
+__all__ = ["BoundScorer", "Scorer", "ScorerSpec"]
+
+
+@dataclass(frozen=True)
+class ScorerSpec:
+    """What a caller has to know of a scorer before it gives it a picture."""
+
+    name: str
+    long_side: int  # px of the view that it reads; more is wasted decode
+    batch_size: int  # boxes at once; bounds memory, never changes a score
+    costly: bool  # True: a network pass for each crop, so search by halving, on a small budget
+    summary: str  # one line for `cropper scorers`
+    licence: str  # of the weights
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A judge of crops. Higher scores are better; scores compare crops of one picture."""
+
+    @property
+    def spec(self) -> ScorerSpec: ...
+
+    def bind(self, view: View) -> BoundScorer:
+        """Do the work that depends on the picture alone, once."""
+        ...
+
+
+@dataclass(frozen=True)
+class BoundScorer:
+    """The objective of one picture: boxes (N, 4), px of the upright source, to scores (N,)."""
+
+    score_chunk: Callable[[Boxes], NDArray[np.floating]]  # at most batch_size boxes at once
+    size: tuple[int, int]  # (width, height) of the source
+    batch_size: int
+
+    def __call__(self, boxes: Boxes) -> NDArray[np.float64]:
+        """Raises BoxError for bad boxes, ScorerOutputError for a wrong shape or a NaN."""
+        boxes = as_boxes(boxes) if len(boxes) else np.empty((0, 4))
+        scores = np.empty(len(boxes))
+        for start in range(0, len(boxes), self.batch_size):
+            chunk = boxes[start : start + self.batch_size]
+            answer = np.asarray(self.score_chunk(chunk), dtype=np.float64)
+            if answer.shape != (len(chunk),):
+                raise ScorerOutputError(
+                    f"a scorer gives one score a box: {len(chunk)} boxes, got {answer.shape}"
+                )
+            if not np.isfinite(answer).all():
+                worst = chunk[int(np.argmin(np.isfinite(answer)))]
+                raise ScorerOutputError(f"scores are finite, got a NaN or infinity for {worst}")
+            scores[start : start + len(chunk)] = answer
+        return scores

@@ -1,0 +1,117 @@
+"""Scorers <-> safetensors files: weights, config, preprocessing and licence travel together.
+
+Tensors are stored in half precision; what the header says is in ``header``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from cropper.errors import DataError, MissingModelError
+from cropper.scorers.base import Scorer, ScorerSpec
+from cropper.scorers.convnet import ConvNetScorer, Preprocessing, build_backbone
+from cropper.scorers.cropnet import CropNet, CropNetConfig, CropNetScorer
+from cropper.scorers.device import resolve_device
+from cropper.scorers.header import read_header
+
+__all__ = ["load_trunk", "save_scorer", "scorer_from_file", "trunk_digest", "trunk_from"]
+
+_TRUNK = "trunk."
+
+
+def save_scorer(
+    module: nn.Module, header: dict[str, Any], path: Path, leave_out: str | None = None
+) -> None:
+    """Write a checkpoint that ``scorer_from_file`` reads; raises OSError where that fails.
+
+    ``leave_out`` is the prefix of tensors that the header names another file for.
+    """
+    tensors = {
+        key: value.half().contiguous()
+        for key, value in module.state_dict().items()
+        if leave_out is None or not key.startswith(leave_out)
+    }
+    scratch = path.with_name(path.name + ".part")
+    scratch.write_bytes(save(tensors, metadata={"cropper": json.dumps(header)}))
+    scratch.replace(path)
+
+
+def scorer_from_file(path: Path, device: str = "auto") -> Scorer:
+    """The scorer in a checkpoint, ready on ``device``."""
+    header = read_header(path)
+    where = resolve_device(device)
+    spec = ScorerSpec(
+        name=header["name"],
+        long_side=header["long_side"],
+        batch_size=header["batch_size"],
+        costly=header["kind"] == "convnet",
+        summary=header["summary"],
+        licence=header["licence"],
+    )
+    if header["kind"] == "cropnet":
+        net = CropNet(CropNetConfig(**header["config"]))
+        _load(net, path, header)
+        return CropNetScorer(net, spec, where)
+    if header["kind"] == "convnet":
+        module = build_backbone(header["backbone"])
+        _load(module, path, header)
+        return ConvNetScorer(module, Preprocessing(**header["preprocessing"]), spec, where)
+    raise MissingModelError(f"{path} holds a {header['kind']!r}, which this version does not know")
+
+
+def load_trunk(module: nn.Module, path: Path) -> None:
+    """MobileNetV2's weights into a Trunk; the classifier and the last convolution are left out.
+
+    Raises DataError where the file lacks one of the trunk's tensors.
+    """
+    stored = load_file(path)
+    wanted = module.state_dict()
+    missing = sorted(wanted.keys() - stored.keys())
+    if missing:
+        raise DataError(f"{path} has no {missing[0]}: give a MobileNetV2 with folded batch norm")
+    module.load_state_dict({key: stored[key].float() for key in wanted})
+
+
+def trunk_from(path: Path) -> dict[str, Tensor]:
+    """The trunk inside a checkpoint, float32, by the names that a Trunk gives its tensors."""
+    stored = _read(path)
+    return {k.removeprefix(_TRUNK): v for k, v in stored.items() if k.startswith(_TRUNK)}
+
+
+def trunk_digest(path: Path) -> str:
+    """SHA-256 over the trunk inside a checkpoint: a head fits the trunk that it was trained on."""
+    digest = hashlib.sha256()
+    for key, value in sorted(trunk_from(path).items()):
+        digest.update(key.encode())
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return {key: value.float() for key, value in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise MissingModelError(f"the weights {path} cannot be read: {error}") from error
+
+
+def _load(module: nn.Module, path: Path, header: dict[str, Any]) -> None:
+    stored = _read(path)
+    if "trunk" in header:
+        other = path.with_name(header["trunk"]["file"])
+        if trunk_digest(other) != header["trunk"]["sha256"]:
+            raise MissingModelError(
+                f"{path} was trained on another trunk than the one in {other}: train it again"
+            )
+        stored |= {_TRUNK + key: value for key, value in trunk_from(other).items()}
+    try:
+        module.load_state_dict(stored)
+    except RuntimeError as error:
+        raise MissingModelError(f"{path} does not fit its own header: {error}") from error
+    module.requires_grad_(False)

@@ -1,0 +1,182 @@
+"""CropNet: one trunk pass for a picture, then thousands of boxes through a small head.
+
+After GAIC (Zeng et al. 2019): a box is judged by the features inside it (RoI), by those that it
+cuts away (RoD), and by its place and shape. Two things differ. The RoD term is folded: what a
+hidden unit takes from the whole picture's grid is computed once for the picture, and a box only
+says which share of each cell it leaves outside. And the head is mirror-invariant by construction:
+each hidden unit is ``relu(s + a) + relu(s - a)`` with ``s`` from the mirror-symmetric and ``a``
+from the antisymmetric part of its input, which is the unit on the crop plus the unit on the
+mirrored crop at the price of one. With the trunk's symmetric padding, a mirrored picture gets the
+mirrored crop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cropper.boxes import Boxes, normalise
+from cropper.image import View
+from cropper.sampling import Pyramid, pyramid, sample_boxes
+from cropper.scorers.base import BoundScorer, ScorerSpec
+from cropper.scorers.trunk import Trunk, input_size, normalise_pixels
+
+__all__ = ["BoxHead", "CropNet", "CropNetConfig", "CropNetScorer", "PictureFeatures"]
+
+STRIDE = 16  # of the fused feature map
+
+
+@dataclass(frozen=True)
+class CropNetConfig:
+    pixels: int = 102_400  # area of the trunk's input; 320 x 320, so that 2 cores take under 60 ms
+    fused: int = 64  # channels where the three taps meet
+    channels: int = 16  # of the map that boxes are sampled from; GAIC found 8 enough
+    roi: int = 7  # grid inside the box
+    rod: int = 8  # grid over the whole picture
+    hidden: int = 192
+
+    def to_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PictureFeatures:
+    """What the head needs of one picture, computed once."""
+
+    maps: Pyramid  # of (channels, h, w) at stride 16
+    cells: Tensor  # (2, rod * rod, hidden): what each cell would add if left outside; s and a
+    context: Tensor  # (hidden,): what the picture as a whole adds
+    aspect: float  # log of width / height
+
+
+class CropNet(nn.Module):
+    """Trunk, neck and head. ``bind`` a picture, then ``score`` boxes of it."""
+
+    def __init__(self, config: CropNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or CropNetConfig()
+        self.trunk = Trunk()
+        self.head = BoxHead(self.config)
+
+    def bind(self, image: Tensor) -> PictureFeatures:
+        """(3, 32 h + 1, 32 w + 1) in [-1, 1] -> features."""
+        taps = self.trunk(image[None])
+        return self.head.bind(self.head.fuse(taps)[0], taps[2].mean((2, 3))[0])
+
+    def score(self, features: PictureFeatures, boxes: Tensor) -> Tensor:
+        """(N, 4) normalised xyxy -> (N,) logits."""
+        logits: Tensor = self.head(features, boxes)
+        return logits
+
+
+class BoxHead(nn.Module):
+    """Everything after the trunk."""
+
+    def __init__(self, config: CropNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.taps = nn.ModuleList(nn.Conv2d(c, config.fused, 1) for c in Trunk.channels)
+        self.reduce = nn.Conv2d(config.fused, config.channels, 1)
+        middle, sides = config.channels * config.roi, config.roi // 2
+        self.roi_even = nn.Linear(middle * (config.roi - sides), config.hidden)
+        self.roi_odd = nn.Linear(middle * sides, config.hidden, bias=False)
+        self.rod = nn.Parameter(
+            torch.randn(config.channels, config.rod, config.rod, config.hidden)
+            / (config.channels * config.rod**2) ** 0.5
+        )
+        self.geometry_even = nn.Linear(8, config.hidden, bias=False)
+        self.geometry_odd = nn.Linear(1, config.hidden, bias=False)
+        self.context = nn.Linear(Trunk.channels[2], config.hidden, bias=False)
+        self.out = nn.Sequential(
+            nn.Linear(config.hidden, config.hidden // 2),
+            nn.ReLU(),
+            nn.Linear(config.hidden // 2, 1),
+        )
+
+    def fuse(self, taps: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Three taps -> (B, channels, h, w) at stride 16, aligned on the stride-16 pixels."""
+        fine, middle, coarse = (conv(tap) for conv, tap in zip(self.taps, taps, strict=True))
+        fine = F.avg_pool2d(fine, 3, 2, padding=1, count_include_pad=False)
+        coarse = F.interpolate(coarse, middle.shape[-2:], mode="bilinear", align_corners=True)
+        out: Tensor = self.reduce(F.relu(fine + middle + coarse))
+        return out
+
+    def bind(self, fused: Tensor, pooled: Tensor) -> PictureFeatures:
+        """(channels, h, w) and (320,) of one picture -> its features."""
+        maps = pyramid(fused)
+        whole = fused.new_tensor([[0.0, 0.0, 1.0, 1.0]])
+        size = (self.config.rod, self.config.rod)
+        grid = sample_boxes(maps, _to_map(whole, fused), size)[0]  # (channels, rod, rod)
+        mirrored = self.rod.flip(2)
+        parts = torch.stack([self.rod + mirrored, self.rod - mirrored]) / 2
+        cells = torch.einsum("cij,pcijh->pijh", grid, parts).flatten(1, 2)
+        aspect = torch.log(torch.tensor((fused.shape[-1] - 1) / max(fused.shape[-2] - 1, 1)))
+        return PictureFeatures(maps, cells, self.context(pooled), float(aspect))
+
+    def forward(self, features: PictureFeatures, boxes: Tensor) -> Tensor:
+        """(N, 4) normalised xyxy -> (N,) logits."""
+        size = (self.config.roi, self.config.roi)
+        roi = sample_boxes(features.maps, _to_map(boxes, features.maps.levels[0]), size)
+        sides = self.config.roi // 2
+        mirrored = roi.flip(3)
+        even = torch.cat([roi[..., :sides] + mirrored[..., :sides], roi[..., sides : sides + 1]], 3)
+        odd = roi[..., :sides] - mirrored[..., :sides]
+        symmetric, antisymmetric = _geometry(boxes, features.aspect)
+        outside = _outside(boxes, self.config.rod)  # (N, rod * rod)
+        s = self.roi_even(even.flatten(1)) + self.geometry_even(symmetric)
+        s = s + outside @ features.cells[0] + features.context
+        a = self.roi_odd(odd.flatten(1)) + self.geometry_odd(antisymmetric)
+        a = a + outside @ features.cells[1]
+        out: Tensor = self.out(F.relu(s + a) + F.relu(s - a))
+        return out.squeeze(1)
+
+
+def _to_map(boxes: Tensor, fused: Tensor) -> Tensor:
+    """Boxes normalised to the picture -> normalised to the map, whose pixel i lies on 16 i."""
+    cells = boxes.new_tensor([fused.shape[-1], fused.shape[-2]] * 2)
+    pixels = STRIDE * (cells - 1) + 1  # the input's sides
+    return (boxes * pixels + (STRIDE - 1) / 2) / (STRIDE * cells)
+
+
+def _geometry(boxes: Tensor, aspect: float) -> tuple[Tensor, Tensor]:
+    """Place and shape, (N, 8) that a mirror keeps and (N, 1) whose sign it turns."""
+    x0, y0, x1, y1 = boxes.unbind(1)
+    width, height = x1 - x0, y1 - y0
+    off = (x0 + x1) - 1
+    shape = torch.log(width / height) + aspect
+    kept = [y0, 1 - y1, width, height, width * height, off.abs(), shape, shape.abs()]
+    return torch.stack(kept, 1), off[:, None]
+
+
+def _outside(boxes: Tensor, cells: int) -> Tensor:
+    """(N, 4) -> (N, cells * cells): the share of each cell of the picture that a box cuts away."""
+    edges = torch.arange(cells, dtype=boxes.dtype, device=boxes.device) / cells
+    low = torch.maximum(boxes[:, :2, None], edges)  # (N, 2, cells)
+    high = torch.minimum(boxes[:, 2:, None], edges + 1 / cells)
+    covered = (high - low).clamp_min(0) * cells
+    return 1 - (covered[:, 1, :, None] * covered[:, 0, None, :]).flatten(1)
+
+
+class CropNetScorer:
+    """CropNet as a scorer: features in ``bind``, boxes in the objective."""
+
+    def __init__(self, net: CropNet, spec: ScorerSpec, device: torch.device | str = "cpu") -> None:
+        self.net = net.to(device).eval()
+        self.spec = spec
+        self.device = torch.device(device)
+
+    def bind(self, view: View) -> BoundScorer:
+        width, height = input_size(view.size, self.net.config.pixels)
+        pixels = torch.from_numpy(view.resized(width, height)).to(self.device)
+        features = self.net.bind(normalise_pixels(pixels))
+
+        def score(boxes: Boxes) -> NDArray[np.floating]:
+            where = torch.from_numpy(normalise(boxes, view.size)).to(self.device, torch.float32)
+            return np.asarray(self.net.score(features, where).detach().cpu().numpy())
+
+        return BoundScorer(score, view.size, self.spec.batch_size)

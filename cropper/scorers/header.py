@@ -1,0 +1,35 @@
+"""What a checkpoint says of itself, read without torch.
+
+The safetensors metadata has one entry ``cropper``, JSON: ``kind`` (cropnet or convnet), ``name``,
+``summary``, ``licence``, ``long_side``, ``batch_size``, and what the kind needs to rebuild its
+module. Nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from cropper.errors import MissingModelError
+
+__all__ = ["read_header"]
+
+_REMEDY = "train one with `cropper train crops`, or name a registered scorer"
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The JSON that came with the weights. Raises MissingModelError where it cannot be read."""
+    if not path.is_file():
+        raise MissingModelError(f"no weights at {path}: {_REMEDY}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+        header: dict[str, Any] = json.loads(metadata["cropper"])
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise MissingModelError(
+            f"{path} is not a cropper checkpoint ({error}): {_REMEDY}"
+        ) from error
+    return header

@@ -1,0 +1,58 @@
+"""Scorers by name: those of the package, those of installed plug-ins, and checkpoint files.
+
+A plug-in is a factory ``(device: str) -> Scorer`` under the entry point group ``cropper.scorers``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from cropper.errors import ConfigError, MissingModelError
+from cropper.scorers.base import Scorer
+
+__all__ = ["DEFAULT_SCORER", "load_scorer", "register", "scorer_names"]
+
+DEFAULT_SCORER = "cropnet"
+
+Factory = Callable[[str], Scorer]
+_factories: dict[str, Factory] = {}
+
+
+def register(name: str) -> Callable[[Factory], Factory]:
+    """Decorator: make ``factory(device)`` the scorer ``name``. A name is registered once."""
+
+    def add(factory: Factory) -> Factory:
+        if name in _factories:
+            raise ConfigError(f"scorer {name!r} is registered twice: give one another name")
+        _factories[name] = factory
+        return factory
+
+    return add
+
+
+def scorer_names() -> list[str]:
+    """Every scorer that ``load_scorer`` knows by name, plug-ins included, none of them loaded."""
+    plugins = {point.name for point in entry_points(group="cropper.scorers")}
+    return sorted(plugins | _factories.keys())
+
+
+def load_scorer(name: str, device: str = "auto") -> Scorer:
+    """A scorer by registered name or by the path of a ``.safetensors`` checkpoint.
+
+    ``device`` is ``auto``, ``cpu`` or ``cuda``. Raises MissingModelError for an unknown name.
+    """
+    if name in _factories:
+        return _factories[name](device)
+    if Path(name).suffix == ".safetensors":
+        from cropper.scorers.checkpoint import scorer_from_file  # noqa: PLC0415 - torch is slow
+
+        return scorer_from_file(Path(name), device)
+    for point in entry_points(group="cropper.scorers"):
+        if point.name == name:
+            factory: Factory = point.load()
+            return factory(device)
+    raise MissingModelError(
+        f"no scorer {name!r}: choose {', '.join(scorer_names())}, or give a .safetensors file"
+    )

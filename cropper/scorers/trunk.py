@@ -1,0 +1,113 @@
+"""MobileNetV2 (Sandler et al. 2018) as the trunk of the package's scorers.
+
+Batch norm is folded, so the network is 51 convolutions with bias; names follow the weight file:
+``features.<block>.<expand|depthwise|project|conv>``. Every convolution is padded on both sides,
+and inputs are 32 k + 1 px a side: then each stride-2 layer keeps its border pixels, the feature
+at index i lies on input pixel ``stride * i``, and a mirrored image gives mirrored features to the
+last bit, where the padding of even sizes would shift them by half a cell.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["MEAN_PIXEL", "Trunk", "input_size", "normalise_pixels"]
+
+MEAN_PIXEL = 127.5  # TensorFlow's preprocessing: RGB / 127.5 - 1
+
+# (expansion, channels, repeats, stride) of the seven stages, table 2 of the paper
+_STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+
+
+class _Block(nn.Module):
+    """Inverted residual: expand, depthwise, project."""
+
+    def __init__(self, cin: int, cout: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = cin * expansion
+        self.expand = nn.Conv2d(cin, hidden, 1) if expansion != 1 else None
+        self.depthwise = nn.Conv2d(hidden, hidden, 3, stride, padding=1, groups=hidden)
+        self.project = nn.Conv2d(hidden, cout, 1)
+        self.residual = stride == 1 and cin == cout
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = x if self.expand is None else F.relu6(self.expand(x))
+        out: Tensor = self.project(F.relu6(self.depthwise(hidden)))
+        return x + out if self.residual else out
+
+
+class _Stem(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 32, 3, 2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu6(self.conv(x))
+
+
+class Trunk(nn.Module):
+    """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features at strides 8, 16 and 32."""
+
+    channels = (32, 96, 320)
+
+    def __init__(self) -> None:
+        super().__init__()
+        blocks: list[nn.Module] = [_Stem()]
+        cin = 32
+        for expansion, cout, repeats, stride in _STAGES:
+            for repeat in range(repeats):
+                blocks.append(_Block(cin, cout, stride if repeat == 0 else 1, expansion))
+                cin = cout
+        self.features = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.above(self.below(x))
+
+    def below(self, x: Tensor) -> Tensor:
+        """Up to stride 8: edges and textures, which fine-tuning leaves alone."""
+        for block in self.features[:7]:
+            x = block(x)
+        return x
+
+    def above(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From stride 8 (B, 32, ...) on: the taps at strides 8, 16 (96 ch) and 32 (320 ch)."""
+        stride_8 = x
+        for block in self.features[7:14]:
+            x = block(x)
+        stride_16 = x
+        for block in self.features[14:]:
+            x = block(x)
+        return stride_8, stride_16, x
+
+
+def input_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
+    """(width, height) of the network's input for a picture of ``size``: sides of 32 k + 1 px.
+
+    Among the sizes near ``pixels`` in area, the one that distorts the aspect least; an area twice
+    off counts like a distortion of 1.4.
+    """
+    aspect = math.log(size[0] / size[1])
+    sides = range(33, 1058, 32)
+    cost = {
+        (w, h): abs(math.log(w / h) - aspect) + 0.5 * abs(math.log(w * h / pixels))
+        for w in sides
+        for h in sides
+    }
+    return min(cost, key=lambda key: cost[key])
+
+
+def normalise_pixels(pixels: Tensor) -> Tensor:
+    """(..., H, W, 3) uint8 -> (..., 3, H, W) float32 in [-1, 1]."""
+    return pixels.movedim(-1, -3).to(torch.float32) / MEAN_PIXEL - 1

@@ -1,0 +1,284 @@
+"""``cropper train crops``: CropNet from expert boxes and pair votes.
+
+The recipe, top to bottom: pictures at the network's input size, MobileNetV2 up to stride 8 frozen
+and computed once, everything above it trained with the head. CropNet is mirror-invariant by
+construction, so flips would teach it nothing. The weights that are kept are an exponential moving
+average, from the epoch that is best on ``val``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cropper.boxes import Boxes, iou
+from cropper.scorers.checkpoint import load_trunk, save_scorer
+from cropper.scorers.cropnet import CropNet, CropNetConfig, PictureFeatures
+from cropper.scorers.device import resolve_device
+from cropper.scorers.trunk import normalise_pixels
+from cropper.search import SearchConfig, search
+from cropper.space import crop_spaces
+from cropper.train.data import Judged, candidates, load_judged, overlap
+from cropper.train.losses import list_loss, pair_loss
+
+__all__ = ["CropsConfig", "train_crops"]
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class CropsConfig:
+    epochs: int = 12
+    batch: int = 8  # pictures
+    free: int = 64  # candidates of free aspect in a list
+    given: int = 32  # candidates of the expert's aspect in a list
+    temperature: float = 0.1  # of the target over IoU
+    trunk_rate: float = 1e-4  # AdamW, above stride 8; 0 leaves the trunk as it is
+    head_rate: float = 5e-4
+    weight_decay: float = 1e-2
+    average: float = 0.995  # decay of the moving average, a step
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Mean IoU with the expert's box, by the search that users run."""
+
+    given: float  # the expert's aspect is given
+    free: float
+
+    @property
+    def mean(self) -> float:
+        return (self.given + self.free) / 2
+
+
+def train_crops(
+    data: Path,
+    trunk: Path,
+    out: Path,
+    config: CropsConfig | None = None,
+    *,
+    net_config: CropNetConfig | None = None,
+    device: str = "auto",
+    limit: int | None = None,
+    log: Log = print,
+) -> Validation:
+    """Train on split ``train`` of ``data``, choose on ``val``, write ``out / cropnet.safetensors``.
+
+    Continues from ``out / last.pt`` where a run of the same config was cut off. ``limit`` takes
+    that many pictures of each split. Returns the validation of the weights written.
+    """
+    config = config or CropsConfig()
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(config.seed)
+    net = CropNet(net_config)
+    load_trunk(net.trunk, trunk)
+    run = _Run(net.to(resolve_device(device)), config, out, log)
+    train, val = (
+        _Pictures(run.net, load_judged(data, split, net.config.pixels)[:limit])
+        for split in ("train", "val")
+    )
+    log(f"{len(train.items)} pictures to train on, {len(val.items)} to validate on")
+    run.resume()
+    while run.epoch < config.epochs:
+        run.train_epoch(train)
+        run.finish_epoch(_validate(run.average, val))
+    return run.best
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """Pictures with their frozen stride-8 features, grouped by shape into batches."""
+
+    items: list[Judged]
+    features: list[Tensor]  # (32, h, w), half precision, on the CPU
+
+    def __init__(self, net: CropNet, items: list[Judged]) -> None:
+        object.__setattr__(self, "items", items)
+        object.__setattr__(self, "features", list(_below(net, items)))
+
+    def batches(self, size: int, rng: np.random.Generator) -> list[list[int]]:
+        """A shuffled epoch of index lists, every list of one picture shape."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for index in rng.permutation(len(self.items)):
+            groups.setdefault(tuple(self.features[index].shape), []).append(int(index))
+        lists = [
+            group[i : i + size] for group in groups.values() for i in range(0, len(group), size)
+        ]
+        return [lists[i] for i in rng.permutation(len(lists))]
+
+
+@torch.no_grad()
+def _below(net: CropNet, items: list[Judged]) -> Iterator[Tensor]:
+    device = next(net.parameters()).device
+    for item in items:
+        pixels = normalise_pixels(torch.from_numpy(item.pixels).to(device))
+        yield net.trunk.below(pixels[None])[0].half().cpu()
+
+
+class _Run:
+    """The state of one training: network, its average, optimiser, epoch, best so far."""
+
+    def __init__(self, net: CropNet, config: CropsConfig, out: Path, log: Log) -> None:
+        self.net, self.config, self.out, self.log = net, config, out, log
+        self.average = CropNet(net.config).to(next(net.parameters()).device)
+        self.average.load_state_dict(net.state_dict())
+        above = [p for block in net.trunk.features[7:] for p in block.parameters()]
+        groups = [
+            {"params": above, "lr": config.trunk_rate},
+            {"params": list(net.head.parameters()), "lr": config.head_rate},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+        self.rates = [config.trunk_rate, config.head_rate]
+        self.epoch, self.steps = 0, 0
+        self.best = Validation(0.0, 0.0)
+        self.started = time.perf_counter()
+        self.loss = math.nan
+
+    def train_epoch(self, pictures: _Pictures) -> None:
+        rng = np.random.default_rng((self.config.seed, self.epoch))
+        batches = pictures.batches(self.config.batch, rng)
+        losses = []
+        for number, batch in enumerate(batches):
+            self._set_rate((self.epoch + number / len(batches)) / self.config.epochs)
+            features = torch.stack([pictures.features[i] for i in batch])
+            loss = self._loss(features, [pictures.items[i] for i in batch], rng)
+            self.optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+            self.optimiser.step()
+            self.steps += 1
+            self._update_average()
+            losses.append(loss.item())
+        self.loss = float(np.mean(losses))
+        self.epoch += 1
+
+    def _loss(self, below: Tensor, items: list[Judged], rng: np.random.Generator) -> Tensor:
+        device = next(self.net.parameters()).device
+        total = torch.zeros((), device=device)
+        for item, features in zip(items, _bind(self.net, below), strict=True):
+            lists = [
+                candidates(item, self.config.free, False, rng),
+                candidates(item, self.config.given, True, rng),
+            ]
+            boxes = np.concatenate([*lists, item.pairs.reshape(-1, 4)])
+            scores = self.net.score(features, torch.from_numpy(boxes).float().to(device))
+            start = 0
+            for boxes_of_list in lists:
+                overlaps = torch.from_numpy(overlap(item, boxes_of_list)).float().to(device)
+                part = scores[start : start + len(overlaps)]
+                total = total + list_loss(part, overlaps, self.config.temperature)
+                start += len(overlaps)
+            if len(item.pairs):
+                votes = torch.from_numpy(item.votes).float().to(device)
+                total = total + pair_loss(scores[start:].reshape(-1, 2), votes)
+        return total / len(items)
+
+    def _set_rate(self, done: float) -> None:
+        """Linear warm-up over the first 5 %, then a cosine to zero."""
+        factor = min(done / 0.05, 1.0) * 0.5 * (1 + math.cos(math.pi * done))
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = min(self.config.average, (1 + self.steps) / (10 + self.steps))
+        for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
+
+    def finish_epoch(self, validation: Validation) -> None:
+        """Log, keep the weights if they are the best so far, checkpoint."""
+        if validation.mean > self.best.mean:
+            self.best = validation
+            save_scorer(
+                self.average, _header(self.average.config), self.out / "cropnet.safetensors"
+            )
+        seconds = time.perf_counter() - self.started
+        row = {"epoch": self.epoch, "loss": self.loss, **asdict(validation), "seconds": seconds}
+        with (self.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        self.log(
+            f"epoch {self.epoch}/{self.config.epochs}: loss {self.loss:.4f}, val IoU "
+            f"given {validation.given:.4f}, free {validation.free:.4f}, {seconds:.0f} s"
+        )
+        state = {
+            "config": asdict(self.config),
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "epoch": self.epoch,
+            "steps": self.steps,
+            "best": asdict(self.best),
+        }
+        torch.save(state, self.out / "last.pt.part")
+        (self.out / "last.pt.part").replace(self.out / "last.pt")
+
+    def resume(self) -> None:
+        path = self.out / "last.pt"
+        if not path.exists():
+            return
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        if state["config"] != asdict(self.config):
+            self.log(f"{path} is of another config: starting anew")
+            return
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.epoch, self.steps = state["epoch"], state["steps"]
+        self.best = Validation(**state["best"])
+        self.log(f"continuing after epoch {self.epoch}")
+
+
+def _bind(net: CropNet, below: Tensor) -> list[PictureFeatures]:
+    """(B, 32, h, w) stride-8 features -> what the head needs of each picture."""
+    device = next(net.parameters()).device
+    taps = net.trunk.above(below.to(device).float())
+    fused, pooled = net.head.fuse(taps), taps[2].mean((2, 3))
+    return [net.head.bind(fused[i], pooled[i]) for i in range(len(fused))]
+
+
+@torch.no_grad()
+def _validate(net: CropNet, pictures: _Pictures, budget: int = 1000) -> Validation:
+    device = next(net.parameters()).device
+    overlaps = []
+    for item, below in zip(pictures.items, pictures.features, strict=True):
+        features = _bind(net, below[None])[0]
+        size = np.array(item.size * 2, dtype=np.float64)
+
+        def objective(
+            boxes: Boxes, size: Boxes = size, features: PictureFeatures = features
+        ) -> Boxes:
+            where = torch.from_numpy(boxes / size).float().to(device)
+            return net.score(features, where).cpu().numpy().astype(np.float64)
+
+        width, height = item.expert[0, 2:] - item.expert[0, :2]
+        aspect = float(width * item.size[0] / (height * item.size[1]))
+        row = []
+        for asked in (aspect, "free"):
+            spaces = crop_spaces(item.size, asked, min_scale=0.4)
+            best = search(objective, spaces, SearchConfig(budget=budget)).best
+            row.append(iou(np.array([best.box]) / size, item.expert)[0, 0])
+        overlaps.append(row)
+    given, free = np.mean(overlaps, axis=0)
+    return Validation(float(given), float(free))
+
+
+def _header(config: CropNetConfig) -> dict[str, Any]:
+    return {
+        "kind": "cropnet",
+        "name": "cropnet",
+        "summary": "shared features, thousands of boxes a picture; trained on human crops (FCDB)",
+        "licence": "Apache-2.0",
+        "long_side": 512,
+        "batch_size": 4096,
+        "config": config.to_dict(),
+    }

@@ -1,0 +1,122 @@
+"""Human crop judgments in memory: pictures at the network's input size, and candidates for them.
+
+Folder format: ``DIR/annotations.json``, a list of ``{image, split, box, pairs}``, and
+``DIR/images/``. ``box`` is the expert's crop, xyxy normalised; a pair is ``[box a, box b, votes a,
+votes b]``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from cropper.boxes import Boxes, iou
+from cropper.errors import CropperError, DataError
+from cropper.image import load_image
+from cropper.scorers.trunk import input_size
+
+__all__ = ["Judged", "candidates", "load_judged"]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One picture with what people said of its crops."""
+
+    path: Path
+    size: tuple[int, int]  # (width, height), px
+    pixels: NDArray[np.uint8]  # (H, W, 3) at the network's input size
+    expert: Boxes  # (1, 4) normalised
+    pairs: Boxes  # (P, 2, 4) normalised
+    votes: NDArray[np.float64]  # (P, 2)
+
+
+def load_judged(
+    root: Path, split: str, pixels: int, on_item: Callable[[int, int], None] | None = None
+) -> list[Judged]:
+    """Every readable picture of ``split``, scaled to about ``pixels`` in area.
+
+    Raises DataError for a broken annotation file and for a picture that cannot be read.
+    """
+    path = root / "annotations.json"
+    try:
+        entries = [entry for entry in json.loads(path.read_text()) if entry["split"] == split]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: expected a list of {{image, split, box, pairs}}, got {error!r}: "
+            "give --data the folder that holds annotations.json and images/"
+        ) from error
+    if not entries:
+        raise DataError(f"{path} has no picture of split {split!r}: check the 'split' fields")
+    jobs = (joblib.delayed(_load)(root, entry, pixels) for entry in entries)
+    items = []
+    loaded: Iterable[Judged] = joblib.Parallel(-1, "threading", return_as="generator")(jobs)
+    for count, item in enumerate(loaded, 1):
+        items.append(item)
+        if on_item:
+            on_item(count, len(entries))
+    return items
+
+
+def _load(root: Path, entry: dict[str, object], pixels: int) -> Judged:
+    path = root / "images" / str(entry["image"])
+    try:
+        image = load_image(path)
+        width, height = input_size(image.size, pixels)
+        view = image.view(max(image.size)).resized(width, height)
+        expert = np.array(entry["box"], dtype=np.float64).reshape(1, 4)
+        rows = entry.get("pairs") or []
+        pairs = [[a, b] for a, b, _, _ in rows]  # type: ignore[attr-defined]
+        votes = [[va, vb] for _, _, va, vb in rows]  # type: ignore[attr-defined]
+    except (KeyError, TypeError, ValueError, CropperError) as error:
+        raise DataError(f"{path}: {error}") from error
+    return Judged(
+        path,
+        image.size,
+        view,
+        expert,
+        np.array(pairs, dtype=np.float64).reshape(-1, 2, 4),
+        np.array(votes, dtype=np.float64).reshape(-1, 2),
+    )
+
+
+def candidates(item: Judged, count: int, given: bool, rng: np.random.Generator) -> Boxes:
+    """``count`` normalised boxes to rank by their overlap with the expert's.
+
+    Half lie anywhere, half near the expert's box, so that the list has both easy and hard
+    neighbours. With ``given``, all have the expert's aspect; else aspects are free, and the whole
+    picture is one of them.
+    """
+    x0, y0, x1, y1 = item.expert[0]
+    near = count // 2
+    log_aspect = np.full(count, math.log((x1 - x0) / (y1 - y0)))  # normalised
+    if not given:
+        picture = math.log(item.size[0] / item.size[1])
+        log_aspect[near:] = rng.uniform(-math.log(2), math.log(2), count - near) - picture
+        log_aspect[:near] += rng.normal(0, 0.2, near)
+    log_area = np.full(count, math.log((x1 - x0) * (y1 - y0)))
+    largest = -np.abs(log_aspect)  # log area of the largest box of each aspect
+    log_area[:near] += rng.normal(0, 0.25, near)
+    log_area[near:] = largest[near:] + 2 * rng.uniform(math.log(0.4), 0, count - near)
+    log_area = np.minimum(log_area, largest)
+    half = np.exp(np.stack([log_area + log_aspect, log_area - log_aspect], 1) / 2) / 2
+    centres = rng.uniform(half, 1 - half)
+    spread = rng.normal(0, 0.1, (near, 2))
+    centres[:near] = np.array([x0 + x1, y0 + y1]) / 2 + spread * 2 * half[:near]
+    centres = np.clip(centres, half, 1 - half)
+    boxes = np.concatenate([centres - half, centres + half], 1)
+    if not given:
+        boxes[-1] = (0.0, 0.0, 1.0, 1.0)
+    inside: Boxes = np.clip(boxes, 0.0, 1.0)
+    return inside
+
+
+def overlap(item: Judged, boxes: Boxes) -> NDArray[np.float64]:
+    """(N, 4) -> (N,): IoU with the expert's box."""
+    return iou(boxes, item.expert)[:, 0]

@@ -1,0 +1,198 @@
+"""``python -m eval``: how good and how fast the croppers are.
+
+Exit codes: 0 measured; 1 data that breaks its format; 2 usage; 3 no such scorer or extra; 5 the
+report cannot be written; 130 interrupted. Tables go to stdout, everything else to stderr.
+"""
+
+# ruff: noqa: PLC0415 - a command imports what it needs, so that help and usage errors are quick
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cropper.errors import CropperError
+
+if TYPE_CHECKING:
+    from eval.methods import Method
+    from eval.report import Report
+
+__all__ = ["cli"]
+
+Progress = Callable[[int, int], None]
+
+
+class _Group(click.Group):
+    """Turns the project's errors into one line on stderr and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CropperError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("interrupted: nothing was reported", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Measure croppers against people's crops, and the product's speed."""
+
+
+def _in_folder(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Known before the work starts, not after it."""
+    if value is not None and not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {value.absolute().parent}")
+    return value
+
+
+@cli.command()
+@click.option(
+    "--root",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The dataset's folder: annotations.json, or FCDB, FLMS or GAICD as published.",
+)
+@click.option("--split", default="all", show_default=True, help="A split that the data has.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["given", "free"]),
+    default="given",
+    show_default=True,
+    help="given: the human crop's aspect is known. free: the method picks it too.",
+)
+@click.option(
+    "--scorer",
+    "scorers",
+    multiple=True,
+    default=["cropnet"],
+    show_default=True,
+    metavar="NAME",
+    help="Scorer or weights file; may be repeated. 'none': the baselines alone.",
+)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N photos.")
+@click.option(
+    "--min-scale",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Smallest crop, of the largest box's side.  [default: the benchmark's own]",
+)
+@click.option("--strategy", type=click.Choice(["grid", "random", "halving"]))
+@click.option("--budget", type=click.IntRange(min=1), help="Candidates a crop.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of bootstrap and search.")
+@click.option("--baselines", is_flag=True, help="Also smartcrop.py and pyvips, where installed.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_in_folder,
+    help="Write everything, scores by photo included, to this file.",
+)
+def benchmark(
+    *,
+    root: Path,
+    split: str,
+    protocol: str,
+    scorers: tuple[str, ...],
+    device: str,
+    limit: int | None,
+    min_scale: float | None,
+    strategy: str | None,
+    budget: int | None,
+    seed: int,
+    baselines: bool,
+    json_path: Path | None,
+) -> None:
+    """Crop quality on photos that people cropped, always beside the full frame and the centre."""
+    from eval.benchmark import DEFAULT_MIN_SCALE, run_benchmark
+    from eval.datasets import load_dataset
+    from eval.environment import read_environment
+    from eval.methods import Scored, load_scored
+    from eval.report import Report, render
+    from eval.summary import summarise
+
+    min_scale = min_scale or DEFAULT_MIN_SCALE
+    load = partial(
+        load_scored,
+        device=device,
+        min_scale=min_scale,
+        strategy=strategy,
+        budget=budget,
+        seed=seed,
+    )
+    methods, notes = _methods(protocol, scorers, load, baselines)
+    dataset = load_dataset(root, split)
+    with _progress("photos") as progress:
+        result = run_benchmark(dataset, methods, protocol, limit, progress)
+    for skip in result.skipped:
+        click.echo(f"skipped: {skip.photo}: {skip.reason}", err=True)
+    settings = {"min scale": min_scale, "seed": seed, "device": device}
+    settings |= {m.name: m.config for m in methods if isinstance(m, Scored)}
+    report = Report(
+        result,
+        summarise(result, seed=seed),
+        tuple((key, str(value)) for key, value in settings.items()),
+        notes,
+        read_environment(),
+        shlex.join(["python", "-m", "eval", *sys.argv[1:]]),
+    )
+    click.echo(render(report))
+    if json_path:
+        _write(report, json_path)
+
+
+def _methods(
+    protocol: str, scorers: tuple[str, ...], load: Callable[[str], Method], baselines: bool
+) -> tuple[list[Method], tuple[str, ...]]:
+    """The methods to measure, and a note on each that was asked for and can't run."""
+    from eval.methods import Centre, FullFrame, installed_baselines
+
+    methods: list[Method] = [FullFrame(), Centre()]
+    notes: tuple[str, ...] = ()
+    if baselines:
+        others = installed_baselines(protocol)
+        methods, notes = [*methods, *others.methods], others.missing
+    for note in notes:
+        click.echo(f"not run: {note}", err=True)
+    return methods + [load(name) for name in dict.fromkeys(scorers) if name != "none"], notes
+
+
+def _write(report: Report, path: Path) -> None:
+    from eval.report import write_json
+
+    try:
+        write_json(report, path)
+    except OSError as error:
+        click.echo(f"error: {path} cannot be written: {error.strerror}", err=True)
+        raise SystemExit(5) from error
+
+
+# The commands bench, compare and regret go here: options, one call into a module of their own,
+# its report on stdout.
+
+
+@contextlib.contextmanager
+def _progress(what: str) -> Iterator[Progress | None]:
+    """A bar on stderr, only where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m eval")
