@@ -177,6 +177,12 @@ def test_what_is_not_a_picture(content: bytes) -> None:
         use(load_image(content, name="some file"))
 
 
+@pytest.mark.parametrize("content", [b"BMW is a car that", b"II* is a Roman 2", b"%PDF-1.7"])
+def test_texts_are_not_called_broken_pictures(content: bytes) -> None:
+    with pytest.raises(ImageReadError, match="not a picture in JPEG, PNG"):
+        load_image(content * 50)
+
+
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
 def test_pictures_without_pixels(size: tuple[int, int]) -> None:
     bmp = bytearray(encoded(Image.new("L", (3, 3)), "BMP"))

@@ -328,7 +328,8 @@ def test_tags_of_a_tiff(kind: str, compression: str) -> None:
     tags[0x0112], tags[0x013B], tags[0x8298] = 6, ARTIST, "(c) somebody"
     if compression == "raw":  # Pillow writes subdirectories in no other
         tags.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 30.0)})
-        tags[0x8825] = 0
+        tags.get_ifd(0x8769).update({0x829A: 0.5, 0xA005: 8})  # and a pointer to another
+        tags[0x8825] = tags[0x8769] = 0
     content = encoded(photo(), "TIFF", exif=tags, compression=compression, dpi=(300, 300))
     source = load_image(content)
     assert source.size == (64, 96)
@@ -338,6 +339,7 @@ def test_tags_of_a_tiff(kind: str, compression: str) -> None:
     assert result.get(0x0112, 1) == 1
     assert (result[0x013B].encode("latin-1"), result[0x8298]) == (ARTIST, "(c) somebody")
     assert bool(result.get_ifd(0x8825)) is (compression == "raw")
+    assert result.get_ifd(0x8769) == ({0x829A: 0.5} if compression == "raw" else {})
     if kind == "TIFF":
         assert image.info["compression"] == compression
 
@@ -351,7 +353,10 @@ def test_resolution_is_kept(kind: str, came_as: str) -> None:
 
 def test_no_resolution_is_made_up() -> None:
     for came_as in ("JPEG", "TIFF", "PNG"):
-        source = load_image(encoded(photo(), came_as))
+        content = encoded(photo(), came_as)
+        if came_as == "JPEG":  # whose EXIF is where Pillow would look next
+            content = with_exif(photo(), came_as, 1)
+        source = load_image(content)
         assert source.header.dpi is None
         assert "dpi" not in decoded(recoded(source, "PNG")).info
 

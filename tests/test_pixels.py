@@ -261,3 +261,21 @@ def test_hue_does_not_average_around_the_circle() -> None:
     red, green, blue = from_array(reds).view(1).pixels[0, 0]
     assert (red, green) == (255, 0)
     assert blue < 10
+
+
+def test_16_bit_grey_shrinks_in_16_bits() -> None:
+    values = noise((300, 400), 65536)
+    source = load_image(encoded(Image.fromarray(values), "PNG"))
+    means = values.reshape(10, 30, 10, 40).mean((1, 3))
+    small = np.asarray(source.cut((0, 0, 400, 300), (10, 10)))
+    assert small.dtype == np.uint16
+    assert difference(small, means) < 600  # of 65535; the noise itself spreads by 19000
+    assert abs(source.view(10).pixels.mean() - values.mean() / 257) < 2
+
+
+def test_a_view_leaves_the_palette_alone() -> None:
+    """Pillow keeps alpha in the palette of a picture that it has converted once."""
+    source = load_image(encoded(photo().quantize(32), "PNG", transparency=3))
+    before = source.cut((0, 0, 9, 9)).getpalette(None)
+    source.view(20)
+    assert source.cut((0, 0, 9, 9)).getpalette(None) == before

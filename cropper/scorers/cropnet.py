@@ -39,8 +39,9 @@ class CropNetConfig:
     roi: int = 7  # grid inside the box
     rod: int = 8  # grid over the whole picture
     hidden: int = 192
+    dropout: float = 0.0  # of the hidden layer, in training alone
 
-    def to_dict(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, float]:
         return asdict(self)
 
 
@@ -63,10 +64,11 @@ class CropNet(nn.Module):
         self.trunk = Trunk()
         self.head = BoxHead(self.config)
 
-    def bind(self, image: Tensor) -> PictureFeatures:
-        """(3, 32 h + 1, 32 w + 1) in [-1, 1] -> features."""
-        taps = self.trunk(image[None])
-        return self.head.bind(self.head.fuse(taps)[0], taps[2].mean((2, 3))[0])
+    def bind(self, images: Tensor) -> list[PictureFeatures]:
+        """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features of each picture."""
+        taps = self.trunk(images)
+        fused, pooled = self.head.fuse(taps), taps[2].mean((2, 3))
+        return [self.head.bind(*each) for each in zip(fused, pooled, strict=True)]
 
     def score(self, features: PictureFeatures, boxes: Tensor) -> Tensor:
         """(N, 4) normalised xyxy -> (N,) logits."""
@@ -132,7 +134,8 @@ class BoxHead(nn.Module):
         s = s + outside @ features.cells[0] + features.context
         a = self.roi_odd(odd.flatten(1)) + self.geometry_odd(antisymmetric)
         a = a + outside @ features.cells[1]
-        out: Tensor = self.out(F.relu(s + a) + F.relu(s - a))
+        hidden = F.dropout(F.relu(s + a) + F.relu(s - a), self.config.dropout, self.training)
+        out: Tensor = self.out(hidden)
         return out.squeeze(1)
 
 
@@ -173,7 +176,7 @@ class CropNetScorer:
     def bind(self, view: View) -> BoundScorer:
         width, height = input_size(view.size, self.net.config.pixels)
         pixels = torch.from_numpy(view.resized(width, height)).to(self.device)
-        features = self.net.bind(normalise_pixels(pixels))
+        features = self.net.bind(normalise_pixels(pixels)[None])[0]
 
         def score(boxes: Boxes) -> NDArray[np.floating]:
             where = torch.from_numpy(normalise(boxes, view.size)).to(self.device, torch.float32)

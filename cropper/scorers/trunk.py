@@ -20,6 +20,7 @@ __all__ = ["MEAN_PIXEL", "Trunk", "input_size", "normalise_pixels"]
 MEAN_PIXEL = 127.5  # TensorFlow's preprocessing: RGB / 127.5 - 1
 
 # (expansion, channels, repeats, stride) of the seven stages, table 2 of the paper
+_BELOW = 7  # blocks up to stride 8
 _STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -75,16 +76,20 @@ class Trunk(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return self.above(self.below(x))
 
+    def freeze_below(self) -> None:
+        """Leave what ``below`` computes as it is when training."""
+        self.features[:_BELOW].requires_grad_(False)
+
     def below(self, x: Tensor) -> Tensor:
         """Up to stride 8: edges and textures, which fine-tuning leaves alone."""
-        for block in self.features[:7]:
+        for block in self.features[:_BELOW]:
             x = block(x)
         return x
 
     def above(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """From stride 8 (B, 32, ...) on: the taps at strides 8, 16 (96 ch) and 32 (320 ch)."""
         stride_8 = x
-        for block in self.features[7:14]:
+        for block in self.features[_BELOW:14]:
             x = block(x)
         stride_16 = x
         for block in self.features[14:]:

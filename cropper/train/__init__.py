@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cropper.errors import ConfigError
 from cropper.scorers import WEIGHTS
@@ -31,10 +33,11 @@ def train_from_crops(
         trunk = usual if model == "cropnet" else WEIGHTS / "cropnet.safetensors"
     if not trunk.is_file():
         raise ConfigError(f"no weights to start from at {trunk}: give --trunk FILE")
+    changed: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     if model == "cropnet":
-        config = CropsConfig(seed=seed, **({} if epochs is None else {"epochs": epochs}))
+        config = replace(CropsConfig(seed=seed), **changed)
         train_crops(data, trunk, out, config, device=device, limit=limit, log=log)
     else:
-        recipe = ConvNetConfig(seed=seed, **({} if epochs is None else {"epochs": epochs}))
+        recipe = replace(ConvNetConfig(seed=seed), **changed)
         train_convnet(data, trunk, out, recipe, device=device, limit=limit, log=log)
     log(f"wrote {out / model}.safetensors")

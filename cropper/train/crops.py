@@ -1,9 +1,9 @@
 """``cropper train crops``: CropNet from expert boxes and pair votes.
 
-The recipe, top to bottom: pictures at the network's input size, MobileNetV2 up to stride 8 frozen
-and computed once, everything above it trained with the head. CropNet is mirror-invariant by
-construction, so flips would teach it nothing. The weights that are kept are an exponential moving
-average, from the epoch that is best on ``val``.
+The recipe, top to bottom: judged pictures, augmented anew each epoch; MobileNetV2 frozen up to
+stride 8 and trained with the head above it; lists of candidates ranked by their overlap with the
+expert's box, and pairs by votes. The weights that are kept are an exponential moving average, from
+the epoch that is best on ``val``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from cropper.scorers.device import resolve_device
 from cropper.scorers.trunk import normalise_pixels
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
+from cropper.train.augment import Augment, Drawn, draw, render
 from cropper.train.data import Judged, candidates, load_judged, overlap
 from cropper.train.losses import list_loss, pair_loss
 
@@ -47,6 +48,7 @@ class CropsConfig:
     weight_decay: float = 1e-2
     average: float = 0.995  # decay of the moving average, a step
     seed: int = 0
+    augment: Augment = field(default_factory=Augment)
 
 
 @dataclass(frozen=True)
@@ -83,46 +85,14 @@ def train_crops(
     net = CropNet(net_config)
     load_trunk(net.trunk, trunk)
     run = _Run(net.to(resolve_device(device)), config, out, log)
-    train, val = (
-        _Pictures(run.net, load_judged(data, split, net.config.pixels)[:limit])
-        for split in ("train", "val")
-    )
-    log(f"{len(train.items)} pictures to train on, {len(val.items)} to validate on")
+    train = load_judged(data, "train", 2 * net.config.pixels)[:limit]  # windows are enlarged
+    val = load_judged(data, "val", net.config.pixels)[:limit]
+    log(f"{len(train)} pictures to train on, {len(val)} to validate on")
     run.resume()
     while run.epoch < config.epochs:
         run.train_epoch(train)
         run.finish_epoch(_validate(run.average, val))
     return run.best
-
-
-@dataclass(frozen=True)
-class _Pictures:
-    """Pictures with their frozen stride-8 features, grouped by shape into batches."""
-
-    items: list[Judged]
-    features: list[Tensor]  # (32, h, w), half precision, on the CPU
-
-    def __init__(self, net: CropNet, items: list[Judged]) -> None:
-        object.__setattr__(self, "items", items)
-        object.__setattr__(self, "features", list(_below(net, items)))
-
-    def batches(self, size: int, rng: np.random.Generator) -> list[list[int]]:
-        """A shuffled epoch of index lists, every list of one picture shape."""
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for index in rng.permutation(len(self.items)):
-            groups.setdefault(tuple(self.features[index].shape), []).append(int(index))
-        lists = [
-            group[i : i + size] for group in groups.values() for i in range(0, len(group), size)
-        ]
-        return [lists[i] for i in rng.permutation(len(lists))]
-
-
-@torch.no_grad()
-def _below(net: CropNet, items: list[Judged]) -> Iterator[Tensor]:
-    device = next(net.parameters()).device
-    for item in items:
-        pixels = normalise_pixels(torch.from_numpy(item.pixels).to(device))
-        yield net.trunk.below(pixels[None])[0].half().cpu()
 
 
 class _Run:
@@ -132,7 +102,8 @@ class _Run:
         self.net, self.config, self.out, self.log = net, config, out, log
         self.average = CropNet(net.config).to(next(net.parameters()).device)
         self.average.load_state_dict(net.state_dict())
-        above = [p for block in net.trunk.features[7:] for p in block.parameters()]
+        net.trunk.freeze_below()
+        above = [p for p in net.trunk.parameters() if p.requires_grad]
         groups = [
             {"params": above, "lr": config.trunk_rate},
             {"params": list(net.head.parameters()), "lr": config.head_rate},
@@ -144,14 +115,14 @@ class _Run:
         self.started = time.perf_counter()
         self.loss = math.nan
 
-    def train_epoch(self, pictures: _Pictures) -> None:
+    def train_epoch(self, items: list[Judged]) -> None:
         rng = np.random.default_rng((self.config.seed, self.epoch))
-        batches = pictures.batches(self.config.batch, rng)
+        batches = self._batches(items, rng)
         losses = []
+        self.net.train()
         for number, batch in enumerate(batches):
             self._set_rate((self.epoch + number / len(batches)) / self.config.epochs)
-            features = torch.stack([pictures.features[i] for i in batch])
-            loss = self._loss(features, [pictures.items[i] for i in batch], rng)
+            loss = self._loss([render(item, drawn) for item, drawn in batch], rng)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -162,10 +133,25 @@ class _Run:
         self.loss = float(np.mean(losses))
         self.epoch += 1
 
-    def _loss(self, below: Tensor, items: list[Judged], rng: np.random.Generator) -> Tensor:
+    def _batches(
+        self, items: list[Judged], rng: np.random.Generator
+    ) -> list[list[tuple[Judged, Drawn]]]:
+        """A shuffled epoch in batches of one input shape each."""
+        groups: dict[tuple[int, int], list[tuple[Judged, Drawn]]] = {}
+        for index in rng.permutation(len(items)):
+            drawn = draw(items[index], self.config.augment, self.net.config.pixels, rng)
+            groups.setdefault(drawn.size, []).append((items[index], drawn))
+        size = self.config.batch
+        batches = [
+            group[i : i + size] for group in groups.values() for i in range(0, len(group), size)
+        ]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _loss(self, items: list[Judged], rng: np.random.Generator) -> Tensor:
         device = next(self.net.parameters()).device
+        pixels = torch.stack([torch.from_numpy(item.pixels) for item in items]).to(device)
         total = torch.zeros((), device=device)
-        for item, features in zip(items, _bind(self.net, below), strict=True):
+        for item, features in zip(items, self.net.bind(normalise_pixels(pixels)), strict=True):
             lists = [
                 candidates(item, self.config.free, False, rng),
                 candidates(item, self.config.given, True, rng),
@@ -238,20 +224,13 @@ class _Run:
         self.log(f"continuing after epoch {self.epoch}")
 
 
-def _bind(net: CropNet, below: Tensor) -> list[PictureFeatures]:
-    """(B, 32, h, w) stride-8 features -> what the head needs of each picture."""
-    device = next(net.parameters()).device
-    taps = net.trunk.above(below.to(device).float())
-    fused, pooled = net.head.fuse(taps), taps[2].mean((2, 3))
-    return [net.head.bind(fused[i], pooled[i]) for i in range(len(fused))]
-
-
 @torch.no_grad()
-def _validate(net: CropNet, pictures: _Pictures, budget: int = 1000) -> Validation:
+def _validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validation:
     device = next(net.parameters()).device
     overlaps = []
-    for item, below in zip(pictures.items, pictures.features, strict=True):
-        features = _bind(net, below[None])[0]
+    for item in items:
+        pixels = normalise_pixels(torch.from_numpy(item.pixels).to(device))
+        features = net.bind(pixels[None])[0]
         size = np.array(item.size * 2, dtype=np.float64)
 
         def objective(
@@ -264,7 +243,7 @@ def _validate(net: CropNet, pictures: _Pictures, budget: int = 1000) -> Validati
         aspect = float(width * item.size[0] / (height * item.size[1]))
         row = []
         for asked in (aspect, "free"):
-            spaces = crop_spaces(item.size, asked, min_scale=0.4)
+            spaces = crop_spaces(item.size, asked, min_scale=0.6)
             best = search(objective, spaces, SearchConfig(budget=budget)).best
             row.append(iou(np.array([best.box]) / size, item.expert)[0, 0])
         overlaps.append(row)
