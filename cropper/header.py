@@ -64,8 +64,8 @@ class Header:
 def reading(name: str, kind: str) -> Iterator[None]:
     """Keeps Pillow quiet, and whatever it raises about a picture becomes an ImageReadError.
 
-    Broken files make it raise nearly every exception that there is, hence the wide net; only calls
-    of Pillow belong inside.
+    Broken files make it raise nearly every exception that there is, hence the wide net: put little
+    but calls of Pillow inside.
     """
     try:
         with PILLOW:

@@ -143,8 +143,9 @@ def resample(
     if (left, top, right, bottom) != (0, 0, *image.size):
         part = image.crop((left, top, right, bottom))
     part = averageable(part)
-    if part.mode == "F":
-        part = Image.fromarray(np.nan_to_num(np.asarray(part)))
+    if part.mode == "F":  # one NaN or infinity would spread over all pixels around it
+        low, high = span_of(part)
+        part = Image.fromarray(np.nan_to_num(np.asarray(part), nan=low, posinf=high, neginf=low))
     # reduce() averages whole pixels first, the filter does the rest; it doesn't know I;16
     gap = None if part.mode == "I;16" else 3.0
     inner = (x0 - left, y0 - top, x1 - left, y1 - top)

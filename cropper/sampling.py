@@ -23,6 +23,8 @@ from cropper.errors import ConfigError
 
 __all__ = ["Pyramid", "pyramid", "sample_affine", "sample_boxes", "theta_from_boxes"]
 
+_WORTH_GROUPING = 64  # boxes; below, grouping costs more than it saves
+
 
 @dataclass(frozen=True)
 class Pyramid:
@@ -77,8 +79,62 @@ def theta_from_boxes(boxes: Tensor) -> Tensor:
 
 
 def sample_boxes(source: Pyramid, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, 4) normalised xyxy -> (N, C, *size), size = (height, width)."""
-    return sample_affine(source, theta_from_boxes(boxes), size)
+    """(N, 4) normalised xyxy -> (N, C, *size), size = (height, width).
+
+    The same values as ``sample_affine`` of these boxes. Where no gradient in the boxes is wanted,
+    those of one shape that share x and y intervals, as a search's do, are read together.
+    """
+    if boxes.requires_grad or len(boxes) < _WORTH_GROUPING:
+        return sample_affine(source, theta_from_boxes(boxes), size)
+    out = source.levels[0].new_empty(len(boxes), source.levels[0].shape[0], *size)
+    sides = (boxes[:, 2:] - boxes[:, :2]).round(decimals=6)
+    _, group = torch.unique(sides, dim=0, return_inverse=True)
+    order = torch.argsort(group)
+    rest = []
+    for rows in torch.split(order, torch.bincount(group).tolist()):
+        x0, column = torch.unique(boxes[rows, 0], return_inverse=True)
+        y0, row = torch.unique(boxes[rows, 1], return_inverse=True)
+        if len(x0) * len(y0) > 2 * len(rows) + 8:
+            rest.append(rows)
+            continue
+        lattice = _sample_lattice(source, x0, y0, boxes[rows[0], 2:] - boxes[rows[0], :2], size)
+        out[rows] = lattice[row, :, :, column].movedim(2, 1)
+    if rest:
+        rows = torch.cat(rest)
+        out[rows] = sample_affine(source, theta_from_boxes(boxes[rows]), size)
+    return out
+
+
+def _sample_lattice(
+    source: Pyramid, x0: Tensor, y0: Tensor, sides: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """Every box of ``sides`` (2,) at each of (X,) ``x0`` and (Y,) ``y0``: (Y, h, C, X, w).
+
+    Reading an axis-aligned box is bilinear, so it is two matrix products, and a lattice of boxes
+    shares both.
+    """
+    corner = torch.stack([x0[0], y0[0], x0[0] + sides[0], y0[0] + sides[1]])
+    level = _level(source, theta_from_boxes(corner[None]), size)[0]
+    total = None
+    for index in {int(level), min(int(level) + 1, len(source.levels) - 1)}:
+        weight = (1 - (level - index).abs()).clamp_min(0)
+        pixels = source.levels[index]
+        channels, height, width = pixels.shape
+        down = _hat(y0, sides[1], size[0], height).to(pixels)  # (Y * h, H)
+        across = _hat(x0, sides[0], size[1], width).to(pixels) * weight.to(pixels)  # (X * w, W)
+        strips = down @ pixels.transpose(0, 1).reshape(height, channels * width)
+        part = strips.reshape(-1, width) @ across.T
+        total = part if total is None else total + part
+    assert total is not None
+    return total.reshape(len(y0), size[0], channels, len(x0), size[1])
+
+
+def _hat(low: Tensor, side: Tensor, samples: int, length: int) -> Tensor:
+    """(K,) intervals -> (K * samples, length): what each sample takes from each pixel."""
+    steps = (torch.arange(samples, dtype=low.dtype, device=low.device) + 0.5) / samples
+    places = ((low[:, None] + side * steps) * length - 0.5).clamp(0, length - 1).reshape(-1, 1)
+    pixels = torch.arange(length, dtype=low.dtype, device=low.device)
+    return (1 - (places - pixels).abs()).clamp_min(0)
 
 
 def sample_affine(source: Pyramid, theta: Tensor, size: tuple[int, int]) -> Tensor:
