@@ -11,8 +11,7 @@ Importing it imports neither torch nor click.
 from cropper.boxes import Crop
 from cropper.errors import CropperError
 from cropper.finder import CropFinder, find_best_crop
-from cropper.image import SourceImage, View, from_array, load_image
-from cropper.output import save_crop
+from cropper.image import SourceImage, View, from_array, load_image, save_crop
 from cropper.result import CropResult, SearchResult, StopReason
 from cropper.scorers import BoundScorer, Scorer, ScorerSpec, load_scorer, register
 from cropper.search import SearchConfig, search

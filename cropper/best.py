@@ -14,9 +14,15 @@ from typing import Any
 from cropper.boxes import Crop
 from cropper.errors import ConfigError, CropperError, ImageReadError, ImageWriteError, NoInputError
 from cropper.finder import CropFinder, default_search
-from cropper.image import SourceImage, load_image
+from cropper.image import (
+    SourceImage,
+    encode,
+    format_for,
+    load_image,
+    save_crop,
+    write_atomic,
+)
 from cropper.naming import STANDARD, Job, Plan, plan_outputs
-from cropper.output import encode, format_for, save_crop, write_atomic
 from cropper.report import draw_overlay
 from cropper.result import CropResult
 from cropper.search import SearchConfig

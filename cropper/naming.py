@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cropper.errors import ConfigError
-from cropper.formats import EXTENSION_OF, sniff
+from cropper.image import EXTENSION_OF, sniff
 
 __all__ = ["STANDARD", "Job", "Plan", "plan_outputs"]
 

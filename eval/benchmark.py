@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from cropper.image import SourceImage, load_image
 
 from cropper.boxes import Boxes, normalise
 from cropper.errors import ConfigError, DataError, ImageReadError
+from cropper.image import SourceImage, load_image
 from eval.datasets import Dataset, Example, Pairs, Rated, Skip
 from eval.methods import Method
 from eval.metrics import (

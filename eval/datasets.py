@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from cropper.image import load_image
 from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, as_boxes, clip, normalise
 from cropper.errors import BoxError, DataError, ImageReadError
+from cropper.image import load_image
 from eval.formats import ALL, FORMATS, Entry, Pairs, Rated
 
 __all__ = ["ALL", "Dataset", "Example", "Pairs", "Rated", "Skip", "load_dataset"]

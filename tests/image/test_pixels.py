@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from cropper.image import from_array, load_image
-from tests.pictures import (
+from tests.image.pictures import (
     cmyk_profile,
     decoded,
     difference,

@@ -17,10 +17,10 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
 
-from cropper import exif
 from cropper.errors import CropperError, ImageReadError, ImageTooLargeError
-from cropper.formats import FORMATS, is_lossless_webp, png_chunks, sniff, webp_canvas
-from cropper.pixels import PILLOW, Span, family
+from cropper.image import exif
+from cropper.image.formats import FORMATS, is_lossless_webp, png_chunks, sniff, webp_canvas
+from cropper.image.pixels import PILLOW, Span, family
 
 __all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "plugin_of", "reading"]
 __all__ += ["tiff_tags"]

@@ -13,7 +13,7 @@ from skimage import data
 
 from cropper.errors import ConfigError, ImageReadError, ImageTooLargeError
 from cropper.image import from_array, load_image
-from tests.pictures import (
+from tests.image.pictures import (
     difference,
     encoded,
     noise,

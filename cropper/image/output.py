@@ -19,12 +19,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from cropper import exif
 from cropper.errors import ConfigError, CropperError, ImageWriteError
-from cropper.formats import FORMATS, format_for
-from cropper.header import plugin_of, tiff_tags
-from cropper.image import SourceImage
-from cropper.pixels import (
+from cropper.image import exif
+from cropper.image.formats import FORMATS, format_for
+from cropper.image.header import plugin_of, tiff_tags
+from cropper.image.pixels import (
     PILLOW,
     averageable,
     eight_bits,
@@ -35,6 +34,7 @@ from cropper.pixels import (
     to_palette,
     to_srgb,
 )
+from cropper.image.source import SourceImage
 
 __all__ = ["encode", "format_for", "save_crop", "write_atomic"]
 

@@ -20,9 +20,9 @@ from PIL import Image
 
 from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
-from cropper.formats import sniff
-from cropper.header import Header, color_key, in_memory, inspect, open_picture, reading
-from cropper.pixels import Span, eight_bits, over_white, resample, span_of, to_srgb
+from cropper.image.formats import sniff
+from cropper.image.header import Header, color_key, in_memory, inspect, open_picture, reading
+from cropper.image.pixels import Span, eight_bits, over_white, resample, span_of, to_srgb
 
 __all__ = ["SourceImage", "View", "from_array", "load_image"]
 

@@ -12,7 +12,7 @@ from skimage import data
 
 from cropper.errors import BoxError, ConfigError, ImageReadError
 from cropper.image import from_array, load_image
-from tests.pictures import (
+from tests.image.pictures import (
     decoded,
     difference,
     encoded,
@@ -291,7 +291,7 @@ def test_pillow_image_that_fails_late() -> None:
 
 
 def test_heic_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    find = "cropper.header.importlib.util.find_spec"
+    find = "cropper.image.header.importlib.util.find_spec"
     monkeypatch.setattr(find, lambda name: None if name == "pillow_heif" else object())
     content = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50)
     with pytest.raises(ImageReadError, match=r"phone: .*pip install 'cropper\[heic\]'"):

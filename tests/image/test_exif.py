@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cropper import exif
-from tests.pictures import ARTIST, MAKER_NOTE, THUMBNAIL, exif_block
+from cropper.image import exif
+from tests.image.pictures import ARTIST, MAKER_NOTE, THUMBNAIL, exif_block
 
 THUMBNAIL_DIRECTORY = -1  # as Pillow calls it
 

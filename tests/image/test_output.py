@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin, features
 
-from cropper import exif
+from cropper.image import exif
 from cropper.errors import BoxError, ConfigError, ImageReadError, ImageWriteError
 from cropper.image import SourceImage, from_array, load_image
-from cropper.output import encode, format_for, save_crop, write_atomic
-from tests.pictures import (
+from cropper.image.output import encode, format_for, save_crop, write_atomic
+from tests.image.pictures import (
     ARTIST,
     MAKER_NOTE,
     THUMBNAIL,
@@ -443,7 +443,7 @@ def test_heic_round_trip() -> None:
 
 
 def test_heic_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cropper.header.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("cropper.image.header.importlib.util.find_spec", lambda name: None)
     with pytest.raises(ImageWriteError, match=r"pip install 'cropper\[heic\]'"):
         recoded(SOURCES["RGB"], "HEIF")
 
@@ -555,7 +555,7 @@ def test_full_disk(old: bytes | None, tmp_path: Path) -> None:
         target.write_bytes(old)
     code = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from cropper.errors import ImageWriteError; from cropper.output import write_atomic\n"
+        "from cropper.errors import ImageWriteError; from cropper.image.output import write_atomic\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_atomic(bytes(100_000), Path(sys.argv[1]), overwrite=True)\n"

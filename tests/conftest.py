@@ -1,0 +1,142 @@
+"""What the tests of the command share: photos with a known best crop, and three ways to run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from cropper.boxes import Boxes, area
+from cropper.cli import main
+from cropper.image import View
+from cropper.scorers import BoundScorer, ScorerSpec, registry
+from tests.image.pictures import photo
+
+ROOT = Path(__file__).parents[1]
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+SHARE = 0.36  # of the picture's area that the spot scorer likes best
+
+Crop = Callable[..., Result]
+
+
+def spotted(
+    width: int = 120, height: int = 80, spot: tuple[float, float] = (0.65, 0.4)
+) -> Image.Image:
+    """A dark photo with one white disc, in parts of width and height."""
+    picture = photo(width, height).point([level // 2 for level in range(256)] * 3)
+    x, y, radius = spot[0] * width, spot[1] * height, max(min(width, height) / 10, 2)
+    edges = (x - radius, y - radius, x + radius, y + radius)
+    ImageDraw.Draw(picture).ellipse(edges, fill=(255, 255, 255))
+    return picture
+
+
+class SpotScorer:
+    """Likes crops of one size, centred on the brightest part: their place is known beforehand."""
+
+    spec = ScorerSpec("spot", 512, 4096, False, "for tests", "none")
+
+    def bind(self, view: View) -> BoundScorer:
+        grey = view.pixels.mean(2)
+        rows, columns = np.nonzero(grey >= 0.97 * grey.max())
+        size = np.array(view.size, dtype=np.float64)
+        spot = (np.array([columns.mean(), rows.mean()]) + 0.5) / grey.shape[::-1]
+
+        def score(boxes: Boxes) -> NDArray[np.float64]:
+            centres = (boxes[:, :2] + boxes[:, 2:]) / 2 / size
+            off = np.abs(centres - spot).sum(1) + np.abs(area(boxes) / size.prod() - SHARE)
+            return -np.asarray(off)
+
+        return BoundScorer(score, view.size, self.spec.batch_size)
+
+
+def spot_factory(device: str) -> SpotScorer:
+    return SpotScorer()
+
+
+@pytest.fixture
+def spot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--scorer spot`` for the time of one test."""
+    monkeypatch.setitem(registry._factories, "spot", spot_factory)
+
+
+@pytest.fixture
+def crop(spot: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crop:
+    """``cropper best --scorer spot`` in this process and an empty folder; tracebacks raise."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object, input: bytes | None = None) -> Result:  # noqa: A002
+        line = ["best", "--scorer", "spot", *map(str, arguments)]
+        return CliRunner().invoke(main, line, input=input, catch_exceptions=False)
+
+    return run
+
+
+@pytest.fixture
+def photo_png(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    spotted().save(path)
+    return path
+
+
+def records(found: Result | subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
+    """What ``--json`` said."""
+    return [json.loads(line) for line in found.stdout.splitlines()]
+
+
+def one_record(found: Result) -> dict[str, Any]:
+    assert found.exit_code == 0, found.stderr
+    (record,) = records(found)
+    return record
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def pixels(path: Path | str) -> NDArray[Any]:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def cut(path: Path | str, box: list[int]) -> NDArray[Any]:
+    x0, y0, x1, y1 = box
+    return pixels(path)[y0:y1, x0:x1]
+
+
+def process(
+    folder: Path, *arguments: object, prelude: str = "", spot: bool = False, **options: Any
+) -> tuple[list[str], dict[str, Any]]:
+    """What subprocess takes for ``python -m cropper ARGUMENTS`` in a folder.
+
+    ``prelude`` is Python that runs first, in the same process. With ``spot`` the command knows
+    that scorer, and torch is not imported.
+    """
+    if spot:
+        prelude += "\nfrom tests.conftest import registry, spot_factory"
+        prelude += "\nregistry.register('spot')(spot_factory)"
+    run = ["-m", "cropper"]
+    if prelude:
+        start = "\nimport runpy; runpy.run_module('cropper', run_name='__main__', alter_sys=True)"
+        run = ["-c", prelude + start]
+    line = [sys.executable, *run, *map(str, arguments)]
+    return line, {"cwd": folder, "env": ENVIRONMENT, **options}
+
+
+def command(folder: Path, *arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """``python -m cropper ARGUMENTS`` to its end, in a process of its own."""
+    line, more = process(folder, *arguments, **options)
+    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 120} | more
+    return subprocess.run(line, check=False, **more)
