@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cropper.boxes import Crop
-from cropper.errors import ConfigError, CropperError, ImageReadError, ImageWriteError, NoInputError
+from cropper.errors import (
+    ConfigError,
+    CropperError,
+    ImageReadError,
+    ImageWriteError,
+    MissingModelError,
+    NoInputError,
+)
 from cropper.finder import CropFinder, default_search
 from cropper.image import (
     SourceImage,
     encode,
     format_for,
+    from_array,
     load_image,
     save_crop,
     write_atomic,
@@ -120,20 +127,22 @@ class _Batch:
         try:
             self._crop(job, overlay)
             self.done += 1
-        except ConfigError:
-            raise  # the options are wrong, and so for every picture
         except (CropperError, MemoryError) as error:
-            self.failed += 1
-            message = str(error) or f"{job.source}: not enough memory"
-            _say(
-                f"error: {message}"
-                if total == 1
-                else f"error [{self.done + self.failed}/{total}]: {message}"
-            )
-            if self.options.as_json:
-                _print_json({"input": job.source, "error": message})
-            code = error.exit_code if isinstance(error, CropperError) else 1
-            self.code = max(self.code, code if isinstance(error, ImageWriteError) else 1)
+            self._fail(job, error, total)
+
+    def _fail(self, job: Job, error: CropperError | MemoryError, total: int) -> None:
+        """Count and tell; wrong options end a single picture with 2, a disk that is full with 5."""
+        self.failed += 1
+        message = str(error) or "not enough memory"
+        if job.source not in message and job.source != STANDARD:
+            message = f"{job.source}: {message}"
+        place = f" [{self.done + self.failed}/{total}]" if total > 1 else ""
+        _say(f"error{place}: {message}")
+        if self.options.as_json:
+            _print_json({"input": job.source, "error": message})
+        own = error.exit_code if isinstance(error, CropperError) else 1
+        single = total == 1 and isinstance(error, ConfigError | MissingModelError)
+        self.code = max(self.code, own if single or isinstance(error, ImageWriteError) else 1)
 
     def _crop(self, job: Job, overlay: Path | None) -> None:
         options = self.options
@@ -181,10 +190,9 @@ class _Batch:
         best = result.best
         heat = self.finder.score_map(source, best.width / best.height)
         picture = draw_overlay(source.view(1200), result.search.crops, heat)
-        buffer = io.BytesIO()
         _make_folder(target.parent)
-        picture.save(buffer, format_for(target), quality=self.options.quality)
-        write_atomic(buffer.getvalue(), target, overwrite=self.options.overwrite)
+        drawn = encode(picture, from_array(picture), format_for(target), self.options.quality)
+        write_atomic(drawn, target, overwrite=self.options.overwrite)
 
 
 def _make_folder(folder: Path) -> None:
@@ -197,11 +205,11 @@ def _make_folder(folder: Path) -> None:
 def _check_inputs(inputs: Sequence[str]) -> None:
     paths = [Path(name) for name in inputs if name != STANDARD]
     for path in paths:
-        if path.is_dir():
+        if _is(path.is_dir):
             raise ConfigError(f"{path} is a folder: name its pictures, as in {path}/*.jpg")
     if inputs.count(STANDARD) > 1:
         raise ConfigError("standard input can be read once: give '-' once")
-    if len(paths) == len(inputs) and not any(path.exists() for path in paths):
+    if len(paths) == len(inputs) and not any(_is(path.exists) for path in paths):
         names = ", ".join(inputs[:3]) + (", ..." if len(inputs) > 3 else "")
         raise NoInputError(f"no input pictures: there is no {names}")
 
@@ -209,12 +217,22 @@ def _check_inputs(inputs: Sequence[str]) -> None:
 def _check_output(plan: Plan, options: BestOptions) -> None:
     for job in plan.jobs:
         for output in job.outputs:
-            format_for(output)
+            if output.suffix != Path(job.source).suffix:  # else the picture tells when it is read
+                format_for(output)
         if not job.outputs and not options.dry_run:
             if options.as_json:
                 raise ConfigError("--json and the picture would both go to standard output: use -o")
+            if sys.stdout is None:
+                raise ConfigError("standard output is closed: use -o")
             if sys.stdout.isatty():
                 raise ConfigError("a picture is not written to a terminal: use -o, or redirect")
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a name that is too long is neither a folder nor there
+        return False
 
 
 def _plan_overlays(plan: Plan, options: BestOptions) -> list[Path | None]:
@@ -235,7 +253,7 @@ def _plan_overlays(plan: Plan, options: BestOptions) -> list[Path | None]:
 def _load(name: str, max_mpixels: float) -> SourceImage:
     if name != STANDARD:
         return load_image(name, max_mpixels=max_mpixels)
-    data = sys.stdin.buffer.read()
+    data = sys.stdin.buffer.read() if sys.stdin else b""
     if not data:
         raise ImageReadError("standard input is empty: pipe a picture into it")
     return load_image(data, max_mpixels=max_mpixels, name="standard input")
@@ -246,9 +264,13 @@ def _write_standard(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        # Python would try once more to flush at exit, and fail with a traceback
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise ImageWriteError(f"standard output cannot be written: {error.strerror}") from error
+        raise _output_failed(error) from error
+
+
+def _output_failed(error: OSError) -> ImageWriteError:
+    # Python would try once more to flush at exit, and fail with a traceback
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ImageWriteError(f"standard output cannot be written: {error.strerror}")
 
 
 def _record(
@@ -289,7 +311,10 @@ def _line(
 
 
 def _print_json(record: dict[str, Any]) -> None:
-    print(json.dumps(record), flush=True)
+    try:
+        print(json.dumps(record), flush=True)
+    except OSError as error:
+        raise _output_failed(error) from error
 
 
 def _say(line: str) -> None:

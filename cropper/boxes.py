@@ -133,7 +133,7 @@ def snap(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     and a square stays a square.
     """
     limits = np.array(size, dtype=np.float64)
-    sides = np.clip(np.floor(boxes[:, 2:] - boxes[:, :2] + 0.5), 1.0, limits)
+    sides = np.clip(np.floor((boxes[:, 2:] - boxes[:, :2]).round(6) + 0.5), 1.0, limits)
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     low = np.clip(np.floor(centres - sides / 2 + 0.5), 0.0, limits - sides)
     return np.concatenate([low, low + sides], axis=1)

@@ -6,6 +6,7 @@ configuration, 3 missing model or extra, 4 no input pictures, 5 cannot write, 13
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -38,18 +39,13 @@ class _Group(click.Group):
             ctx.exit(130)
 
 
-class _Size(click.ParamType[tuple[int, int]]):
-    name = "WxH"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        width, _, height = str(value).lower().partition("x")
-        if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-            self.fail(f"{value!r} is not a size in pixels, as in 1080x1350", param, ctx)
-        return int(width), int(height)
+def _size(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})", value)
+    if not match:
+        raise click.BadParameter(f"{value!r} is not a size in pixels, as in 1080x1350")
+    return int(match[1]), int(match[2])
 
 
 @click.group(cls=_Group, epilog=_EXIT_CODES, context_settings={"max_content_width": 100})
@@ -84,7 +80,7 @@ Examples:
     help="Width to height of the crop; 'free' tries 1:2 to 2:1. Default: that of --size, else "
     "original.",
 )
-@click.option("--size", type=_Size(), help="Exact size of the output in pixels.")
+@click.option("--size", callback=_size, metavar="WxH", help="Exact size of the output in pixels.")
 @click.option(
     "--min-scale",
     type=float,
@@ -107,7 +103,13 @@ Examples:
     help="Default: grid; halving for a scorer that runs a network on each crop.",
 )
 @click.option("--budget", type=click.IntRange(1), metavar="N", help="Crops scored at most.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of --strategy random.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Of --strategy random.",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option(
     "--overlay",
@@ -173,7 +175,7 @@ def train() -> None:
 )
 @click.option("--model", type=click.Choice(["cropnet", "convnet"]), default="cropnet")
 @click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--limit", type=click.IntRange(1), help="Only this many pictures of each split.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 def train_crops_command(

@@ -82,6 +82,7 @@ class CropFinder:
         found = search(objective, spaces, config or default_search(self.scorer.spec), progress)
         whole = [0.0, 0.0, float(image.size[0]), float(image.size[1])]
         boxes = snap(np.array([crop.box for crop in found.crops]), image.size)
+        boxes = np.unique(boxes, axis=0)  # in a tiny picture two crops may round to one
         scores = objective(np.concatenate([boxes, [whole]]))
         crops = [Crop.of(box, score) for box, score in zip(boxes, scores[:-1], strict=True)]
         crops.sort(key=lambda crop: -crop.score)
@@ -107,7 +108,7 @@ class CropFinder:
         xs, ys = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
         places = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)  # row by row
         half = np.array(scales)[:, None] * largest / 2  # (S, 2)
-        slack = 0.5 / np.array([columns, rows])  # a place stands for its whole cell
+        slack = 1e-9 + 0.5 / np.array([columns, rows])  # a place stands for its whole cell
         fits = ((places >= half[:, None] - slack) & (places <= 1 - half[:, None] + slack)).all(2)
         which, where = np.nonzero(fits)
         centres = np.clip(places[where], half[which], 1 - half[which])

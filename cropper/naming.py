@@ -48,8 +48,10 @@ def plan_outputs(
     named = template is not None
     if template is None:
         template = STANDARD if list(sources) == [STANDARD] else DEFAULT_TEMPLATE
-    elif template != STANDARD and (template.endswith("/") or Path(template).is_dir()):
-        template = str(Path(template)) + "/{stem}-best{ext}"
+    elif template != STANDARD and (template.endswith("/") or _is_dir(template)):
+        if _is_dir(template):  # an existing folder's name is taken as it is
+            template = template.replace("{", "{{").replace("}", "}}")
+        template = template.rstrip("/") + "/{stem}-best{ext}"
     if template == STANDARD:
         if len(sources) != 1 or top_k != 1:
             raise ConfigError("standard output takes one crop of one input: name outputs with -o")
@@ -64,10 +66,10 @@ def plan_outputs(
 
 
 def _own_outputs(jobs: Sequence[Job]) -> list[str]:
-    written = {_key(output) for job in jobs for output in job.outputs}
-    return [
-        job.source for job in jobs if job.source != STANDARD and _key(Path(job.source)) in written
-    ]
+    """Inputs that another input's crops go to; not a link from a crop's name to its source."""
+    makers = {_key(output): _key(Path(job.source)) for job in jobs for output in job.outputs}
+    keys = {job.source: _key(Path(job.source)) for job in jobs if job.source != STANDARD}
+    return [source for source, key in keys.items() if makers.get(key, key) != key]
 
 
 def _outputs(source: str, template: str, top_k: int, aspect: str) -> Iterable[Path]:
@@ -117,19 +119,37 @@ def _fill(template: str, values: dict[str, str]) -> str:
 
 def _key(path: Path) -> str:
     """Equal for names that one file may answer to, also where case does not count."""
-    return str(path.resolve()).casefold()
+    try:
+        return str(path.resolve()).casefold()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"{path}: not a place for a file: {error}") from error
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name that is too long
+        raise ConfigError(f"{path}: not a place for a file: {error.strerror}") from error
+
+
+def _is_dir(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except OSError:
+        return False
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:
     owners: dict[str, str] = {}
     for job in jobs:
         for output in job.outputs:
-            other = owners.setdefault(_key(output), job.source)
-            if other != job.source or job.outputs.count(output) > 1:
+            key = _key(output)
+            if key in owners:
                 raise ConfigError(
-                    f"{other} and {job.source} would both be written to {output}: "
-                    "use {stem}, {dir} or {rank} in -o"
+                    f"{owners[key]} and {job.source} would both be written to {output}: "
+                    "use {stem}, {dir} or {rank} in -o, and name each input once"
                 )
+            owners[key] = job.source
 
 
 def _refuse_overwrites(jobs: Sequence[Job], overwrite: bool, replace_own_source: bool) -> None:
@@ -141,5 +161,5 @@ def _refuse_overwrites(jobs: Sequence[Job], overwrite: bool, replace_own_source:
                     f"{output} is an input and would be overwritten: write elsewhere with -o, or "
                     "name this one file with -o and --overwrite"
                 )
-            if output.exists() and not overwrite:
+            if _exists(output) and not overwrite:
                 raise ConfigError(f"{output} exists: use --overwrite, or write elsewhere with -o")

@@ -34,7 +34,8 @@ def draw_overlay(view: View, crops: Sequence[Crop], heat: ScoreMap | None = None
         canvas = _with_heat(canvas, heat.scores)
     scale = np.array([width / view.size[0], height / view.size[1]] * 2)
     frames = [np.array(crop.box) * scale for crop in crops]
-    x0, y0, x1, y1 = frames[0].round().astype(int)
+    x0, y0 = np.floor(frames[0][:2]).astype(int)
+    x1, y1 = np.ceil(frames[0][2:]).astype(int)
     shown = canvas * _DIM
     shown[y0:y1, x0:x1] = canvas[y0:y1, x0:x1]
     picture = Image.fromarray(shown.round().astype(np.uint8))
@@ -51,8 +52,9 @@ def _frame(
 ) -> None:
     """A frame inside its box, with a dark edge so that it shows on white."""
     x0, y0, x1, y1 = (float(edge) for edge in box)
-    draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=(0, 0, 0), width=line + 1)
-    draw.rectangle((x0, y0, x1 - 1, y1 - 1), outline=colour, width=line)
+    corners = (x0, y0, max(x1 - 1, x0), max(y1 - 1, y0))
+    draw.rectangle(corners, outline=(0, 0, 0), width=line + 1)
+    draw.rectangle(corners, outline=colour, width=line)
 
 
 def _with_heat(canvas: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -144,6 +144,8 @@ def sample_affine(source: Pyramid, theta: Tensor, size: tuple[int, int]) -> Tens
     that neither axis aliases.
     """
     channels = source.levels[0].shape[0]
+    if not len(theta):
+        return source.levels[0].new_zeros(0, channels, *size)
     grid = F.affine_grid(theta, [len(theta), 1, *size], align_corners=False)  # (N, h, w, 2)
     level = _level(source, theta, size)
     out = theta.new_zeros(len(theta), channels, *size).to(source.levels[0].dtype)
@@ -167,11 +169,13 @@ def _level(source: Pyramid, theta: Tensor, size: tuple[int, int]) -> Tensor:
 def _bilinear(pixels: Tensor, grid: Tensor) -> Tensor:
     """(C, H, W) read at (N, h, w, 2) -> (N, C, h, w), all crops as one tall picture."""
     count, height, width, _ = grid.shape
+    kind = pixels.dtype
+    wide = torch.promote_types(kind, torch.float32)
     read = F.grid_sample(
-        pixels[None],
-        grid.reshape(1, count * height, width, 2).to(pixels.dtype),
+        pixels[None].to(wide),
+        grid.reshape(1, count * height, width, 2).to(wide),
         mode="bilinear",
         padding_mode="border",
         align_corners=False,
     )
-    return read[0].reshape(-1, count, height, width).transpose(0, 1)
+    return read.to(kind)[0].reshape(-1, count, height, width).transpose(0, 1)

@@ -6,6 +6,7 @@ and no network, so an analytic function serves as well as a ConvNet, and tests u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,11 +21,14 @@ from cropper.space import CropSpace, Params
 __all__ = ["STRATEGIES", "Objective", "SearchConfig", "search"]
 
 Objective = Callable[[Boxes], NDArray[np.floating]]
+_COARSEST = 0.9  # stride
 Progress = Callable[[int, int], None]  # evaluations so far, budget
 
 
 @dataclass(frozen=True)
 class SearchConfig:
+    """How to search; every field has a default that suits a cheap objective."""
+
     strategy: str = "grid"  # exhaustive; 'random' as in 2015; 'halving' for costly objectives
     budget: int = 10_000  # evaluations at most; the grid is as fine as the budget allows
     seed: int = 0  # of 'random'; the others use no chance
@@ -159,7 +163,8 @@ def _halving(run: _Run, config: SearchConfig) -> StopReason:
     After successive halving (Jamieson and Talwalkar 2016): each round halves both the stride and
     the number of survivors, which NMS keeps apart while there are several.
     """
-    stride = _finest_stride(run.spaces, max(run.budget // 2, 1))
+    coarsest = sum(space.grid_size(_COARSEST) for space in run.spaces)
+    stride = _finest_stride(run.spaces, min(max(run.budget // 2, coarsest), run.budget))
     survivors = 16
     run.score([(index, space.grid(stride)) for index, space in enumerate(run.spaces)])
     while stride > config.resolution:
@@ -168,11 +173,13 @@ def _halving(run: _Run, config: SearchConfig) -> StopReason:
         best = order[nms(run.boxes[order], config.nms_iou, survivors)]
         groups: list[tuple[int, Params]] = []
         spent = 0
+        rounds = math.ceil(math.log2(stride / config.resolution)) + 1  # this one included
+        share = min(run.left, max(run.left // max(rounds, 1), 27))  # 27: one neighbourhood
         for index in best:  # best survivor first, as many as the budget pays for
             owner = int(run.owner[index])
             around = run.spaces[owner].neighbourhood(run.params[index : index + 1], stride, 1)
             around = run.unseen(owner, around)
-            if spent + len(around) > run.left:
+            if spent + len(around) > share:
                 break
             groups.append((owner, around))
             spent += len(around)
@@ -190,7 +197,7 @@ def _finest_stride(spaces: tuple[CropSpace, ...], budget: int) -> float:
     def count(stride: float) -> int:
         return sum(space.grid_size(stride) for space in spaces)
 
-    coarse, fine = 0.9, 1e-3
+    coarse, fine = _COARSEST, 1e-3
     if count(coarse) > budget:
         raise SearchError(
             f"the coarsest grid of this space has {count(coarse)} crops, over the budget of "

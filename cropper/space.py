@@ -21,6 +21,7 @@ __all__ = ["FREE_ASPECTS", "CropSpace", "crop_spaces", "parse_aspect"]
 
 Params = NDArray[np.float64]  # (N, 3): scale, centre x, centre y
 
+_SMALLEST = 0.01  # scale; smaller crops are a pixel or two, and grids of them have no end
 # Free search: 1:2 to 2:1 in eight equal ratios of 1.19, about what people can tell apart, and
 # symmetric, so that portrait and landscape are treated alike.
 FREE_ASPECTS = tuple(2.0 ** (step / 4) for step in range(-4, 5))
@@ -50,9 +51,9 @@ class CropSpace:
             raise SpaceError(f"a picture is at least 1 x 1 px, got {self.size}")
         if not (math.isfinite(self.aspect) and self.aspect > 0):
             raise SpaceError(f"aspect is a positive width / height, got {self.aspect}")
-        if not 0 < self.min_scale <= self.max_scale <= 1:
+        if not _SMALLEST <= self.min_scale <= self.max_scale <= 1:
             raise SpaceError(
-                "scales are 0 < min_scale <= max_scale <= 1 (1 is the largest box that fits), "
+                f"scales are {_SMALLEST} <= min_scale <= max_scale <= 1 (1 is the largest box that fits), "
                 f"got {self.min_scale} and {self.max_scale}"
             )
 
@@ -141,7 +142,11 @@ class CropSpace:
 
 def _spread(half: float, count: int) -> NDArray[np.float64]:
     """``count`` centres from ``half`` to ``1 - half``, symmetric about 0.5 to the last bit."""
-    return 0.5 + (0.5 - half) * np.linspace(-1, 1, count) if count > 1 else np.array([0.5])
+    if count == 1:
+        return np.array([0.5])
+    steps = (2 * np.arange(count) - (count - 1)) / (count - 1)
+    centres: NDArray[np.float64] = 0.5 + (0.5 - half) * steps
+    return centres
 
 
 def crop_spaces(

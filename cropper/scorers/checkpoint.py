@@ -47,6 +47,15 @@ def scorer_from_file(path: Path, device: str = "auto") -> Scorer:
     """The scorer in a checkpoint, ready on ``device``."""
     header = read_header(path)
     where = resolve_device(device)
+    try:
+        return _build(header, path, where)
+    except (KeyError, TypeError) as error:
+        raise MissingModelError(
+            f"{path} has a broken header ({error!r}): train it again with this version"
+        ) from error
+
+
+def _build(header: dict[str, Any], path: Path, where: torch.device) -> Scorer:
     spec = ScorerSpec(
         name=header["name"],
         long_side=header["long_side"],
@@ -71,7 +80,7 @@ def load_trunk(module: nn.Module, path: Path) -> None:
 
     Raises DataError where the file lacks one of the trunk's tensors.
     """
-    stored = load_file(path)
+    stored = _read(path)
     wanted = module.state_dict()
     missing = sorted(wanted.keys() - stored.keys())
     if missing:

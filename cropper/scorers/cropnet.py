@@ -6,8 +6,8 @@ hidden unit takes from the whole picture's grid is computed once for the picture
 says which share of each cell it leaves outside. And the head is mirror-invariant by construction:
 each hidden unit is ``relu(s + a) + relu(s - a)`` with ``s`` from the mirror-symmetric and ``a``
 from the antisymmetric part of its input, which is the unit on the crop plus the unit on the
-mirrored crop at the price of one. With the trunk's symmetric padding, a mirrored picture gets the
-mirrored crop.
+mirrored crop at the price of one. The trunk looks at the picture and at its mirror image, and
+with its symmetric padding a mirrored picture then gets the mirrored crop.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CropNetConfig:
     roi: int = 7  # grid inside the box
     rod: int = 8  # grid over the whole picture
     hidden: int = 192
-    dropout: float = 0.0  # of the hidden layer, in training alone
+    dropout: float = 0.2  # of the hidden layer, in training alone
 
     def to_dict(self) -> dict[str, float]:
         return asdict(self)
@@ -64,11 +64,21 @@ class CropNet(nn.Module):
         self.trunk = Trunk()
         self.head = BoxHead(self.config)
 
-    def bind(self, images: Tensor) -> list[PictureFeatures]:
-        """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features of each picture."""
-        taps = self.trunk(images)
-        fused, pooled = self.head.fuse(taps), taps[2].mean((2, 3))
+    def bind(self, images: Tensor, mirrored: bool = True) -> list[PictureFeatures]:
+        """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features of each picture.
+
+        With ``mirrored``, the mean of the features of the picture and of its mirror image, turned
+        back; without, half the work and no invariance, for training.
+        """
+        fused, pooled = self._features(images)
+        if mirrored:
+            other, other_pooled = self._features(images.flip(3))
+            fused, pooled = (fused + other.flip(3)) / 2, (pooled + other_pooled) / 2
         return [self.head.bind(*each) for each in zip(fused, pooled, strict=True)]
+
+    def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        taps = self.trunk(images)
+        return self.head.fuse(taps), taps[2].mean((2, 3))
 
     def score(self, features: PictureFeatures, boxes: Tensor) -> Tensor:
         """(N, 4) normalised xyxy -> (N,) logits."""

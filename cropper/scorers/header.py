@@ -32,4 +32,6 @@ def read_header(path: Path) -> dict[str, Any]:
         raise MissingModelError(
             f"{path} is not a cropper checkpoint ({error}): {_REMEDY}"
         ) from error
+    if not isinstance(header, dict):
+        raise MissingModelError(f"{path} is not a cropper checkpoint: {_REMEDY}")
     return header

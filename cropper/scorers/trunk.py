@@ -3,8 +3,8 @@
 Batch norm is folded, so the network is 51 convolutions with bias; names follow the weight file:
 ``features.<block>.<expand|depthwise|project|conv>``. Every convolution is padded on both sides,
 and inputs are 32 k + 1 px a side: then each stride-2 layer keeps its border pixels, the feature
-at index i lies on input pixel ``stride * i``, and a mirrored image gives mirrored features to the
-last bit, where the padding of even sizes would shift them by half a cell.
+at index i lies on input pixel ``stride * i``, from either side alike, where the padding of even
+sizes would shift it by half a cell.
 """
 
 from __future__ import annotations

@@ -69,12 +69,12 @@ def train_convnet(
     config = config or ConvNetConfig()
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
-    net = TrunkClassifier().to(resolve_device(device))
+    net = TrunkClassifier().to(resolve_device(device)).to(memory_format=torch.channels_last)
     net.trunk.load_state_dict(trunk_from(trunk))
     rng = np.random.default_rng(config.seed)
     looked: dict[str, list[_Looked]] = {}
     for split in ("train", "val"):
-        items = load_judged(data, split, config.pixels)[:limit]
+        items = load_judged(data, split, config.pixels, limit)
         looked[split] = []
         for count, item in enumerate(items, 1):
             looked[split].append(_look(net, item, config, rng))

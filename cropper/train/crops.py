@@ -38,7 +38,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class CropsConfig:
-    epochs: int = 12
+    epochs: int = 8
     batch: int = 8  # pictures
     free: int = 64  # candidates of free aspect in a list
     given: int = 32  # candidates of the expert's aspect in a list
@@ -85,8 +85,8 @@ def train_crops(
     net = CropNet(net_config)
     load_trunk(net.trunk, trunk)
     run = _Run(net.to(resolve_device(device)), config, out, log)
-    train = load_judged(data, "train", 2 * net.config.pixels)[:limit]  # windows are enlarged
-    val = load_judged(data, "val", net.config.pixels)[:limit]
+    train = load_judged(data, "train", 2 * net.config.pixels, limit)  # windows are enlarged
+    val = load_judged(data, "val", net.config.pixels, limit)
     log(f"{len(train)} pictures to train on, {len(val)} to validate on")
     run.resume()
     while run.epoch < config.epochs:
@@ -117,6 +117,7 @@ class _Run:
 
     def train_epoch(self, items: list[Judged]) -> None:
         rng = np.random.default_rng((self.config.seed, self.epoch))
+        torch.manual_seed(int(rng.integers(2**31)))  # of dropout: a resumed run draws the same
         batches = self._batches(items, rng)
         losses = []
         self.net.train()
@@ -151,7 +152,8 @@ class _Run:
         device = next(self.net.parameters()).device
         pixels = torch.stack([torch.from_numpy(item.pixels) for item in items]).to(device)
         total = torch.zeros((), device=device)
-        for item, features in zip(items, self.net.bind(normalise_pixels(pixels)), strict=True):
+        bound = self.net.bind(normalise_pixels(pixels), mirrored=False)
+        for item, features in zip(items, bound, strict=True):
             lists = [
                 candidates(item, self.config.free, False, rng),
                 candidates(item, self.config.given, True, rng),
@@ -197,7 +199,7 @@ class _Run:
             f"given {validation.given:.4f}, free {validation.free:.4f}, {seconds:.0f} s"
         )
         state = {
-            "config": asdict(self.config),
+            "config": self._recipe(),
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -208,12 +210,15 @@ class _Run:
         torch.save(state, self.out / "last.pt.part")
         (self.out / "last.pt.part").replace(self.out / "last.pt")
 
+    def _recipe(self) -> dict[str, Any]:
+        return asdict(self.config) | {"net": self.net.config.to_dict()}
+
     def resume(self) -> None:
         path = self.out / "last.pt"
         if not path.exists():
             return
         state: dict[str, Any] = torch.load(path, weights_only=True)
-        if state["config"] != asdict(self.config):
+        if state["config"] != self._recipe():
             self.log(f"{path} is of another config: starting anew")
             return
         self.net.load_state_dict(state["net"])

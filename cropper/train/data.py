@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, iou
+from cropper.boxes import Boxes, as_boxes, iou
 from cropper.errors import CropperError, DataError
 from cropper.image import load_image
 from cropper.scorers.trunk import input_size
@@ -37,9 +37,7 @@ class Judged:
     votes: NDArray[np.float64]  # (P, 2)
 
 
-def load_judged(
-    root: Path, split: str, pixels: int, on_item: Callable[[int, int], None] | None = None
-) -> list[Judged]:
+def load_judged(root: Path, split: str, pixels: int, limit: int | None = None) -> list[Judged]:
     """Every readable picture of ``split``, scaled to about ``pixels`` in area.
 
     Raises DataError for a broken annotation file and for a picture that cannot be read.
@@ -54,13 +52,8 @@ def load_judged(
         ) from error
     if not entries:
         raise DataError(f"{path} has no picture of split {split!r}: check the 'split' fields")
-    jobs = (joblib.delayed(_load)(root, entry, pixels) for entry in entries)
-    items = []
-    loaded: Iterable[Judged] = joblib.Parallel(-1, "threading", return_as="generator")(jobs)
-    for count, item in enumerate(loaded, 1):
-        items.append(item)
-        if on_item:
-            on_item(count, len(entries))
+    jobs = (joblib.delayed(_load)(root, entry, pixels) for entry in entries[:limit])
+    items: list[Judged] = joblib.Parallel(-1, "threading")(jobs)
     return items
 
 
@@ -71,9 +64,10 @@ def _load(root: Path, entry: dict[str, object], pixels: int) -> Judged:
         width, height = input_size(image.size, pixels)
         view = image.view(max(image.size)).resized(width, height)
         expert = np.array(entry["box"], dtype=np.float64).reshape(1, 4)
-        rows = entry.get("pairs") or []
-        pairs = [[a, b] for a, b, _, _ in rows]  # type: ignore[attr-defined]
-        votes = [[va, vb] for _, _, va, vb in rows]  # type: ignore[attr-defined]
+        rows: Any = entry.get("pairs") or []
+        pairs = np.array([[a, b] for a, b, _, _ in rows], dtype=np.float64).reshape(-1, 2, 4)
+        votes = np.array([[va, vb] for *_, va, vb in rows], dtype=np.float64).reshape(-1, 2)
+        _check(np.concatenate([expert, pairs.reshape(-1, 4)]), votes)
     except (KeyError, TypeError, ValueError, CropperError) as error:
         raise DataError(f"{path}: {error}") from error
     return Judged(
@@ -81,9 +75,17 @@ def _load(root: Path, entry: dict[str, object], pixels: int) -> Judged:
         image.size,
         view,
         expert,
-        np.array(pairs, dtype=np.float64).reshape(-1, 2, 4),
-        np.array(votes, dtype=np.float64).reshape(-1, 2),
+        pairs,
+        votes,
     )
+
+
+def _check(boxes: Boxes, votes: NDArray[np.float64]) -> None:
+    as_boxes(boxes)
+    if boxes.min() < 0 or boxes.max() > 1:
+        raise DataError("boxes are normalised to [0, 1] by the picture's width and height")
+    if (votes < 0).any() or (votes.sum(1) <= 0).any():
+        raise DataError("a pair has at least one vote, and none below 0")
 
 
 def candidates(item: Judged, count: int, given: bool, rng: np.random.Generator) -> Boxes:

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin, features
 
-from cropper.image import exif
 from cropper.errors import BoxError, ConfigError, ImageReadError, ImageWriteError
-from cropper.image import SourceImage, from_array, load_image
+from cropper.image import SourceImage, exif, from_array, load_image
 from cropper.image.output import encode, format_for, save_crop, write_atomic
 from tests.image.pictures import (
     ARTIST,
