@@ -53,8 +53,8 @@ class CropSpace:
             raise SpaceError(f"aspect is a positive width / height, got {self.aspect}")
         if not _SMALLEST <= self.min_scale <= self.max_scale <= 1:
             raise SpaceError(
-                f"scales are {_SMALLEST} <= min_scale <= max_scale <= 1 (1 is the largest box that fits), "
-                f"got {self.min_scale} and {self.max_scale}"
+                f"scales are {_SMALLEST} <= min_scale <= max_scale <= 1 (1: the largest box that "
+                f"fits), got {self.min_scale} and {self.max_scale}"
             )
 
     @property

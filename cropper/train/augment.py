@@ -2,7 +2,8 @@
 
 A window that holds the expert's box stands for the photo that might have been taken: the expert's
 crop is still the best one in it, at another place and share of the frame. Light and colour vary,
-and so does the network's input size. Flips would teach a mirror-invariant network nothing.
+and so does the network's input size. The head is mirror-invariant and the trunk is not, so
+pictures are mirrored too.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Augment:
     window: float = 0.5  # probability of a window; otherwise the whole picture
     colour: float = 0.2  # brightness, contrast and saturation change by up to this share
     scale: float = 0.25  # the input's area changes by up to this share
+    mirror: float = 0.5  # probability of the mirror image
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Drawn:
     window: NDArray[np.float64]  # (4,) normalised; holds the expert's box
     size: tuple[int, int]  # (width, height) of the network's input
     colour: tuple[float, float, float]  # factors of brightness, contrast, saturation
+    mirror: bool
 
 
 def draw(item: Judged, augment: Augment, pixels: int, rng: np.random.Generator) -> Drawn:
@@ -47,7 +50,8 @@ def draw(item: Judged, augment: Augment, pixels: int, rng: np.random.Generator) 
     area = pixels * (1 + augment.scale * rng.uniform(-1, 1))
     size = input_size((max(round(shape[0]), 1), max(round(shape[1]), 1)), int(area))
     brightness, contrast, saturation = 1 + augment.colour * rng.uniform(-1, 1, 3)
-    return Drawn(window, size, (float(brightness), float(contrast), float(saturation)))
+    colour = (float(brightness), float(contrast), float(saturation))
+    return Drawn(window, size, colour, bool(rng.random() < augment.mirror))
 
 
 def render(item: Judged, drawn: Drawn) -> Judged:
@@ -61,7 +65,7 @@ def render(item: Judged, drawn: Drawn) -> Judged:
         (item.pairs[..., :2] >= window[:2] - 0.01) & (item.pairs[..., 2:] <= window[2:] + 0.01)
     ).all((1, 2))
     shape = (window[2:] - window[:2]) * item.size
-    return replace(
+    seen = replace(
         item,
         size=(max(round(shape[0]), 1), max(round(shape[1]), 1)),
         pixels=_coloured(pixels, drawn.colour),
@@ -69,6 +73,17 @@ def render(item: Judged, drawn: Drawn) -> Judged:
         pairs=_within(item.pairs[inside], window),
         votes=item.votes[inside],
     )
+    return _mirrored(seen) if drawn.mirror else seen
+
+
+def _mirrored(item: Judged) -> Judged:
+    pixels = np.ascontiguousarray(item.pixels[:, ::-1])
+    return replace(item, pixels=pixels, expert=_flip(item.expert), pairs=_flip(item.pairs))
+
+
+def _flip(boxes: Boxes) -> Boxes:
+    flipped: Boxes = boxes[..., [2, 1, 0, 3]] * [-1, 1, -1, 1] + [1, 0, 1, 0]
+    return flipped
 
 
 def _within(boxes: Boxes, window: NDArray[np.float64]) -> Boxes:

@@ -14,11 +14,18 @@ from cropper.finder import CropFinder
 from cropper.image import SourceImage, View, load_image
 from cropper.scorers.base import BoundScorer, ScorerSpec
 from cropper.search import SearchConfig
-from eval import methods
 from eval.benchmark import Benchmark, run_benchmark
 from eval.datasets import load_dataset
 from eval.environment import read_environment
-from eval.methods import Centre, Choice, FullFrame, Scored, installed_baselines
+from eval.methods import (
+    Centre,
+    Choice,
+    FullFrame,
+    LibVips,
+    Scored,
+    SmartCrop,
+    installed_baselines,
+)
 from eval.report import Report, render, to_json, write_json
 from eval.summary import summarise
 from tests.eval import data
@@ -221,7 +228,7 @@ class TestBaselines:
     def test_vips_attention_slides_to_what_stands_out(self, tmp_path: Path) -> None:
         pytest.importorskip("pyvips")
         image = load_image(data.photo(tmp_path / "a.png", (300, 100)))
-        x0, y0, x1, y1 = methods.LibVips("attention").crop(image, 1.0).box
+        x0, y0, x1, y1 = LibVips("attention").crop(image, 1.0).box
         assert (x1 - x0, y1 - y0) == (100, 100)
         assert x0 < 195 < x1  # the disc
 
@@ -229,7 +236,7 @@ class TestBaselines:
         def gone(name: str) -> None:
             raise ImportError(f"No module named {name!r}")
 
-        monkeypatch.setattr(methods.importlib, "import_module", gone)
+        monkeypatch.setattr("eval.methods.importlib.import_module", gone)
         others = installed_baselines("given")
         assert others.methods == ()
         assert [note.split(":")[0] for note in others.missing] == [
@@ -242,16 +249,16 @@ class TestBaselines:
     def test_a_failure_of_another_package_is_a_photo_not_measured(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        class SmartCrop:
+        class Broken:
             def crop(self, *_: object) -> None:
                 raise ValueError("no crops\nand a long story")
 
         monkeypatch.setattr(
-            methods.importlib, "import_module", lambda _: SimpleNamespace(SmartCrop=SmartCrop)
+            "eval.methods.importlib.import_module", lambda _: SimpleNamespace(SmartCrop=Broken)
         )
         image = load_image(data.photo(tmp_path / "a.png"))
         with pytest.raises(DataError, match=r"^smartcrop\.py finds no crop: no crops$"):
-            methods.SmartCrop().crop(image, 1.0)
+            SmartCrop().crop(image, 1.0)
 
 
 def report(benchmark: Benchmark) -> Report:

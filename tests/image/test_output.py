@@ -553,8 +553,9 @@ def test_full_disk(old: bytes | None, tmp_path: Path) -> None:
     if old is not None:
         target.write_bytes(old)
     code = (
-        "import resource, signal, sys; from pathlib import Path\n"
-        "from cropper.errors import ImageWriteError; from cropper.image.output import write_atomic\n"
+        "import resource, signal, sys\nfrom pathlib import Path\n"
+        "from cropper.errors import ImageWriteError\n"
+        "from cropper.image.output import write_atomic\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_atomic(bytes(100_000), Path(sys.argv[1]), overwrite=True)\n"
