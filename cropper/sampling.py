@@ -24,6 +24,7 @@ from cropper.errors import ConfigError
 __all__ = ["Pyramid", "pyramid", "sample_affine", "sample_boxes", "theta_from_boxes"]
 
 _WORTH_GROUPING = 64  # boxes; below, grouping costs more than it saves
+_WORTH_SHARING = 8  # boxes of one shape; below, reading them one by one is as fast
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,9 @@ def sample_boxes(source: Pyramid, boxes: Tensor, size: tuple[int, int]) -> Tenso
     order = torch.argsort(group)
     rest = []
     for rows in torch.split(order, torch.bincount(group).tolist()):
+        if len(rows) < _WORTH_SHARING:
+            rest.append(rows)
+            continue
         x0, column = torch.unique(boxes[rows, 0], return_inverse=True)
         y0, row = torch.unique(boxes[rows, 1], return_inverse=True)
         if len(x0) * len(y0) > 2 * len(rows) + 8:

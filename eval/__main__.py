@@ -176,8 +176,22 @@ def _write(report: Report, path: Path) -> None:
         raise SystemExit(5) from error
 
 
-# The commands bench, compare and regret go here: options, one call into a module of their own,
-# its report on stdout.
+@cli.command()
+@click.argument(
+    "picture", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--candidates", type=click.IntRange(1), default=10_000, show_default=True)
+@click.option("--repeats", type=click.IntRange(2), default=15, show_default=True)
+def bench(picture: Path | None, scorer: str, device: str, candidates: int, repeats: int) -> None:
+    """Time each stage of one crop; PICTURE is a synthetic 12-megapixel JPEG unless given."""
+    from eval.bench import render_bench, run_bench
+
+    report = run_bench(
+        picture, scorer=scorer, device=device, candidates=candidates, repeats=repeats
+    )
+    click.echo(render_bench(report))
 
 
 @contextlib.contextmanager

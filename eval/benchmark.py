@@ -42,7 +42,7 @@ __all__ = [
 
 PROTOCOLS = ("given", "free")
 
-# Of the largest box's side: 98 % of the expert crops of FCDB's training photos reach 0.61 and
+# Of the largest box's side: 98 % of the expert crops of FCDB's train and val photos reach 0.61 and
 # 95 % reach 0.68, so that what is below costs candidates and false maxima for little to gain.
 DEFAULT_MIN_SCALE = 0.6
 

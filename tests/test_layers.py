@@ -40,7 +40,7 @@ LAYERS = {
 ONLY_IN = {
     "click": {"cropper.cli", "eval.__main__"},
     "joblib": {"cropper.bulk", "cropper.train"},
-    "PIL": {"cropper.image", "cropper.report"},
+    "PIL": {"cropper.image", "cropper.report", "eval.bench"},
     "pillow_heif": {"cropper.image"},
     "torchvision": {"cropper.scorers.convnet", "cropper.train"},
 }
