@@ -5,7 +5,8 @@
     |   |-- BoxError                  2  boxes of a wrong shape, order or range
     |   |-- SpaceError                2  a crop space that holds no crop
     |   `-- SearchError               2  a search that cannot be run as asked
-    |-- MissingModelError             3  no such scorer, weights or optional package
+    |-- MissingModelError             3  no such scorer or weights
+    |   `-- MissingExtraError         3  an optional package that is not installed
     |-- ImageReadError                1  a file that cannot be read as a picture
     |   `-- ImageTooLargeError        1  more megapixels than allowed
     |-- NoInputError                  4  nothing to work on
@@ -18,6 +19,9 @@ A message names the rule, the value that broke it and the remedy.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "BoxError",
     "ConfigError",
@@ -26,11 +30,13 @@ __all__ = [
     "ImageReadError",
     "ImageTooLargeError",
     "ImageWriteError",
+    "MissingExtraError",
     "MissingModelError",
     "NoInputError",
     "ScorerOutputError",
     "SearchError",
     "SpaceError",
+    "extra",
 ]
 
 
@@ -58,6 +64,21 @@ class SearchError(ConfigError):
 
 class MissingModelError(CropperError):
     exit_code = 3
+
+
+class MissingExtraError(MissingModelError):
+    pass
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Around an import that needs the package's extra ``name``: raises MissingExtraError."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{error.name} is not installed, and this needs it: pip install 'cropper[{name}]'"
+        ) from error
 
 
 class ImageReadError(CropperError):

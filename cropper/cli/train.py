@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import main
+from cropper.errors import extra
 
 __all__ = ["train"]
 
@@ -50,7 +51,8 @@ def train_crops_command(
 
     Run the same command again after a cut: cropnet continues after its last whole epoch.
     """
-    from cropper.train import train_from_crops  # noqa: PLC0415 - torch
+    with extra("torch"):
+        from cropper.train import train_from_crops  # noqa: PLC0415 - slow
 
     train_from_crops(
         model, data, trunk, epochs=epochs, seed=seed, log=partial(click.echo, err=True), **options

@@ -1,4 +1,4 @@
-"""Judges of crops. Importing this package does not import torch; loading a scorer does."""
+"""Judges of crops. Importing this package imports no network library; loading a scorer does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
 from cropper.scorers.header import read_header
+from cropper.scorers.loading import scorer_at
 from cropper.scorers.registry import DEFAULT_SCORER, load_scorer, register, scorer_names
 
 __all__ = [
@@ -41,13 +42,9 @@ def describe_scorers(as_json: bool = False) -> list[str]:
 
 @register("cropnet")
 def _cropnet(device: str) -> Scorer:
-    from cropper.scorers.checkpoint import scorer_from_file  # noqa: PLC0415 - torch is slow
-
-    return scorer_from_file(WEIGHTS / "cropnet.safetensors", device)
+    return scorer_at(WEIGHTS / "cropnet.safetensors", device)
 
 
 @register("convnet")
 def _convnet(device: str) -> Scorer:
-    from cropper.scorers.checkpoint import scorer_from_file  # noqa: PLC0415 - torch is slow
-
-    return scorer_from_file(WEIGHTS / "convnet.safetensors", device)
+    return scorer_at(WEIGHTS / "convnet.safetensors", device)

@@ -16,11 +16,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cropper.errors import DataError, MissingModelError
-from cropper.scorers.base import Scorer, ScorerSpec
+from cropper.scorers.base import Scorer
 from cropper.scorers.convnet import ConvNetScorer, Preprocessing, build_backbone
 from cropper.scorers.cropnet import CropNet, CropNetConfig, CropNetScorer
 from cropper.scorers.device import resolve_device
-from cropper.scorers.header import read_header
+from cropper.scorers.header import read_header, spec_from
 
 __all__ = ["load_trunk", "save_scorer", "scorer_from_file", "trunk_digest", "trunk_from"]
 
@@ -57,14 +57,7 @@ def scorer_from_file(path: Path, device: str = "auto") -> Scorer:
 
 
 def _build(header: dict[str, Any], path: Path, where: torch.device) -> Scorer:
-    spec = ScorerSpec(
-        name=header["name"],
-        long_side=header["long_side"],
-        batch_size=header["batch_size"],
-        costly=header["kind"] == "convnet",
-        summary=header["summary"],
-        licence=header["licence"],
-    )
+    spec = spec_from(header, path)
     if header["kind"] == "cropnet":
         net = CropNet(CropNetConfig(**header["config"]))
         _load(net, path, header)

@@ -12,7 +12,7 @@ with its symmetric padding a mirrored picture then gets the mirrored crop.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,25 +24,10 @@ from cropper.boxes import Boxes, normalise
 from cropper.image import View
 from cropper.sampling import Pyramid, pyramid, sample_boxes
 from cropper.scorers.base import BoundScorer, ScorerSpec
-from cropper.scorers.trunk import Trunk, input_size, normalise_pixels
+from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size
+from cropper.scorers.trunk import Trunk, normalise_pixels
 
 __all__ = ["BoxHead", "CropNet", "CropNetConfig", "CropNetScorer", "PictureFeatures"]
-
-STRIDE = 16  # of the fused feature map
-
-
-@dataclass(frozen=True)
-class CropNetConfig:
-    pixels: int = 102_400  # area of the trunk's input; 320 x 320, so that 2 cores take under 60 ms
-    fused: int = 64  # channels where the three taps meet
-    channels: int = 16  # of the map that boxes are sampled from; GAIC found 8 enough
-    roi: int = 7  # grid inside the box
-    rod: int = 8  # grid over the whole picture
-    hidden: int = 192
-    dropout: float = 0.2  # of the hidden layer, in training alone
-
-    def to_dict(self) -> dict[str, float]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from cropper.errors import MissingModelError
+from cropper.scorers.base import ScorerSpec
 
-__all__ = ["read_header"]
+__all__ = ["read_header", "spec_from"]
 
 _REMEDY = "train one with `cropper train crops`, or name a registered scorer"
 
@@ -35,3 +36,20 @@ def read_header(path: Path) -> dict[str, Any]:
     if not isinstance(header, dict):
         raise MissingModelError(f"{path} is not a cropper checkpoint: {_REMEDY}")
     return header
+
+
+def spec_from(header: dict[str, Any], path: Path) -> ScorerSpec:
+    """The part of a header that every scorer has. Raises MissingModelError where it lacks some."""
+    try:
+        return ScorerSpec(
+            name=header["name"],
+            long_side=header["long_side"],
+            batch_size=header["batch_size"],
+            costly=header["kind"] == "convnet",
+            summary=header["summary"],
+            licence=header["licence"],
+        )
+    except KeyError as error:
+        raise MissingModelError(
+            f"{path} has a broken header (no {error}): train it again with this version"
+        ) from error

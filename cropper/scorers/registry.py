@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cropper.errors import ConfigError, MissingModelError
 from cropper.scorers.base import Scorer
+from cropper.scorers.loading import scorer_at
 
 __all__ = ["DEFAULT_SCORER", "load_scorer", "register", "scorer_names"]
 
@@ -46,9 +47,7 @@ def load_scorer(name: str, device: str = "auto") -> Scorer:
     if name in _factories:
         return _factories[name](device)
     if Path(name).suffix == ".safetensors":
-        from cropper.scorers.checkpoint import scorer_from_file  # noqa: PLC0415 - torch is slow
-
-        return scorer_from_file(Path(name), device)
+        return scorer_at(Path(name), device)
     for point in entry_points(group="cropper.scorers"):
         if point.name == name:
             factory: Factory = point.load()

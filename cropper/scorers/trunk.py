@@ -9,27 +9,15 @@ sizes would shift it by half a cell.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cropper.scorers.cropnet_config import MEAN_PIXEL, STAGES, TAPS, input_size
+
 __all__ = ["MEAN_PIXEL", "Trunk", "input_size", "normalise_pixels"]
 
-MEAN_PIXEL = 127.5  # TensorFlow's preprocessing: RGB / 127.5 - 1
-
-# (expansion, channels, repeats, stride) of the seven stages, table 2 of the paper
 _BELOW = 7  # blocks up to stride 8
-_STAGES = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-)
 
 
 class _Block(nn.Module):
@@ -61,13 +49,13 @@ class _Stem(nn.Module):
 class Trunk(nn.Module):
     """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features at strides 8, 16 and 32."""
 
-    channels = (32, 96, 320)
+    channels = tuple(TAPS.values())
 
     def __init__(self) -> None:
         super().__init__()
         blocks: list[nn.Module] = [_Stem()]
         cin = 32
-        for expansion, cout, repeats, stride in _STAGES:
+        for expansion, cout, repeats, stride in STAGES:
             for repeat in range(repeats):
                 blocks.append(_Block(cin, cout, stride if repeat == 0 else 1, expansion))
                 cin = cout
@@ -95,22 +83,6 @@ class Trunk(nn.Module):
         for block in self.features[14:]:
             x = block(x)
         return stride_8, stride_16, x
-
-
-def input_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """(width, height) of the network's input for a picture of ``size``: sides of 32 k + 1 px.
-
-    Among the sizes near ``pixels`` in area, the one that distorts the aspect least; an area twice
-    off counts like a distortion of 1.4.
-    """
-    aspect = math.log(size[0] / size[1])
-    sides = range(33, 1058, 32)
-    cost = {
-        (w, h): abs(math.log(w / h) - aspect) + 0.5 * abs(math.log(w * h / pixels))
-        for w in sides
-        for h in sides
-    }
-    return min(cost, key=lambda key: cost[key])
 
 
 def normalise_pixels(pixels: Tensor) -> Tensor:

@@ -1,0 +1,55 @@
+"""CropNet's numbers, and the input size that it wants: shared by both of its backends.
+
+Without torch, so that the CPU backend can be used where there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+__all__ = ["MEAN_PIXEL", "STAGES", "STRIDE", "TAPS", "CropNetConfig", "input_size"]
+
+MEAN_PIXEL = 127.5  # TensorFlow's preprocessing: RGB / 127.5 - 1
+STRIDE = 16  # of the fused feature map
+# MobileNetV2: (expansion, channels, repeats, stride) of its stages, table 2 of Sandler et al. 2018
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+TAPS = {6: 32, 13: 96, 17: 320}  # block whose output is used -> its channels; strides 8, 16, 32
+
+
+@dataclass(frozen=True)
+class CropNetConfig:
+    pixels: int = 102_400  # area of the trunk's input; 320 x 320, so that 2 cores take under 60 ms
+    fused: int = 64  # channels where the three taps meet
+    channels: int = 16  # of the map that boxes are sampled from; GAIC found 8 enough
+    roi: int = 7  # grid inside the box
+    rod: int = 8  # grid over the whole picture
+    hidden: int = 192
+    dropout: float = 0.2  # of the hidden layer, in training alone
+
+    def to_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def input_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
+    """(width, height) of the network's input for a picture of ``size``: sides of 32 k + 1 px.
+
+    Among the sizes near ``pixels`` in area, the one that distorts the aspect least; an area twice
+    off counts like a distortion of 1.4.
+    """
+    aspect = math.log(size[0] / size[1])
+    sides = range(33, 1058, 32)
+    cost = {
+        (w, h): abs(math.log(w / h) - aspect) + 0.5 * abs(math.log(w * h / pixels))
+        for w in sides
+        for h in sides
+    }
+    return min(cost, key=lambda key: cost[key])

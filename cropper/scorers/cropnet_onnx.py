@@ -1,0 +1,213 @@
+"""CropNet on a CPU without torch: ONNX Runtime for trunk and neck, NumPy for the head.
+
+The same function as ``cropnet.CropNet`` (a test compares them box by box). Importing torch takes
+longer than cropping a photo, so this is the default on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
+from safetensors.numpy import load_file
+
+from cropper.boxes import Boxes, normalise
+from cropper.errors import MissingModelError
+from cropper.image import View
+from cropper.scorers.base import BoundScorer, ScorerSpec
+from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size
+from cropper.scorers.lattice import Floats, Pyramid, groups, pyramid, read_boxes, read_lattice
+
+__all__ = ["OnnxCropNetScorer", "fits_graph"]
+
+_GRAPH = Path(__file__).parent / "weights" / "cropnet.onnx"
+_BLOCK = 2048  # boxes through the head at once: their features fit the cache
+_GEOMETRY = 8
+
+
+def fits_graph(config: CropNetConfig) -> bool:
+    """Whether the package's graph is that of a network of this config."""
+    usual = CropNetConfig()
+    return (config.fused, config.channels) == (usual.fused, usual.channels)
+
+
+@dataclass(frozen=True)
+class _Features:
+    """What the head needs of one picture: maps, and the first layer with its cells folded in."""
+
+    maps: Pyramid
+    symmetric: Floats  # (K_even + rod^2 + geometry + 1, hidden)
+    antisymmetric: Floats  # (K_odd + rod^2 + 1, hidden)
+    aspect: float  # log of width / height of the network's input
+
+
+class OnnxCropNetScorer:
+    """CropNet as a scorer on a CPU."""
+
+    def __init__(self, path: Path, config: CropNetConfig, spec: ScorerSpec) -> None:
+        stored = load_file(path)
+        weights = {key: np.ascontiguousarray(value, np.float32) for key, value in stored.items()}
+        self.spec = spec
+        self.config = config
+        try:
+            self._session = _session(weights)
+            self._head = _Head(weights, config)
+        except (KeyError, ValueError, Fail, InvalidArgument, RuntimeException) as error:
+            raise MissingModelError(f"{path} does not fit its own header: {error}") from error
+
+    def bind(self, view: View) -> BoundScorer:
+        pixels = view.resized(*input_size(view.size, self.config.pixels))
+        (maps, pooled), (mirrored, pooled_too) = (
+            self._session.run(None, {"pixels": np.ascontiguousarray(each[None])})
+            for each in (pixels, pixels[:, ::-1])
+        )
+        fused = (maps[0] + mirrored[0, :, :, ::-1]) / 2
+        features = self._head.bind(fused, (pooled[0] + pooled_too[0]) / 2)
+
+        def score(boxes: Boxes) -> NDArray[np.floating]:
+            return self._head.score(features, normalise(boxes, view.size))
+
+        return BoundScorer(score, view.size, self.spec.batch_size)
+
+
+def _session(weights: dict[str, Floats]) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _threads()
+    options.log_severity_level = 3
+    # Threads that wait in a loop stop everybody else's on a busy machine
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    wanted = [key for key in weights if key.startswith(("trunk.", "head.taps.", "head.reduce."))]
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(weights[key]) for key in wanted]
+    options.add_external_initializers(wanted, values)
+    return onnxruntime.InferenceSession(
+        _GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _threads() -> int:
+    """OMP_NUM_THREADS, which people set to share a machine; else the cores of this process."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+
+
+class _Head:
+    """BoxHead in NumPy; see there for what each term means."""
+
+    def __init__(self, weights: dict[str, Floats], config: CropNetConfig) -> None:
+        def get(name: str) -> Floats:
+            return weights[f"head.{name}"]
+
+        self.config = config
+        half, channels, side = config.roi // 2, config.channels, config.roi
+        self.even = self._rows(get("roi_even.weight"), channels, side, side - half)
+        self.odd = self._rows(get("roi_odd.weight"), channels, side, half)
+        rod = get("rod").transpose(1, 2, 0, 3)  # (rod, rod, channels, hidden)
+        self.cells = np.stack([rod + rod[:, ::-1], rod - rod[:, ::-1]]) / 2
+        self.bias = get("roi_even.bias")
+        self.geometry_even = get("geometry_even.weight").T
+        self.geometry_odd = get("geometry_odd.weight").T
+        self.context = get("context.weight")
+        self.out = get("out.0.weight").T, get("out.0.bias"), get("out.2.weight")[0]
+        self.last_bias = float(get("out.2.bias")[0])
+
+    @staticmethod
+    def _rows(weight: Floats, channels: int, rows: int, columns: int) -> Floats:
+        """(hidden, channels * rows * columns) -> (rows * columns * channels, hidden)."""
+        split = weight.reshape(-1, channels, rows, columns)
+        return np.ascontiguousarray(split.transpose(2, 3, 1, 0).reshape(-1, len(weight)))
+
+    def bind(self, fused: Floats, pooled: Floats) -> _Features:
+        """(channels, h, w) and (320,) -> what scoring needs."""
+        config = self.config
+        maps = pyramid(np.ascontiguousarray(fused.transpose(1, 2, 0)))
+        height, width = fused.shape[1:]
+        whole = _to_map(np.array([[0.0, 0.0, 1.0, 1.0]]), (width, height))
+        grid = _plain(read_boxes(maps, whole, config.rod)[0], config.rod, config.channels)
+        cells = np.einsum("ijc,pijch->pijh", grid, self.cells).reshape(2, config.rod**2, -1)
+        constant = self.bias + self.context @ pooled
+        return _Features(
+            maps,
+            np.concatenate([self.even, cells[0], self.geometry_even, constant[None]]),
+            np.concatenate([self.odd, cells[1], self.geometry_odd]),
+            math.log((width - 1) / max(height - 1, 1)),
+        )
+
+    def score(self, features: _Features, boxes: NDArray[np.float64]) -> Floats:
+        """(N, 4) normalised xyxy -> (N,) logits."""
+        height, width, _ = features.maps.levels[0].shape
+        where = _to_map(boxes, (width, height))
+        scores = np.empty(len(boxes), np.float32)
+        side = self.config.roi
+        for rows, lattice in groups(where, _BLOCK):
+            if lattice is None:
+                read = read_boxes(features.maps, where[rows], side)
+                scores[rows] = self._judge(features, boxes[rows], read)
+                continue
+            x0, y0, column, row = lattice
+            shared = read_lattice(features.maps, x0, y0, where[rows[0]], side)
+            for start in range(0, len(rows), _BLOCK):
+                part = slice(start, start + _BLOCK)
+                read = shared[row[part], :, column[part]]
+                scores[rows[part]] = self._judge(features, boxes[rows[part]], read)
+        return scores
+
+    def _judge(self, features: _Features, boxes: NDArray[np.float64], read: Floats) -> Floats:
+        """Boxes with what was read of them, (n, roi, K) -> (n,)."""
+        config, count = self.config, len(boxes)
+        middle = (config.roi - config.roi // 2) * config.channels  # of K: symmetric before it
+        kept, turned = _geometry(boxes, features.aspect)
+        outside = _outside(boxes, config.rod)
+        even, odd = read[:, :, :middle].reshape(count, -1), read[:, :, middle:].reshape(count, -1)
+        ones = np.ones((count, 1), np.float32)
+        s = np.concatenate([even, outside, kept, ones], 1) @ features.symmetric
+        a = np.concatenate([odd, outside, turned], 1) @ features.antisymmetric
+        hidden = np.maximum(s + a, 0)
+        hidden += np.maximum(np.subtract(s, a, out=s), 0, out=s)
+        weight, bias, last = self.out
+        out: Floats = np.maximum(hidden @ weight + bias, 0) @ last + self.last_bias
+        return out
+
+
+def _plain(read: Floats, side: int, channels: int) -> Floats:
+    """Undo the folding: (side, K) -> (side, side, channels)."""
+    half = side // 2
+    grid = read.reshape(side, side, channels)
+    sums, middle, differences = grid[:, :half], grid[:, half : side - half], grid[:, side - half :]
+    left, right = (sums + differences) / 2, (sums - differences) / 2
+    return np.concatenate([left, middle, right[:, ::-1]], 1)
+
+
+def _to_map(boxes: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Boxes normalised to the picture -> normalised to the map, whose pixel i lies on 16 i."""
+    cells = np.array(size * 2, dtype=np.float64)
+    pixels = STRIDE * (cells - 1) + 1  # the input's sides
+    moved: NDArray[np.float64] = (boxes * pixels + (STRIDE - 1) / 2) / (STRIDE * cells)
+    return moved
+
+
+def _geometry(boxes: NDArray[np.float64], aspect: float) -> tuple[Floats, Floats]:
+    """Place and shape, (n, 8) that a mirror keeps and (n, 1) whose sign it turns."""
+    x0, y0, x1, y1 = boxes.T
+    width, height = x1 - x0, y1 - y0
+    off = (x0 + x1) - 1
+    shape = np.log(width / height) + aspect
+    kept = [y0, 1 - y1, width, height, width * height, np.abs(off), shape, np.abs(shape)]
+    return np.stack(kept, 1).astype(np.float32), off[:, None].astype(np.float32)
+
+
+def _outside(boxes: NDArray[np.float64], cells: int) -> Floats:
+    """(n, 4) -> (n, cells * cells): the share of each cell that a box cuts away."""
+    edges = np.arange(cells) / cells
+    low = np.maximum(boxes[:, :2, None], edges)
+    high = np.minimum(boxes[:, 2:, None], edges + 1 / cells)
+    covered = ((high - low).clip(0) * cells).astype(np.float32)  # (n, 2, cells)
+    return (1 - covered[:, 1, :, None] * covered[:, 0, None, :]).reshape(len(boxes), -1)

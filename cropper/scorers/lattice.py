@@ -1,0 +1,147 @@
+"""``cropper.sampling`` for boxes and feature maps in NumPy, by the same definition.
+
+Reading an axis-aligned box of a mip pyramid is bilinear in its rows and columns, so it is matrix
+products; boxes of one shape that share x and y intervals, as a search's do, share them too.
+
+Maps are (H, W, C). Boxes are (N, 4) xyxy, normalised to the map. What is read is (N, side, K): K
+holds the columns of the grid as mirror-symmetric sums and antisymmetric differences, channels last.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Doubles", "Floats", "Pyramid", "groups", "pyramid", "read_boxes", "read_lattice"]
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+_WORTH_SHARING = 8  # boxes of one shape; below, reading them one by one is as fast
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """Mip levels of one feature map; level 0 is the map itself."""
+
+    levels: tuple[Floats, ...]  # (ceil(H / 2**l), ceil(W / 2**l), C) each
+
+
+def pyramid(image: Floats) -> Pyramid:
+    """(H, W, C) -> its mip levels, down to one pixel; each covers the same extent exactly."""
+    levels = [image]
+    while max(levels[-1].shape[:2]) > 1:
+        above = levels[-1]
+        rows, columns = _halving(above.shape[0]), _halving(above.shape[1])
+        levels.append(np.einsum("rh,hwc,vw->rvc", rows, above, columns, optimize=True))
+    return Pyramid(tuple(levels))
+
+
+def _halving(length: int) -> Floats:
+    """(ceil(length / 2), length): rows average the exact share of the pixels that they cover."""
+    rows = math.ceil(length / 2)
+    edges = np.arange(rows + 1) * (length / rows)
+    pixels = np.arange(length)
+    shares = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    matrix: Floats = (shares.clip(0) * (rows / length)).astype(np.float32)
+    return matrix
+
+
+def groups(
+    boxes: Doubles, most: int
+) -> Iterator[tuple[NDArray[np.intp], tuple[NDArray[Any], ...] | None]]:
+    """Rows to read together, at most ``most``: of one lattice, or (None) of no common shape.
+
+    A lattice is ``x0`` (X,), ``y0`` (Y,), the row's column in it (n,) and row in it (n,).
+    """
+    # 32 bits for the width, 32 for the height
+    sides = np.round((boxes[:, 2:] - boxes[:, :2]) * 1e6).astype(np.int64)
+    _, group, counts = np.unique(
+        sides[:, 0] << 32 | sides[:, 1], return_inverse=True, return_counts=True
+    )
+    order = np.argsort(group, kind="stable")
+    loose = []
+    for rows in np.split(order, np.cumsum(counts)[:-1]):
+        x0, column = np.unique(boxes[rows, 0], return_inverse=True)
+        y0, row = np.unique(boxes[rows, 1], return_inverse=True)
+        if len(rows) < _WORTH_SHARING or len(x0) * len(y0) > 2 * len(rows) + 8:
+            loose.append(rows)
+        else:
+            yield rows, (x0, y0, column, row)
+    if loose:
+        rest = np.concatenate(loose)
+        for start in range(0, len(rest), most):
+            yield rest[start : start + most], None
+
+
+def read_lattice(source: Pyramid, x0: Doubles, y0: Doubles, box: Doubles, side: int) -> Floats:
+    """Every box of the shape of ``box`` (4,) at each x0 and y0: (Y, side, X, K)."""
+    sides = (box[2:] - box[:2])[None]
+    level = _level(source, sides, side)[0]
+    down, strips = [], []
+    for index, weight in _mixed(source, level):
+        pixels = source.levels[index]
+        height, width, channels = pixels.shape
+        across = _folded(_hat(x0, sides[:, 0], side, width)) * np.float32(weight)
+        read = across.reshape(-1, width) @ pixels  # (H, X * side, C)
+        strips.append(read.reshape(height, len(x0) * side * channels))
+        down.append(_hat(y0, sides[:, 1], side, height).reshape(-1, height))
+    lattice = np.concatenate(down, 1) @ np.concatenate(strips)
+    return lattice.reshape(len(y0), side, len(x0), -1)
+
+
+def read_boxes(source: Pyramid, boxes: Doubles, side: int) -> Floats:
+    """(N, 4) -> (N, side, K), boxes of any shapes."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    levels = _level(source, sides, side)
+    channels = source.levels[0].shape[2]
+    out = np.zeros((len(boxes), side, side * channels), np.float32)
+    for index, pixels in enumerate(source.levels):
+        weight = (1 - np.abs(levels - index)).clip(0).astype(np.float32)
+        rows = np.flatnonzero(weight)
+        if not len(rows):
+            continue
+        height, width, _ = pixels.shape
+        down = _hat(boxes[rows, 1], sides[rows, 1], side, height) * weight[rows, None, None]
+        across = _folded(_hat(boxes[rows, 0], sides[rows, 0], side, width))
+        strips = down.reshape(-1, height) @ pixels.reshape(height, -1)
+        strips = strips.reshape(len(rows), side, width, channels)
+        out[rows] += (across[:, None] @ strips).reshape(len(rows), side, -1)
+    return out
+
+
+def _level(source: Pyramid, sides: Doubles, side: int) -> Doubles:
+    """(N, 2) -> (N,): log2 of map px per sample, along the axis where that is larger."""
+    height, width, _ = source.levels[0].shape
+    step = np.maximum(sides[:, 0] * width, sides[:, 1] * height) / side
+    level: Doubles = np.log2(step.clip(1e-6)).clip(0, len(source.levels) - 1)
+    return level
+
+
+def _mixed(source: Pyramid, level: float) -> list[tuple[int, float]]:
+    """The two levels that a fractional level lies between, with their weights."""
+    low = int(level)
+    if level == low:
+        return [(low, 1.0)]
+    return [(low, 1 - (level - low)), (low + 1, level - low)]
+
+
+def _hat(low: Doubles, sides: Doubles, samples: int, length: int) -> Floats:
+    """(K,) intervals -> (K, samples, length): what each sample takes from each pixel."""
+    steps = (np.arange(samples) + 0.5) / samples
+    places = (low[:, None] + sides[:, None] * steps) * length - 0.5
+    nearest = places.clip(0, length - 1)[..., None]
+    return (1 - np.abs(nearest - np.arange(length))).clip(0).astype(np.float32)
+
+
+def _folded(across: Floats) -> Floats:
+    """(K, samples, W) -> the same shape: sums of mirrored columns, the middle, differences."""
+    half = across.shape[1] // 2
+    mirrored = across[:, ::-1]
+    left, right = across[:, :half], mirrored[:, :half]
+    middle = across[:, half : across.shape[1] - half]
+    return np.concatenate([left + right, middle, left - right], 1)
