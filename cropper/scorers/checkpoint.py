@@ -22,7 +22,14 @@ from cropper.scorers.cropnet import CropNet, CropNetConfig, CropNetScorer
 from cropper.scorers.device import resolve_device
 from cropper.scorers.header import read_header, spec_from
 
-__all__ = ["load_trunk", "save_scorer", "scorer_from_file", "trunk_digest", "trunk_from"]
+__all__ = [
+    "load_cropnet",
+    "load_trunk",
+    "save_scorer",
+    "scorer_from_file",
+    "trunk_digest",
+    "trunk_from",
+]
 
 _TRUNK = "trunk."
 
@@ -80,6 +87,12 @@ def load_trunk(module: nn.Module, path: Path) -> None:
     if missing:
         raise DataError(f"{path} has no {missing[0]}: give a MobileNetV2 with folded batch norm")
     module.load_state_dict({key: stored[key].float() for key in wanted})
+
+
+def load_cropnet(module: CropNet, path: Path) -> None:
+    """A checkpoint's weights into a CropNet of its config; raises MissingModelError."""
+    _load(module, path, read_header(path))
+    module.requires_grad_(True)
 
 
 def trunk_from(path: Path) -> dict[str, Tensor]:

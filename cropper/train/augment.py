@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes
 from cropper.image import View
-from cropper.scorers.trunk import input_size
+from cropper.scorers.cropnet_config import input_size
 from cropper.train.data import Judged
 
 __all__ = ["Augment", "Drawn", "draw", "render"]
@@ -42,7 +42,7 @@ class Drawn:
 def draw(item: Judged, augment: Augment, pixels: int, rng: np.random.Generator) -> Drawn:
     """``pixels`` is the input's area without the change of scale."""
     whole = np.array([0.0, 0.0, 1.0, 1.0])
-    if rng.random() < augment.window:
+    if rng.random() < augment.window and item.beliefs is None:  # beliefs are of the whole
         window = whole + rng.uniform(0, 1, 4) * (item.expert[0] - whole)
     else:
         window = whole
@@ -78,7 +78,13 @@ def render(item: Judged, drawn: Drawn) -> Judged:
 
 def _mirrored(item: Judged) -> Judged:
     pixels = np.ascontiguousarray(item.pixels[:, ::-1])
-    return replace(item, pixels=pixels, expert=_flip(item.expert), pairs=_flip(item.pairs))
+    beliefs = item.beliefs
+    if beliefs is not None:
+        free, given = (replace(each, boxes=_flip(each.boxes)) for each in beliefs)
+        beliefs = (free, given)
+    return replace(
+        item, pixels=pixels, expert=_flip(item.expert), pairs=_flip(item.pairs), beliefs=beliefs
+    )
 
 
 def _flip(boxes: Boxes) -> Boxes:

@@ -123,7 +123,7 @@ def _look(
     lists = []
     for count, given in ((config.free, False), (config.given, True)):
         boxes = candidates(item, count, given, rng)
-        overlaps = torch.from_numpy(overlap(item, boxes)).float().to(device)
+        overlaps = torch.from_numpy(overlap(item, boxes, given)).float().to(device)
         lists.append((features(boxes), overlaps))
     flat = item.pairs.reshape(-1, 4)
     pairs = features(flat).reshape(-1, 2, sum(net.trunk.channels)) if len(flat) else torch.empty(0)

@@ -22,14 +22,16 @@ import torch
 from torch import Tensor
 
 from cropper.boxes import Boxes, iou
-from cropper.scorers.checkpoint import load_trunk, save_scorer
+from cropper.scorers.checkpoint import load_cropnet, load_trunk, save_scorer
 from cropper.scorers.cropnet import CropNet, CropNetConfig, PictureFeatures
 from cropper.scorers.device import resolve_device
+from cropper.scorers.loading import scorer_at
 from cropper.scorers.trunk import normalise_pixels
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.augment import Augment, Drawn, draw, render
 from cropper.train.data import Judged, candidates, load_judged, overlap
+from cropper.train.distill import DistillConfig, teach
 from cropper.train.losses import list_loss, pair_loss
 
 __all__ = ["CropsConfig", "train_crops"]
@@ -50,6 +52,9 @@ class CropsConfig:
     average: float = 0.995  # decay of the moving average, a step
     seed: int = 0
     augment: Augment = field(default_factory=Augment)
+    start: str | None = None  # a cropnet checkpoint to go on from; None: the trunk and a new head
+    teachers: tuple[str, ...] = ()  # checkpoints whose beliefs are learned beside the judgments
+    photos: str | None = None  # folder of pictures that only the teachers judge
 
 
 @dataclass(frozen=True)
@@ -84,17 +89,39 @@ def train_crops(
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     net = CropNet(net_config)
-    load_trunk(net.trunk, trunk)
+    if config.start:
+        load_cropnet(net, Path(config.start))
+    else:
+        load_trunk(net.trunk, trunk)
     net = net.to(resolve_device(device)).to(memory_format=torch.channels_last)  # faster on a CPU
     run = _Run(net, config, out, log)
     train = load_judged(data, "train", 2 * net.config.pixels, limit)  # windows are enlarged
     val = load_judged(data, "val", net.config.pixels, limit)
+    if config.teachers:
+        train = _taught(train, net.config, config, log)
     log(f"{len(train)} pictures to train on, {len(val)} to validate on")
     run.resume()
     while run.epoch < config.epochs:
         run.train_epoch(train)
         run.finish_epoch(_validate(run.average, val))
     return run.best
+
+
+def _taught(
+    judged: list[Judged], net: CropNetConfig, config: CropsConfig, log: Log
+) -> list[Judged]:
+    teachers = [scorer_at(Path(path)) for path in config.teachers]
+    photos = sorted(Path(config.photos).rglob("*.jpg")) if config.photos else []
+    log(f"{len(teachers)} teachers judge {len(judged)} pictures, parts of them and {len(photos)}")
+
+    def progress(done: int, total: int) -> None:
+        if done % 200 == 0:
+            log(f"taught {done}/{total}")
+
+    pixels = int(net.pixels * (1 + config.augment.scale))
+    return teach(
+        judged, photos, teachers, pixels, config=DistillConfig(seed=config.seed), progress=progress
+    )
 
 
 class _Run:
@@ -162,8 +189,9 @@ class _Run:
             boxes = np.concatenate([*lists, item.pairs.reshape(-1, 4)])
             scores = self.net.score(features, torch.from_numpy(boxes).float().to(device))
             start = 0
-            for boxes_of_list in lists:
-                overlaps = torch.from_numpy(overlap(item, boxes_of_list)).float().to(device)
+            for given, boxes_of_list in enumerate(lists):
+                target = overlap(item, boxes_of_list, bool(given))
+                overlaps = torch.from_numpy(target).float().to(device)
                 part = scores[start : start + len(overlaps)]
                 total = total + list_loss(part, overlaps, self.config.temperature)
                 start += len(overlaps)

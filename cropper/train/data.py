@@ -20,9 +20,27 @@ from numpy.typing import NDArray
 from cropper.boxes import Boxes, as_boxes, iou
 from cropper.errors import CropperError, DataError
 from cropper.image import load_image
-from cropper.scorers.trunk import input_size
+from cropper.scorers.cropnet_config import input_size
 
-__all__ = ["Judged", "candidates", "load_judged"]
+__all__ = ["Belief", "Judged", "candidates", "load_judged"]
+
+
+@dataclass(frozen=True)
+class Belief:
+    """A distribution over boxes: where the best crop might be."""
+
+    boxes: Boxes  # (R, 4) normalised
+    weights: NDArray[np.float64]  # (R,); their sum is 1
+
+    def expected_overlap(self, boxes: Boxes) -> NDArray[np.float64]:
+        """(N, 4) -> (N,): the expectation of the IoU with the best crop."""
+        expected: NDArray[np.float64] = iou(boxes, self.boxes) @ self.weights
+        return expected
+
+    def mixed(self, expert: Boxes, trust: float) -> Belief:
+        """With the share ``trust`` on the expert's box (1, 4)."""
+        weights = np.append(self.weights * (1 - trust), trust)
+        return Belief(np.concatenate([self.boxes, expert]), weights)
 
 
 @dataclass(frozen=True)
@@ -35,6 +53,8 @@ class Judged:
     expert: Boxes  # (1, 4) normalised
     pairs: Boxes  # (P, 2, 4) normalised
     votes: NDArray[np.float64]  # (P, 2)
+    beliefs: tuple[Belief, Belief] | None = None  # of teachers: aspect free, aspect given
+    aspect: float | None = None  # normalised, of the given list; None: that of the expert's box
 
 
 def load_judged(root: Path, split: str, pixels: int, limit: int | None = None) -> list[Judged]:
@@ -97,7 +117,8 @@ def candidates(item: Judged, count: int, given: bool, rng: np.random.Generator) 
     """
     x0, y0, x1, y1 = item.expert[0]
     near = count // 2
-    log_aspect = np.full(count, math.log((x1 - x0) / (y1 - y0)))  # normalised
+    aspect = (x1 - x0) / (y1 - y0) if item.aspect is None or not given else item.aspect
+    log_aspect = np.full(count, math.log(aspect))  # normalised
     if not given:
         picture = math.log(item.size[0] / item.size[1])
         log_aspect[near:] = rng.uniform(-math.log(2), math.log(2), count - near) - picture
@@ -119,6 +140,8 @@ def candidates(item: Judged, count: int, given: bool, rng: np.random.Generator) 
     return inside
 
 
-def overlap(item: Judged, boxes: Boxes) -> NDArray[np.float64]:
-    """(N, 4) -> (N,): IoU with the expert's box."""
+def overlap(item: Judged, boxes: Boxes, given: bool) -> NDArray[np.float64]:
+    """(N, 4) -> (N,): IoU with the expert's box, or what teachers expect of it."""
+    if item.beliefs is not None:
+        return item.beliefs[given].expected_overlap(boxes)
     return iou(boxes, item.expert)[:, 0]
