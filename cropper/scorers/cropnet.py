@@ -12,6 +12,7 @@ with its symmetric padding a mirrored picture then gets the mirrored crop.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -185,12 +186,24 @@ class CropNetScorer:
         self.device = torch.device(device)
 
     def bind(self, view: View) -> BoundScorer:
-        width, height = input_size(view.size, self.net.config.pixels)
-        pixels = torch.from_numpy(view.resized(width, height)).to(self.device)
-        features = self.net.bind(normalise_pixels(pixels)[None])[0]
+        return self.bind_all([view])[0]
 
+    def bind_all(self, views: Sequence[View]) -> list[BoundScorer]:
+        """One pass of the trunk for all views that share an input size."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, view in enumerate(views):
+            groups.setdefault(input_size(view.size, self.net.config.pixels), []).append(index)
+        bound: dict[int, BoundScorer] = {}
+        for size, members in groups.items():
+            pixels = np.stack([views[index].resized(*size) for index in members])
+            images = normalise_pixels(torch.from_numpy(pixels).to(self.device))
+            for index, features in zip(members, self.net.bind(images), strict=True):
+                bound[index] = self._bound(features, views[index].size)
+        return [bound[index] for index in range(len(views))]
+
+    def _bound(self, features: PictureFeatures, size: tuple[int, int]) -> BoundScorer:
         def score(boxes: Boxes) -> NDArray[np.floating]:
-            where = torch.from_numpy(normalise(boxes, view.size)).to(self.device, torch.float32)
+            where = torch.from_numpy(normalise(boxes, size)).to(self.device, torch.float32)
             return np.asarray(self.net.score(features, where).detach().cpu().numpy())
 
-        return BoundScorer(score, view.size, self.spec.batch_size)
+        return BoundScorer(score, size, self.spec.batch_size)
