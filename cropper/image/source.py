@@ -131,6 +131,12 @@ class SourceImage:
             part = resample(self._decoded(), stored, self._as_stored(inside))
             return self._upright(part)
 
+    def stored_box(self, box: ArrayLike) -> _Box:
+        """``box`` as xyxy in [0, 1] of the picture as it is stored, before its orientation."""
+        width, height = self.size if self.header.orientation < 5 else self.size[::-1]
+        x0, y0, x1, y1 = self._as_stored(_box_inside(box, self.size))
+        return (x0 / width, y0 / height, x1 / width, y1 / height)
+
     def _no_smaller_than(self, size: tuple[int, int]) -> tuple[Image.Image, _Box | None]:
         """The stored picture in at least ``size``, and the box of it that is the picture."""
         if self._picture is None and self.format == "JPEG":
