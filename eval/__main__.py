@@ -194,6 +194,22 @@ def bench(picture: Path | None, scorer: str, device: str, candidates: int, repea
     click.echo(render_bench(report))
 
 
+@cli.command()
+@click.option("--rounds", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--photos", type=click.IntRange(1), default=60, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def crash(rounds: int, photos: int, seed: int) -> None:
+    """Kill `cropper bulk` at random moments and compare what comes out; exit 1 if it differs."""
+    from eval.crash import render_crash, run_crash
+    from eval.environment import read_environment
+
+    with _progress("rounds") as progress:
+        report = run_crash(rounds, photos, seed, progress)
+    click.echo(f"{render_crash(report)}\n{read_environment()}")
+    if not report.sound:
+        raise SystemExit(1)
+
+
 @contextlib.contextmanager
 def _progress(what: str) -> Iterator[Progress | None]:
     """A bar on stderr, only where that is a terminal."""
