@@ -210,6 +210,18 @@ def crash(rounds: int, photos: int, seed: int) -> None:
         raise SystemExit(1)
 
 
+@cli.command()
+@click.option("--photos", type=click.IntRange(10), default=10_000, show_default=True)
+def scale(photos: int) -> None:
+    """How memory and time of `cropper bulk` grow with the folder, and what a resume costs."""
+    from eval.environment import read_environment
+    from eval.scale import render_scale, run_scale
+
+    with _progress("photos") as progress:
+        report = run_scale(photos, progress)
+    click.echo(f"{render_scale(report)}\n{read_environment()}")
+
+
 @contextlib.contextmanager
 def _progress(what: str) -> Iterator[Progress | None]:
     """A bar on stderr, only where that is a terminal."""

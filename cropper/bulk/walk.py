@@ -35,8 +35,8 @@ def walk(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -
     """Everything below ``root``, photos and what is no photo.
 
     ``include`` and ``exclude`` are globs: ``*`` and ``?`` stay within a name, ``**`` does not, and
-    a pattern without a slash may match at any depth. Case does not count. A folder that
-    ``exclude`` matches is not entered. Raises ConfigError for an empty pattern.
+    a pattern without a slash, but at its end, may match at any depth. Case does not count. A
+    folder that ``exclude`` matches is not entered. Raises ConfigError for an empty pattern.
     """
     wanted, unwanted = [_glob(each) for each in include], [_glob(each) for each in exclude]
     real_root = os.path.realpath(root)
@@ -130,7 +130,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
     text = pattern.strip("/")
     if not text:
         raise ConfigError(f"a pattern names files, as in '*.jpg' or 'raw/**', got {pattern!r}")
-    if "/" not in text:
+    if "/" not in pattern.rstrip("/"):
         text = f"**/{text}"
     tokens = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?|\[!?[^]/]+\])", text)
