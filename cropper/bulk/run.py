@@ -18,7 +18,7 @@ from cropper.bulk.outcome import FAILED
 from cropper.bulk.pipeline import Backend, open_backend
 from cropper.bulk.plan import PlannedPhoto, read_layout
 from cropper.bulk.prepare import Prepared, prepare
-from cropper.bulk.publish import check_publications, publish
+from cropper.bulk.publish import check_publications, claim_publications, publish
 from cropper.bulk.report import BulkReport, Tally, Watcher
 from cropper.bulk.walk import MANIFEST
 from cropper.bulk.work import Job
@@ -100,9 +100,13 @@ class _Run:
                 self.watcher.started(prepared)
                 if backend:
                     self._crop(manifest, backend, tally)
-                if not self.stop.is_set():
-                    publish(self.layout, self.options, manifest)
         manifest.put_lenient("running", "0")
+        report = self._report(tally)
+        if not self.options.dry_run and not self.stop.is_set():
+            publish(self.layout, self.options, report.summary, manifest)
+        return report
+
+    def _report(self, tally: Tally) -> BulkReport:
         interrupted = self.stop.is_set() and self.reason is None
         return tally.report(
             time.perf_counter() - self.started,
@@ -122,6 +126,7 @@ class _Run:
         found = prepared.todo + prepared.current + len(prepared.unreadable)
         if not found and not self.stop.is_set():
             raise NoInputError(f"no input pictures in {layout.source}: {_why(prepared)}")
+        claim_publications(layout, options, manifest)
         return prepared
 
     def _same_source(self, manifest: Manifest) -> None:
