@@ -100,6 +100,8 @@ class _Run:
                 self.watcher.started(prepared)
                 if backend:
                     self._crop(manifest, backend, tally)
+                    if self.options.backend != "local":
+                        _sweep(self.layout.root)
         manifest.put_lenient("running", "0")
         report = self._report(tally)
         if not self.options.dry_run and not self.stop.is_set():
@@ -203,7 +205,7 @@ def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
 
 
 def _sweep(root: Path) -> None:
-    """Removes what a killed run was writing when it ended."""
+    """Removes what a killed run, or a lost worker, was writing when it ended."""
     for folder, _, names in os.walk(root):
         for name in names:
             if _TEMPORARY.fullmatch(name):
