@@ -194,6 +194,17 @@ def bench(picture: Path | None, scorer: str, device: str, candidates: int, repea
     click.echo(render_bench(report))
 
 
+@cli.command("bench-bulk")
+@click.option("--photos", type=click.IntRange(2), default=50, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+def bench_bulk(photos: int, rounds: int, scorer: str) -> None:
+    """Folders per second, beside smartcrop.py and pyvips attention where installed."""
+    from eval.bench_bulk import render_bulk_bench, run_bulk_bench
+
+    click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer)))
+
+
 @cli.command()
 @click.option("--rounds", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--photos", type=click.IntRange(1), default=60, show_default=True)

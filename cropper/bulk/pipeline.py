@@ -21,7 +21,7 @@ from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.work import Job, crop_photo
 from cropper.errors import ConfigError, MissingModelError
 
-__all__ = ["Backend", "Cluster", "Local", "open_backend"]
+__all__ = ["Backend", "Dask", "Local", "Ray", "open_backend"]
 
 Photos = Iterable[PlannedPhoto]
 
@@ -50,25 +50,41 @@ class Local:
         return None if self.stop.is_set() else crop_photo(photo, job, self.judge)
 
 
-class Cluster:
+class Dask:
     """Processes, on this machine or others, that see the same folders under the same names.
 
     The scheduler gives the photos of a worker that is lost to another.
     """
 
-    def __init__(self, backend: str) -> None:
-        self.backend = backend
-
     def run(self, photos: Photos, job: Job) -> Iterator[Outcome]:
         from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - slow
 
-        with parallel_config(self.backend, n_jobs=-1):
+        with parallel_config("dask", n_jobs=-1):
             parallel = Parallel(return_as="generator_unordered", batch_size=1)
             crop = delayed(_crop_remotely)
             yield from parallel(crop(photo, job) for photo in photos)
 
 
-Backend = Local | Cluster
+class Ray:
+    """As Dask. Without joblib, whose Ray backend gives no results before all are there."""
+
+    def run(self, photos: Photos, job: Job) -> Iterator[Outcome]:
+        ray = _needed("ray", _RAY)
+        crop = ray.remote(_crop_remotely)  # it is tried again where its worker is lost
+        at_once = 2 * int(ray.cluster_resources().get("CPU", 1))
+        running: list[Any] = []
+        for photo in photos:
+            running.append(crop.remote(photo, job))
+            if len(running) == at_once:
+                ready, running = ray.wait(running)
+                yield from ray.get(ready)
+        while running:
+            ready, running = ray.wait(running)
+            yield from ray.get(ready)
+
+
+Backend = Local | Dask | Ray
+_RAY = "pip install ray"
 
 
 @contextlib.contextmanager
@@ -78,10 +94,10 @@ def open_backend(options: BulkOptions, stop: threading.Event) -> Iterator[Backen
         yield Local(load_judge(options), stop)
     elif options.backend == "dask":
         with _dask(options):
-            yield Cluster("dask")
+            yield Dask()
     else:
         with _ray(options):
-            yield Cluster("ray")
+            yield Ray()
 
 
 @contextlib.contextmanager
@@ -105,11 +121,14 @@ def _dask(options: BulkOptions) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ray(options: BulkOptions) -> Iterator[None]:
-    ray = _needed("ray", "pip install ray")
-    _needed("ray.util.joblib", "pip install ray").register_ray()
+    ray = _needed("ray", _RAY)
+    if ray.is_initialized():  # the caller's own connection
+        yield
+        return
+    place = {"address": options.cluster} if options.cluster else {"num_cpus": options.workers}
     try:
-        ray.init(address=options.cluster, num_cpus=None if options.cluster else options.workers)
-    except ConnectionError as error:
+        ray.init(**place, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, ValueError) as error:
         raise ConfigError(f"no Ray cluster at {options.cluster}: {error}") from error
     try:
         yield

@@ -1,6 +1,12 @@
-"""Preloaded by Dask's workers, so that they know the scorer of the tests."""
+"""Loaded by the workers of a cluster, so that they know the scorer of the tests."""
 
 from cropper.scorers import registry
 from tests.conftest import spot_factory
 
-registry._factories["spot"] = spot_factory
+
+def setup() -> None:
+    """What Ray calls; Dask imports this module."""
+    registry._factories["spot"] = spot_factory
+
+
+setup()
