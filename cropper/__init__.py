@@ -9,6 +9,7 @@ Importing it imports neither torch nor click.
 """
 
 from cropper.boxes import Crop
+from cropper.bulk import BulkOptions, BulkReport, crop_folder
 from cropper.errors import CropperError
 from cropper.finder import CropFinder, find_best_crop
 from cropper.image import SourceImage, View, from_array, load_image, save_crop
@@ -19,6 +20,8 @@ from cropper.space import CropSpace, crop_spaces
 
 __all__ = [
     "BoundScorer",
+    "BulkOptions",
+    "BulkReport",
     "Crop",
     "CropFinder",
     "CropResult",
@@ -31,6 +34,7 @@ __all__ = [
     "SourceImage",
     "StopReason",
     "View",
+    "crop_folder",
     "crop_spaces",
     "find_best_crop",
     "from_array",

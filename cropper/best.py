@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from cropper.errors import (
     MissingModelError,
     NoInputError,
 )
-from cropper.finder import CropFinder, default_search
+from cropper.finder import CropFinder, search_config
 from cropper.image import (
     SourceImage,
     encode,
@@ -32,7 +32,6 @@ from cropper.image import (
 from cropper.naming import STANDARD, Job, Plan, plan_outputs
 from cropper.report import draw_overlay
 from cropper.result import CropResult
-from cropper.search import SearchConfig
 from cropper.space import parse_aspect
 
 __all__ = ["BestOptions", "crop_files"]
@@ -108,14 +107,9 @@ class _Batch:
 
     def __init__(self, options: BestOptions, aspect: str, finder: CropFinder) -> None:
         self.options, self.aspect, self.finder = options, aspect, finder
-        base = default_search(finder.scorer.spec)
         shown = options.top_k if options.overlay is None else max(options.top_k, 1 + _RUNNERS_UP)
-        self.config: SearchConfig = replace(
-            base,
-            strategy=options.strategy or base.strategy,
-            budget=options.budget or base.budget,
-            seed=options.seed,
-            top_k=shown,
+        self.config = search_config(
+            finder.scorer.spec, options.strategy, options.budget, options.seed, shown
         )
         self.done, self.failed, self.code = 0, 0, 0
 

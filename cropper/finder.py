@@ -14,13 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, Crop, snap
-from cropper.image import SourceImage, load_image
+from cropper.image import SourceImage, View, load_image
 from cropper.result import CropResult
-from cropper.scorers import DEFAULT_SCORER, Scorer, ScorerSpec, load_scorer
+from cropper.scorers import (
+    DEFAULT_SCORER,
+    BatchScorer,
+    BoundScorer,
+    Scorer,
+    ScorerSpec,
+    load_scorer,
+)
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace, crop_spaces
 
-__all__ = ["CropFinder", "ScoreMap", "default_search", "find_best_crop"]
+__all__ = ["CropFinder", "ScoreMap", "default_search", "find_best_crop", "search_config"]
 
 COSTLY_BUDGET = 500  # evaluations where each is a network pass: seconds, not minutes, on a CPU
 
@@ -38,6 +45,20 @@ def default_search(spec: ScorerSpec) -> SearchConfig:
     return SearchConfig("halving", COSTLY_BUDGET) if spec.costly else SearchConfig()
 
 
+def search_config(
+    spec: ScorerSpec, strategy: str | None, budget: int | None, seed: int, top_k: int
+) -> SearchConfig:
+    """What suits the scorer where ``strategy`` or ``budget`` is None. Raises SearchError."""
+    base = default_search(spec)
+    return replace(
+        base,
+        strategy=strategy or base.strategy,
+        budget=budget or base.budget,
+        seed=seed,
+        top_k=top_k,
+    )
+
+
 class CropFinder:
     """Finds crops with one scorer, loaded once.
 
@@ -49,14 +70,14 @@ class CropFinder:
 
     def bind(self, image: SourceImage) -> Objective:
         """The objective of one picture, without gradients."""
+        return self.bind_views([image.view(self.scorer.spec.long_side)])[0]
+
+    def bind_views(self, views: Sequence[View]) -> list[Objective]:
+        """The objective of each picture; a scorer that can do several at once does."""
         with _no_grad():
-            bound = self.scorer.bind(image.view(self.scorer.spec.long_side))
-
-        def objective(boxes: Boxes) -> NDArray[np.float64]:
-            with _no_grad():
-                return bound(boxes)
-
-        return objective
+            if isinstance(self.scorer, BatchScorer):
+                return [_without_gradients(bound) for bound in self.scorer.bind_all(views)]
+            return [_without_gradients(self.scorer.bind(view)) for view in views]
 
     def find(
         self,
@@ -67,18 +88,20 @@ class CropFinder:
         max_scale: float = 1.0,
         config: SearchConfig | None = None,
         progress: Progress | None = None,
+        objective: Objective | None = None,
     ) -> CropResult:
         """The best crops of a picture, best first, as whole-pixel boxes of the upright source.
 
         ``aspect`` is ``original``, ``free``, ``W:H`` or a number (width / height); scales are
         fractions of the largest box of that aspect. Each box is scored again as it will be cut.
+        ``objective`` is what ``bind`` gave for this picture, for several aspects of one picture.
         Raises what ``load_image``, ``crop_spaces`` and ``search`` raise.
         """
         started = time.perf_counter()
         if not isinstance(image, SourceImage):
             image = load_image(image)
         spaces = crop_spaces(image.size, aspect, min_scale, max_scale)
-        objective = self.bind(image)
+        objective = objective or self.bind(image)
         found = search(objective, spaces, config or default_search(self.scorer.spec), progress)
         whole = [0.0, 0.0, float(image.size[0]), float(image.size[1])]
         boxes = snap(np.array([crop.box for crop in found.crops]), image.size)
@@ -130,6 +153,14 @@ def find_best_crop(
 ) -> CropResult:
     """One picture, one call; for many pictures make one CropFinder."""
     return CropFinder(scorer, device).find(image, aspect=aspect, config=config)
+
+
+def _without_gradients(bound: BoundScorer) -> Objective:
+    def objective(boxes: Boxes) -> NDArray[np.float64]:
+        with _no_grad():
+            return bound(boxes)
+
+    return objective
 
 
 def _no_grad() -> AbstractContextManager[object]:

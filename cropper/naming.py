@@ -7,18 +7,17 @@ A template is a path with fields: ``{dir}`` and ``{stem}`` of the input, ``{ext}
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cropper.errors import ConfigError
 from cropper.image import EXTENSION_OF, sniff
 
-__all__ = ["STANDARD", "Job", "Plan", "plan_outputs"]
+__all__ = ["STANDARD", "Job", "Plan", "fill", "plan_outputs"]
 
 STANDARD = "-"  # stdin as an input, stdout as an output
 DEFAULT_TEMPLATE = "{dir}/{stem}-best{ext}"
-_FIELDS = ("dir", "stem", "ext", "rank", "aspect")
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def _outputs(source: str, template: str, top_k: int, aspect: str) -> Iterable[Pa
             "rank": str(rank),
             "aspect": aspect.replace(":", "x"),
         }
-        output = Path(_fill(template, values))
+        output = Path(fill(template, values))
         if rank > 1 and "{rank}" not in template:
             output = output.with_name(f"{output.stem}-{rank}{output.suffix}")
         yield output
@@ -99,8 +98,11 @@ def _sniffed_extension(path: Path) -> str:
         return ""
 
 
-def _fill(template: str, values: dict[str, str]) -> str:
-    """Only plain fields: a format string must not reach into objects."""
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """The template with its fields filled in; raises ConfigError for one that is not in ``values``.
+
+    Only plain fields: a format string must not reach into objects.
+    """
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
@@ -111,7 +113,7 @@ def _fill(template: str, values: dict[str, str]) -> str:
         if field is None:
             continue
         if field not in values or spec or conversion:
-            known = ", ".join("{" + name + "}" for name in _FIELDS)
+            known = ", ".join("{" + name + "}" for name in values)
             raise ConfigError(f"the output template has {{{field}}}: its fields are {known}")
         filled.append(values[field])
     return "".join(filled)

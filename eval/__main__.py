@@ -194,6 +194,45 @@ def bench(picture: Path | None, scorer: str, device: str, candidates: int, repea
     click.echo(render_bench(report))
 
 
+@cli.command("bench-bulk")
+@click.option("--photos", type=click.IntRange(2), default=50, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+def bench_bulk(photos: int, rounds: int, scorer: str) -> None:
+    """Folders per second, beside smartcrop.py and pyvips attention where installed."""
+    from eval.bench_bulk import render_bulk_bench, run_bulk_bench
+
+    click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer)))
+
+
+@cli.command()
+@click.option("--rounds", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--photos", type=click.IntRange(1), default=60, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def crash(rounds: int, photos: int, seed: int) -> None:
+    """Kill `cropper bulk` at random moments and compare what comes out; exit 1 if it differs."""
+    from eval.crash import render_crash, run_crash
+    from eval.environment import read_environment
+
+    with _progress("rounds") as progress:
+        report = run_crash(rounds, photos, seed, progress)
+    click.echo(f"{render_crash(report)}\n{read_environment()}")
+    if not report.sound:
+        raise SystemExit(1)
+
+
+@cli.command()
+@click.option("--photos", type=click.IntRange(10), default=10_000, show_default=True)
+def scale(photos: int) -> None:
+    """How memory and time of `cropper bulk` grow with the folder, and what a resume costs."""
+    from eval.environment import read_environment
+    from eval.scale import render_scale, run_scale
+
+    with _progress("photos") as progress:
+        report = run_scale(photos, progress)
+    click.echo(f"{render_scale(report)}\n{read_environment()}")
+
+
 @contextlib.contextmanager
 def _progress(what: str) -> Iterator[Progress | None]:
     """A bar on stderr, only where that is a terminal."""

@@ -18,7 +18,7 @@ from tests.conftest import ENVIRONMENT, ROOT
 NAMES = {"BoundScorer", "Crop", "CropFinder", "CropResult", "CropSpace", "CropperError", "Scorer"}
 NAMES |= {"ScorerSpec", "SearchConfig", "SearchResult", "SourceImage", "StopReason", "View"}
 NAMES |= {"crop_spaces", "find_best_crop", "from_array", "load_image", "load_scorer", "register"}
-NAMES |= {"save_crop", "search"}
+NAMES |= {"save_crop", "search", "crop_folder", "BulkOptions", "BulkReport"}
 # The second door: what the benchmark and the transformer use of the picture room
 IMAGE_NAMES = {"SourceImage", "View", "encode", "format_for", "from_array", "load_image"}
 IMAGE_NAMES |= {"save_crop", "write_atomic", "sniff", "FORMATS", "EXTENSION_OF"}

@@ -8,6 +8,7 @@ SourceImage.
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ __all__ = ["SourceImage", "View", "from_array", "load_image"]
 
 _SLACK = 1e-6  # px; what float arithmetic may put a box outside, or off whole pixels
 _MAX_PIXELS = 1 << 30  # of a crop
+# What a JPEG's scaled decode keeps beyond a crop's size: with less, its error comes near to that
+# of encoding the crop at quality 92 (41 dB at 1.25, 36 dB at 1)
+_SPARE = 1.25
 _HEAD = 4096  # bytes that tell a format
 # EXIF orientation -> from stored to upright, and whether the stored picture's x and y are
 # swapped, then x reversed, y reversed, seen from the upright one
@@ -115,8 +119,9 @@ class SourceImage:
 
         Without ``size`` the box is whole pixels and these are copied, mode and palette kept. With
         ``size`` = (width, height) px, exactly the box is averaged to exactly that size, enlarged
-        where need be; palette and 1-bit pictures become RGB, RGBA or L. Raises BoxError for a box
-        that is not inside the picture or not whole, ImageReadError for broken pixels.
+        where need be; palette and 1-bit pictures become RGB, RGBA or L, and a JPEG may be scaled
+        down by its decoder before. Raises BoxError for a box that is not inside the picture or not
+        whole, ImageReadError for broken pixels.
         """
         inside = _box_inside(box, self.size)
         if size is None:
@@ -128,8 +133,28 @@ class SourceImage:
             raise ConfigError(f"a crop has at most {_MAX_PIXELS} px, got {width} x {height}")
         stored = (height, width) if self.header.orientation > 4 else (width, height)
         with reading(self.name, self.format):
-            part = resample(self._decoded(), stored, self._as_stored(inside))
-            return self._upright(part)
+            image, part = self._scaled_for(stored, self._as_stored(inside))
+            small = resample(image, stored, part)
+            if self.format == "JPEG":
+                small.info = {}  # a scaled one was not cleaned
+            return self._upright(small)
+
+    def _scaled_for(self, size: tuple[int, int], box: _Box) -> tuple[Image.Image, _Box]:
+        """The stored picture with enough pixels for ``box`` in ``size``, and the box in it."""
+        full = self.size if self.header.orientation < 5 else self.size[::-1]
+        shares = (size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1]))
+        enough = (math.ceil(side * min(_SPARE * max(shares), 1.0)) for side in full)
+        image, whole = self._no_smaller_than((next(enough), next(enough)))
+        if whole is None:
+            return image, box
+        x, y = (whole[2] - whole[0]) / full[0], (whole[3] - whole[1]) / full[1]
+        return image, (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
+
+    def stored_box(self, box: ArrayLike) -> _Box:
+        """``box`` as xyxy in [0, 1] of the picture as it is stored, before its orientation."""
+        width, height = self.size if self.header.orientation < 5 else self.size[::-1]
+        x0, y0, x1, y1 = self._as_stored(_box_inside(box, self.size))
+        return (x0 / width, y0 / height, x1 / width, y1 / height)
 
     def _no_smaller_than(self, size: tuple[int, int]) -> tuple[Image.Image, _Box | None]:
         """The stored picture in at least ``size``, and the box of it that is the picture."""

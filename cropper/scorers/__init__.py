@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
+from cropper.scorers.base import BatchScorer, BoundScorer, Scorer, ScorerSpec
 from cropper.scorers.header import read_header
 from cropper.scorers.loading import scorer_at
 from cropper.scorers.registry import DEFAULT_SCORER, load_scorer, register, scorer_names
 
 __all__ = [
     "DEFAULT_SCORER",
+    "BatchScorer",
     "BoundScorer",
     "Scorer",
     "ScorerSpec",

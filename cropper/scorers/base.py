@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from cropper.boxes import Boxes, as_boxes
 from cropper.errors import ScorerOutputError
 from cropper.image import View
 
-__all__ = ["BoundScorer", "Scorer", "ScorerSpec"]
+__all__ = ["BatchScorer", "BoundScorer", "Scorer", "ScorerSpec"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,15 @@ class Scorer(Protocol):
 
     def bind(self, view: View) -> BoundScorer:
         """Do the work that depends on the picture alone, once."""
+        ...
+
+
+@runtime_checkable
+class BatchScorer(Scorer, Protocol):
+    """A scorer that binds several pictures faster together than one by one, on a GPU say."""
+
+    def bind_all(self, views: Sequence[View]) -> list[BoundScorer]:
+        """``bind`` of each view, to the last digits that batched arithmetic changes."""
         ...
 
 

@@ -208,6 +208,21 @@ def test_cut_averages_exactly_the_box() -> None:
     assert set(np.unique(flat.cut((3.3, 4.4, 50.5, 49.9), (17, 19)))) == {77}
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("size", [(401, 301), (400, 300)])
+def test_a_cut_from_a_scaled_decode_is_that_from_all_pixels(
+    size: tuple[int, int], orientation: int
+) -> None:
+    content = with_exif(photo(*size), "JPEG", orientation, quality=95)
+    scaled, full = load_image(content), load_image(content)
+    full.cut((0, 0, *full.size))  # decoded in full, and kept
+    box = np.array([0.1, 0.2, 0.9, 0.95]) * (full.size * 2)
+    assert difference(scaled.cut(box, (45, 40)), full.cut(box, (45, 40))) < 1.5
+    assert scaled._picture is None
+    off_by_one = full.cut(box + 1, (45, 40))
+    assert difference(scaled.cut(box, (45, 40)), off_by_one) > 3
+
+
 def test_cut_at_full_size_is_a_copy() -> None:
     source = from_array(data.astronaut())
     copy = source.cut((100, 50, 300, 250))

@@ -1,4 +1,4 @@
-"""Results for people: the overlay that shows a crop, its runners-up and the score over position."""
+"""The overlay that shows a crop, its runners-up and the score over position."""
 
 from __future__ import annotations
 

@@ -1,0 +1,14 @@
+"""Folders: every photo cropped once, whatever happens on the way.
+
+Read the files as the way of a photo: ``walk`` finds it, ``plan`` names its crops, ``prepare``
+checks the names and what is done already, ``manifest`` remembers, ``pipeline`` hands it to a
+worker, ``work`` crops it with ``judge``, ``outcome`` is what comes back, ``run`` holds all of it
+together, ``report`` counts, ``console`` and ``publish`` show.
+"""
+
+from cropper.bulk.options import BACKENDS, BulkOptions
+from cropper.bulk.outcome import Outcome
+from cropper.bulk.report import BulkReport, Watcher
+from cropper.bulk.run import crop_folder
+
+__all__ = ["BACKENDS", "BulkOptions", "BulkReport", "Outcome", "Watcher", "crop_folder"]

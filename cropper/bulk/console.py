@@ -1,0 +1,133 @@
+"""A run as people follow it: a bar on a terminal, else a line now and then; JSON on demand."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome
+from cropper.bulk.plan import PlannedPhoto
+from cropper.bulk.prepare import Prepared
+from cropper.bulk.report import BulkReport, Watcher
+
+__all__ = ["Console"]
+
+_EVERY = 10.0  # s between two lines where there is no terminal
+
+
+class Console(Watcher):
+    """Messages and progress go to standard error, JSON lines and a dry run's plan to output."""
+
+    def __init__(
+        self, source: str, output: str, *, as_json: bool, quiet: bool, verbose: bool
+    ) -> None:
+        self.source, self.output = source.rstrip("/"), output.rstrip("/")
+        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+        self._bar: Any = None
+        self._total = self._done = self._failed = 0
+        self._start = self._told = time.monotonic()
+
+    def planned(self, photo: PlannedPhoto, todo: bool) -> None:
+        source = f"{self.source}/{photo.source}"
+        outputs = [f"{self.output}/{each}" for each in photo.outputs]
+        if self.as_json:
+            self._print(json.dumps({"input": source, "outputs": outputs, "done": not todo}))
+        else:
+            self._print(f"{source} -> {', '.join(outputs)}{'' if todo else ' (done already)'}")
+
+    def started(self, prepared: Prepared) -> None:
+        self._total = prepared.todo
+        self._start = self._told = time.monotonic()
+        for outcome in prepared.unreadable:
+            self._tell_failure(outcome)
+        if self.quiet:
+            return
+        done = f", {prepared.current} are done already" if prepared.current else ""
+        self._say(f"{prepared.todo} photos to crop{done}")
+        if prepared.todo and sys.stderr.isatty():
+            self._bar = _bar(prepared.todo)
+            self._bar.start()
+
+    def finished(self, outcome: Outcome) -> None:
+        self._done += 1
+        if outcome.state == FAILED:
+            self._failed += 1
+            self._tell_failure(outcome)
+        elif self.as_json:
+            self._print(json.dumps(outcome.to_dict(self.source, self.output)))
+        if self.verbose and outcome.state != FAILED:
+            self._say(_line(outcome))
+        now = time.monotonic()
+        rate = self._done / max(now - self._start, 1e-9)
+        if self._bar:
+            self._bar.update(0, advance=1, failed=self._failed, rate=f"{rate:.1f} photos/s")
+        elif not self.quiet and now - self._told > _EVERY:
+            self._told = now
+            left = _duration((self._total - self._done) / rate)
+            failed = f", {self._failed} failed" if self._failed else ""
+            self._say(f"{self._done}/{self._total}{failed}, {rate:.1f} photos/s, {left} left")
+
+    def ended(self, report: BulkReport) -> None:
+        self.close()
+        if not self.quiet or report.exit_code:
+            self._say(report.summary)
+
+    def close(self) -> None:
+        """Gives the terminal back."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+
+    def _tell_failure(self, outcome: Outcome) -> None:
+        self._say(f"error: {outcome.message}")
+        if self.as_json:
+            self._print(json.dumps(outcome.to_dict(self.source, self.output)))
+
+    def _say(self, line: str) -> None:
+        line = f"cropper: {line}"
+        if self._bar:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def _print(self, line: str) -> None:
+        # names need not be UTF-8, and a plan that can't be printed is no reason to fail
+        sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape") + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _bar(total: int) -> Any:
+    from rich import progress  # noqa: PLC0415 - slow, and only for a terminal
+    from rich.console import Console as Terminal  # noqa: PLC0415
+
+    bar = progress.Progress(
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.fields[failed]} failed"),
+        console=Terminal(stderr=True),
+        transient=True,
+    )
+    bar.add_task("photos", total=total, failed=0, rate="")
+    return bar
+
+
+def _line(outcome: Outcome) -> str:
+    size = "{}x{}".format(*outcome.source_size)
+    verb = {DONE: "cropped", LEFT: "left alone"}[outcome.state]
+    x0, y0, x1, y1 = outcome.best
+    place = f"{x1 - x0:.0f}x{y1 - y0:.0f}+{x0:.0f}+{y0:.0f} of {size}"
+    notes = f"; {'; '.join(outcome.notes)}" if outcome.notes else ""
+    return (
+        f"{outcome.source}: {verb}, {place}, score {outcome.best_score:.2f} (full frame "
+        f"{outcome.full_frame_score:.2f}), {outcome.seconds:.2f} s{notes}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,148 @@
+"""Who asks the scorer. On a CPU every worker does, for the photo that it has decoded: there the
+network is most of the work and each core does its share. A GPU has one owner, a thread that takes
+what the workers have decoded meanwhile and binds it together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from types import TracebackType
+
+from cropper.bulk.options import BulkOptions
+from cropper.finder import CropFinder, search_config
+from cropper.image import SourceImage, View
+from cropper.result import CropResult
+from cropper.search import Objective
+
+__all__ = ["Judge", "Owner", "cores", "load_judge", "one_core_each"]
+
+_Request = tuple[SourceImage, View, "Future[tuple[CropResult, ...]]"]
+
+
+class Judge:
+    """Finds the crops that a run asks for, one result a target, in the caller's thread."""
+
+    def __init__(self, finder: CropFinder, options: BulkOptions) -> None:
+        self.finder, self.options = finder, options
+        self.config = search_config(
+            finder.scorer.spec, options.strategy, options.budget, options.seed, options.top_k
+        )
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    def judge(self, image: SourceImage) -> tuple[CropResult, ...]:
+        """Raises what ``CropFinder.find`` raises."""
+        return self._search(image, self.finder.bind(image))
+
+    def _search(self, image: SourceImage, objective: Objective) -> tuple[CropResult, ...]:
+        found: dict[str, CropResult] = {}
+        targets = self.options.targets()
+        for target in targets:
+            if target.aspect not in found:
+                found[target.aspect] = self.finder.find(
+                    image,
+                    aspect=target.aspect,
+                    min_scale=self.options.min_scale,
+                    max_scale=self.options.max_scale,
+                    config=self.config,
+                    objective=objective,
+                )
+        return tuple(found[target.aspect] for target in targets)
+
+
+class Owner(Judge):
+    """One thread that has the device to itself; workers decode, hand in and wait."""
+
+    def __enter__(self) -> Owner:
+        # unbounded, but each worker has at most one picture in it
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="scorer", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._requests.put(None)
+        self._thread.join()
+
+    def judge(self, image: SourceImage) -> tuple[CropResult, ...]:
+        answer: Future[tuple[CropResult, ...]] = Future()
+        view = image.view(self.finder.scorer.spec.long_side)
+        self._requests.put((image, view, answer))
+        return answer.result()
+
+    def _serve(self) -> None:
+        while batch := self._batch():
+            try:
+                objectives = self.finder.bind_views([view for _, view, _ in batch])
+            except Exception as error:  # the workers', who count it as their photos' failure
+                for _, _, answer in batch:
+                    answer.set_exception(error)
+                continue
+            for (image, _, answer), objective in zip(batch, objectives, strict=True):
+                try:
+                    answer.set_result(self._search(image, objective))
+                except Exception as error:
+                    answer.set_exception(error)
+
+    def _batch(self) -> list[_Request]:
+        """Waits for the first, then takes what is there; nothing at the end."""
+        batch: list[_Request] = []
+        request = self._requests.get()
+        while request is not None:
+            batch.append(request)
+            if len(batch) == self.options.batch_size:
+                return batch
+            try:
+                request = self._requests.get_nowait()
+            except queue.Empty:
+                return batch
+        if batch:
+            self._requests.put(None)  # the end, once more for the next call
+        return batch
+
+
+def load_judge(options: BulkOptions) -> Judge:
+    """Raises MissingModelError and ConfigError as ``load_scorer`` does."""
+    finder = CropFinder(options.scorer, options.device)
+    device = getattr(getattr(finder.scorer, "device", None), "type", "cpu")
+    return (Judge if device == "cpu" else Owner)(finder, options)
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def one_core_each(workers: int) -> Iterator[None]:
+    """Splits the cores among the workers; torch would give all of them to each."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(min(cores() // workers, before), 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

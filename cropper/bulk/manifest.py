@@ -1,0 +1,272 @@
+"""What is planned, done and failed in an output folder: one SQLite file, one writer.
+
+Why SQLite: a million names must be compared for collisions and looked up without being held in
+memory, what belongs together must change together, and the file lock keeps a second run out and
+is dropped by the system however the first one dies. It is in WAL mode, where a commit costs an
+append and a killed process loses nothing that was committed; a power cut may take the last
+commits, after which those files are simply done again. With the exclusive lock there is no shared
+memory file, so that it also works on network file systems that lock files.
+
+Paths are stored as the bytes that the file system has, since they need not be UTF-8.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from cropper.bulk.outcome import FAILED, Outcome
+from cropper.bulk.plan import PlannedCrop, PlannedPhoto
+from cropper.bulk.walk import MANIFEST
+from cropper.errors import ConfigError, ImageWriteError
+
+__all__ = ["Known", "Manifest"]
+
+_VERSION = 1
+_PAGE = 256  # rows read at once
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS photos (
+    source BLOB PRIMARY KEY,
+    plan INTEGER NOT NULL,      -- number of the last run that found it
+    planned TEXT NOT NULL,      -- crops, sidecar
+    state TEXT NOT NULL,        -- todo, done, left or failed
+    settings TEXT NOT NULL,     -- key of those that it was done with
+    outcome TEXT                -- what happened to it, JSON
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outputs (
+    key BLOB PRIMARY KEY,       -- equal for names that one file may answer to
+    path BLOB NOT NULL,
+    source BLOB NOT NULL,
+    plan INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What earlier runs did with a photo."""
+
+    settings: str
+    outcome: Outcome
+
+
+class Manifest:
+    """The state of one output folder. Threads may share it. Close it, or use ``with``."""
+
+    def __init__(self, root: Path) -> None:
+        """Opens or makes the manifest of ``root`` and locks it.
+
+        Raises ConfigError where another run holds it or it is broken, ImageWriteError where it
+        cannot be written.
+        """
+        self.root = root
+        path = root / MANIFEST
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImageWriteError(f"{root}: the folder cannot be made: {error.strerror}") from error
+        self._open(str(path))
+
+    def _open(self, path: str) -> None:
+        self._lock = threading.Lock()
+        self.path = path
+        try:
+            self._db = sqlite3.connect(
+                path, timeout=0, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA.split(";"):
+                self._db.execute(statement)
+            self._db.execute("COMMIT")
+            version = self.get("version") or str(_VERSION)
+            self.put("version", version)
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        if version != str(_VERSION):
+            raise ConfigError(
+                f"{path} is of version {version}, this cropper writes {_VERSION}: use the "
+                "cropper that wrote it, or another output folder"
+            )
+        self.plan = int(self.get("plan") or 0)
+
+    def _explained(self, error: sqlite3.Error) -> ConfigError | ImageWriteError:
+        text = str(error)
+        if "locked" in text:
+            return ConfigError(
+                f"another run is writing to {self.root}: wait for it, or use another folder"
+            )
+        if isinstance(error, sqlite3.OperationalError) and "schema" not in text:
+            return ImageWriteError(f"{self.path}: cannot be written: {text}")
+        return ConfigError(
+            f"{self.path} is broken ({text}): delete it, then run with --overwrite to replace the "
+            "crops that it listed"
+        )
+
+    def __enter__(self) -> Manifest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def get(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def put(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def put_lenient(self, key: str, value: str) -> None:
+        """``put`` where nothing is lost if the disk is full."""
+        with contextlib.suppress(sqlite3.Error):
+            self.put(key, value)
+
+    def discard(self, folders: Sequence[Path]) -> None:
+        """Removes a manifest that was never used, with its folder and those that were made."""
+        self._db.close()
+        for end in ("", "-wal", "-journal"):
+            Path(f"{self.path}{end}").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for folder in (Path(self.path).parent, *folders):
+                folder.rmdir()
+
+    def begin_plan(self) -> None:
+        """Opens the transaction that ``end_plan`` closes: a plan is there in full or not at all."""
+        self._db.execute("BEGIN")
+        self.plan += 1
+        self.put("plan", str(self.plan))
+
+    def end_plan(self) -> None:
+        """From here on the planned names are this run's own, also if it is killed."""
+        try:
+            self._db.execute("COMMIT")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def drop_plan(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        self.plan = int(self.get("plan") or 0)
+
+    def claim(self, output: str, source: str) -> str | None:
+        """Takes a name for a source's output in this plan.
+
+        Returns the name by which earlier runs wrote it, None where none did. Raises ConfigError
+        where the plan has given it to another source.
+        """
+        key = os.fsencode(unicodedata.normalize("NFC", output).casefold())
+        row = self._db.execute(
+            "SELECT path, source, plan FROM outputs WHERE key = ?", (key,)
+        ).fetchone()
+        if row and row[2] == self.plan:
+            raise ConfigError(
+                f"{os.fsdecode(row[1])} and {source} would both be written to {output} (where "
+                "case does not count): use {stem}, {ext}, {dir}, {aspect} or {rank} in -o, or "
+                "leave one out with --exclude"
+            )
+        self._db.execute(
+            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?)",
+            (key, os.fsencode(output), os.fsencode(source), self.plan),
+        )
+        return os.fsdecode(row[0]) if row else None
+
+    def known(self, source: str) -> Known | None:
+        row = self._db.execute(
+            "SELECT settings, outcome FROM photos WHERE source = ?", (os.fsencode(source),)
+        ).fetchone()
+        return Known(row[0], Outcome.from_json(row[1])) if row and row[1] else None
+
+    def add(self, photo: PlannedPhoto, *, current: bool) -> None:
+        """A photo of this plan: ``current`` if there is nothing left to do for it."""
+        planned = json.dumps([[list(astuple(crop)) for crop in photo.crops], photo.sidecar])
+        source = os.fsencode(photo.source)
+        if current:
+            self._db.execute(
+                "UPDATE photos SET plan = ?, planned = ? WHERE source = ?",
+                (self.plan, planned, source),
+            )
+        else:
+            self._db.execute(
+                "INSERT OR REPLACE INTO photos VALUES (?, ?, ?, 'todo', '', NULL)",
+                (source, self.plan, planned),
+            )
+
+    def add_failure(self, outcome: Outcome) -> None:
+        """What the walk found and could not read."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO photos VALUES (?, ?, '[[], null]', ?, '', ?)",
+            (os.fsencode(outcome.source), self.plan, FAILED, outcome.to_json()),
+        )
+
+    def refresh(self, source: str, outcome: Outcome) -> None:
+        """Keeps newer signatures of files whose content is what it was."""
+        self._db.execute(
+            "UPDATE photos SET outcome = ? WHERE source = ?",
+            (outcome.to_json(), os.fsencode(source)),
+        )
+
+    def forget(self) -> None:
+        """Everything is to be done again; which outputs are its own it still knows."""
+        self._db.execute("DELETE FROM photos")
+
+    def count_todo(self) -> int:
+        return int(
+            self._db.execute(
+                "SELECT COUNT(*) FROM photos WHERE plan = ? AND state = 'todo'", (self.plan,)
+            ).fetchone()[0]
+        )
+
+    def todo(self) -> Iterator[PlannedPhoto]:
+        """What this plan has left to do, by name; while it runs, photos may be finished."""
+        for source, planned in self._pages("state = 'todo'", "planned"):
+            crops, sidecar = json.loads(planned)
+            yield PlannedPhoto(source, tuple(PlannedCrop(*crop) for crop in crops), sidecar)
+
+    def planned(self) -> Iterator[tuple[PlannedPhoto, bool]]:
+        """Every photo of this plan, and whether there is anything to do for it."""
+        for source, planned in self._pages("state != 'failed'", "planned"):
+            crops, sidecar = json.loads(planned)
+            photo = PlannedPhoto(source, tuple(PlannedCrop(*crop) for crop in crops), sidecar)
+            yield photo, self.known(source) is None
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """What happened to the photos of this plan, by any run."""
+        for _, outcome in self._pages("outcome IS NOT NULL", "outcome"):
+            yield Outcome.from_json(outcome)
+
+    def finish(self, outcome: Outcome, settings: str) -> None:
+        """Raises ImageWriteError where the disk is full."""
+        with self._lock:
+            try:
+                self._db.execute(
+                    "UPDATE photos SET state = ?, settings = ?, outcome = ? WHERE source = ?",
+                    (outcome.state, settings, outcome.to_json(), os.fsencode(outcome.source)),
+                )
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
+
+    def _pages(self, condition: str, column: str) -> Iterator[tuple[str, str]]:
+        last = b""
+        while True:
+            with self._lock:
+                rows = self._db.execute(
+                    f"SELECT source, {column} FROM photos WHERE plan = ? AND {condition} "
+                    "AND source > ? ORDER BY source LIMIT ?",
+                    (self.plan, last, _PAGE),
+                ).fetchall()
+            if not rows:
+                return
+            for source, value in rows:
+                yield os.fsdecode(source), value
+            last = rows[-1][0]

@@ -1,0 +1,124 @@
+"""Where the crops of each photo go, and the rules that no output may break.
+
+A template's fixed folders, up to the first with a field, are the output folder: the manifest lies
+there. All paths are relative, sources to the input folder, outputs to the output folder.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from cropper.bulk.options import BulkOptions, Target
+from cropper.bulk.walk import has_picture_extension
+from cropper.errors import ConfigError
+from cropper.image import EXTENSION_OF, format_for, sniff
+from cropper.naming import fill
+
+__all__ = ["Layout", "PlannedCrop", "PlannedPhoto", "read_layout"]
+
+
+@dataclass(frozen=True)
+class PlannedCrop:
+    target: int  # index in BulkOptions.targets()
+    rank: int  # from 1
+    path: str  # of the output
+
+
+@dataclass(frozen=True)
+class PlannedPhoto:
+    source: str
+    crops: tuple[PlannedCrop, ...]  # a photo with few diverse crops leaves the last ranks unused
+    sidecar: str | None  # XMP
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return (*(crop.path for crop in self.crops), *filter(None, [self.sidecar]))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of a run and the names in them."""
+
+    source: Path  # the input folder
+    root: Path  # the output folder
+    template: str  # relative to it
+    targets: tuple[Target, ...]
+    top_k: int
+    xmp: str | None
+
+    def plan(self, source: str) -> PlannedPhoto:
+        """Raises ConfigError for a name that leaves the output folder or has no known format."""
+        path = PurePath(source)
+        crops: list[PlannedCrop] = []
+        if self.xmp != "instead":
+            ext = path.suffix
+            if not has_picture_extension(source):
+                ext = _sniffed_extension(self.source / source)
+            for index, target in enumerate(self.targets):
+                for rank in range(1, self.top_k + 1):
+                    crops.append(PlannedCrop(index, rank, self._name(path, ext, target, rank)))
+        sidecar = str(path.with_suffix(".xmp")) if self.xmp else None
+        return PlannedPhoto(source, tuple(crops), sidecar)
+
+    def _name(self, path: PurePath, ext: str, target: Target, rank: int) -> str:
+        values = {
+            "dir": str(path.parent),
+            "stem": path.stem,
+            "ext": ext,
+            "rank": str(rank),
+            "aspect": target.label,
+        }
+        name = os.path.normpath(fill(self.template, values))
+        if rank > 1 and "{rank}" not in self.template:
+            stem, suffix = os.path.splitext(name)
+            name = f"{stem}-{rank}{suffix}"
+        if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+            raise ConfigError(f"{path}: its crop {name} would leave {self.root}: change -o")
+        if ext or "{ext}" not in self.template:
+            format_for(name)
+        return name
+
+
+def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
+    """The input folder, and the output folder and template in ``output``.
+
+    Raises ConfigError where one lies in the other's way: crops are never written among sources.
+    """
+    targets = options.targets()
+    is_template = "{" in output and not Path(output).is_dir()
+    if is_template:
+        parts = PurePath(output).parts
+        fixed = next(index for index, part in enumerate(parts) if "{" in part)
+        root, template = Path(*parts[:fixed]), os.path.join(*parts[fixed:])
+    else:
+        root = Path(output)
+        template = "{dir}/{stem}" + "_{aspect}" * (len(targets) > 1)
+        template += "_{rank}" * (options.top_k > 1) + "{ext}"
+    layout = Layout(source, root, template, targets, options.top_k, options.xmp)
+    fill(template, dict.fromkeys(("dir", "stem", "ext", "rank", "aspect"), ""))
+    if not source.is_dir():
+        raise ConfigError(f"{source} is not a folder: for single files use `cropper best`")
+    if _inside(root, source):
+        raise ConfigError(
+            f"the output folder {root} lies inside the input folder {source}: crops would become "
+            "photos of the next run; write elsewhere with -o"
+        )
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"{root} is a file: name a folder with -o")
+    return layout
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    """Whether the real ``path``, which need not be there yet, is ``folder`` or below it."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _sniffed_extension(path: Path) -> str:
+    """For a file without a telling name; one that cannot be read fails later, with its reason."""
+    try:
+        with path.open("rb") as file:
+            return EXTENSION_OF.get(sniff(file.read(4096)) or "", "")
+    except OSError:
+        return ""

@@ -1,0 +1,131 @@
+"""The plan of a run: every photo with its outputs, checked, and told from what is done already."""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+import threading
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cropper.bulk.manifest import Manifest
+from cropper.bulk.options import BulkOptions
+from cropper.bulk.outcome import FAILED, Outcome
+from cropper.bulk.plan import Layout, PlannedPhoto
+from cropper.bulk.signature import recheck
+from cropper.bulk.walk import walk
+from cropper.errors import ConfigError
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    todo: int  # photos to crop
+    current: int  # photos whose crops are there and right
+    unreadable: tuple[Outcome, ...]  # folders and links
+    skipped: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
+
+
+def prepare(
+    layout: Layout,
+    options: BulkOptions,
+    manifest: Manifest,
+    settings: str,
+    stop: threading.Event,
+) -> Prepared:
+    """Writes the plan into the manifest, in a transaction that the caller begins and ends.
+
+    Raises ConfigError where an output would replace another, a source, or, without ``overwrite``,
+    a file that no earlier run wrote.
+    """
+    outputs = _Outputs(layout, options.overwrite)
+    skipped: Counter[str] = Counter()
+    unreadable: list[Outcome] = []
+    todo = current = 0
+    if options.restart:
+        manifest.forget()
+    for entry in walk(layout.source, options.include, options.exclude):
+        if stop.is_set():
+            break
+        if entry.skipped:
+            skipped[entry.skipped] += 1
+        elif entry.problem:
+            message = f"{layout.source / entry.path}: {entry.problem}"
+            failure = Outcome(entry.path, FAILED, kind="ImageReadError", message=message)
+            manifest.add_failure(failure)
+            unreadable.append(failure)
+        else:
+            photo = layout.plan(entry.path)
+            for output in photo.outputs:
+                outputs.check(output, manifest.claim(output, photo.source))
+            is_current = _is_current(photo, layout, manifest, settings)
+            manifest.add(photo, current=is_current)
+            todo, current = todo + (not is_current), current + is_current
+    return Prepared(todo, current, tuple(unreadable), tuple(sorted(skipped.items())))
+
+
+class _Outputs:
+    """What may not be written to."""
+
+    def __init__(self, layout: Layout, overwrite: bool) -> None:
+        self.layout, self.overwrite = layout, overwrite
+        self.source = layout.source.resolve()
+        # photos come folder by folder, so few folders are asked about again
+        self.check_folder = functools.lru_cache(maxsize=64)(self._check_folder)
+
+    def check(self, output: str, known_as: str | None) -> None:
+        """``known_as`` is the name by which an earlier run wrote it, if one did."""
+        self.check_folder(os.path.dirname(output))
+        path = self.layout.root / output
+        try:
+            mode = os.lstat(path).st_mode
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ConfigError(f"{path}: not a place for a file: {error.strerror}") from error
+        if stat.S_ISDIR(mode):
+            raise ConfigError(f"{path} is a folder, where a crop would go: name crops with -o")
+        if stat.S_ISLNK(mode):
+            raise ConfigError(
+                f"{path} is a link, where a crop would go: remove it, or write elsewhere with -o"
+            )
+        if known_as != output and not self.overwrite:
+            raise ConfigError(
+                f"{path} exists and no earlier run wrote it: use --overwrite, or write elsewhere "
+                "with -o"
+            )
+
+    def _check_folder(self, folder: str) -> None:
+        """Through a link, or with the input below the output folder, it may hold sources."""
+        real = Path(os.path.realpath(self.layout.root / folder))
+        if real.is_relative_to(self.source):
+            raise ConfigError(
+                f"{self.layout.root / folder} lies inside the input folder {self.layout.source}: "
+                "crops could replace sources; write elsewhere with -o"
+            )
+
+
+def _is_current(photo: PlannedPhoto, layout: Layout, manifest: Manifest, settings: str) -> bool:
+    """Whether source and outputs are what they were when it was done with these settings."""
+    known = manifest.known(photo.source)
+    if known is None or known.settings != settings or known.outcome.state == FAILED:
+        return False
+    outcome = known.outcome
+    if outcome.signature is None:
+        return False
+    source = recheck(layout.source / photo.source, outcome.signature, follow=True)
+    if source is None:
+        return False
+    written = []
+    for each in outcome.written:
+        signature = recheck(layout.root / each.path, each.signature)
+        if signature is None:
+            return False
+        written.append(replace(each, signature=signature))
+    now = replace(outcome, signature=source, written=tuple(written))
+    if now != outcome:
+        manifest.refresh(photo.source, now)
+    return True

@@ -1,0 +1,137 @@
+"""What people look at after a run: the contact sheet and the HTML report, from the manifest.
+
+They show photos of earlier runs too, those with the largest gains first, and no more than a page
+can hold: a million thumbnails would be neither looked at nor loaded.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from cropper.boxes import Crop
+from cropper.bulk.judge import cores
+from cropper.bulk.manifest import Manifest
+from cropper.bulk.options import BulkOptions
+from cropper.bulk.outcome import FAILED, LEFT, Outcome, preference
+from cropper.bulk.plan import Layout
+from cropper.errors import ConfigError, ImageReadError, ImageWriteError
+from cropper.image import View, encode, format_for, from_array, load_image, write_atomic
+from cropper.report import Pictured, ShownCrop, draw_sheet, render_page
+
+__all__ = ["check_publications", "claim_publications", "publish"]
+
+_ON_PAGE = 1000  # photos, and as many failures
+_ON_SHEET = 60
+_VIEW = 480  # px, long side of what thumbnails are made from
+
+
+def check_publications(layout: Layout, options: BulkOptions) -> None:
+    """Raises ConfigError for a report or sheet that cannot be written or would be a source."""
+    for name, endings in ((options.report, (".html", ".htm")), (options.sheet, None)):
+        if name is None:
+            continue
+        if endings and not name.lower().endswith(endings):
+            raise ConfigError(f"the report is a page, as in crops.html, got {name}")
+        if not endings:
+            format_for(name)
+        if Path(name).resolve().is_relative_to(layout.source.resolve()):
+            raise ConfigError(f"{name} lies inside the input folder {layout.source}: name another")
+        if Path(name).is_dir():
+            raise ConfigError(f"{name} is a folder: name a file")
+
+
+def claim_publications(layout: Layout, options: BulkOptions, manifest: Manifest) -> None:
+    """Raises ConfigError for one that would replace a crop."""
+    for name in filter(None, [options.report, options.sheet]):
+        path = Path(name).resolve()
+        if path.is_relative_to(layout.root.resolve()):
+            manifest.claim(os.path.relpath(path, layout.root.resolve()), "the report")
+
+
+def publish(layout: Layout, options: BulkOptions, summary: str, manifest: Manifest) -> None:
+    """Writes what ``options`` ask for. Raises ImageWriteError."""
+    if options.report is None and options.sheet is None:
+        return
+    limit = _ON_PAGE if options.report else _ON_SHEET
+    best, failures, total = _chosen(manifest.outcomes(), limit)
+    photos = _pictured(best, layout)
+    if options.report:
+        if total > len(best):
+            summary += f". Shown are the {len(best)} photos with the largest gains."
+        title = f"Crops of {layout.source}"
+        page = render_page(title, summary, photos, failures)
+        _write(page.encode(), Path(options.report))
+    if options.sheet:
+        sheet = draw_sheet(photos[:_ON_SHEET])
+        data = encode(sheet, from_array(sheet), format_for(options.sheet), options.quality)
+        _write(data, Path(options.sheet))
+
+
+def _chosen(
+    outcomes: Iterable[Outcome], limit: int
+) -> tuple[list[Outcome], list[tuple[str, str]], int]:
+    """Photos by gain, failures by name, and how many photos there are."""
+    best: list[tuple[float, int, Outcome]] = []
+    failures: list[tuple[str, str]] = []
+    total = 0
+    for index, outcome in enumerate(outcomes):
+        if outcome.state == FAILED:
+            if len(failures) < _ON_PAGE:
+                failures.append((outcome.source, outcome.message))
+            continue
+        total += 1
+        entry = (outcome.gain, -index, outcome)
+        if len(best) < limit:
+            heapq.heappush(best, entry)
+        else:
+            heapq.heappushpop(best, entry)
+    return [outcome for *_, outcome in sorted(best, reverse=True)], failures, total
+
+
+def _pictured(outcomes: Sequence[Outcome], layout: Layout) -> list[Pictured]:
+    from joblib import Parallel, delayed  # noqa: PLC0415 - slow
+
+    parallel = Parallel(cores(), backend="threading")
+    views = parallel(delayed(_view)(layout.source / each.source) for each in outcomes)
+    return [_shown(outcome, view, layout) for outcome, view in zip(outcomes, views, strict=True)]
+
+
+def _view(path: Path) -> View | None:
+    try:
+        return load_image(path, max_mpixels=float("inf")).view(_VIEW)  # the run has seen its size
+    except ImageReadError:  # it went away meanwhile
+        return None
+
+
+def _shown(outcome: Outcome, view: View | None, layout: Layout) -> Pictured:
+    best = Crop(*outcome.best, outcome.best_score)
+    crops = [ShownCrop(layout.targets[0].label, best)]
+    crops += [
+        ShownCrop(layout.targets[each.target].label, each.crop)
+        for each in outcome.written
+        if each.box != outcome.best
+    ]
+    return Pictured(
+        outcome.source,
+        view,
+        outcome.source_size,
+        tuple(crops),
+        outcome.full_frame_score,
+        preference(outcome.gain),
+        outcome.state == LEFT,
+        outcome.seconds,
+        outcome.notes,
+    )
+
+
+def _write(data: bytes, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageWriteError(
+            f"{path.parent}: the folder cannot be made: {error.strerror}"
+        ) from error
+    write_atomic(data, path, overwrite=True)

@@ -1,0 +1,218 @@
+"""``crop_folder``: plan, crop what is left to do, note each outcome, report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cropper.bulk.manifest import Manifest
+from cropper.bulk.options import BulkOptions
+from cropper.bulk.outcome import FAILED
+from cropper.bulk.pipeline import Backend, open_backend
+from cropper.bulk.plan import PlannedPhoto, read_layout
+from cropper.bulk.prepare import Prepared, prepare
+from cropper.bulk.publish import check_publications, claim_publications, publish
+from cropper.bulk.report import BulkReport, Tally, Watcher
+from cropper.bulk.walk import MANIFEST
+from cropper.bulk.work import Job
+from cropper.errors import ConfigError, ImageWriteError, NoInputError
+from cropper.search import SearchConfig
+from cropper.space import crop_spaces
+
+__all__ = ["crop_folder"]
+
+_TEMPORARY = re.compile(r"\.cropper-[0-9a-f]{16}\.tmp")  # as write_atomic names them
+
+
+def crop_folder(
+    source: str | Path,
+    output: str | Path,
+    options: BulkOptions | None = None,
+    *,
+    watcher: Watcher | None = None,
+    stop: threading.Event | None = None,
+) -> BulkReport:
+    """Crops every photo below ``source`` into the same tree below ``output``.
+
+    ``output`` is a folder or a template, as in ``out/{dir}/{stem}_{aspect}_{rank}{ext}``. What an
+    earlier run did with the same photo and settings is checked and kept. Setting ``stop`` ends
+    the run after the photos that are being cropped; a run that ends early by itself sets it too.
+
+    What is wrong with a photo is in the report. Raises ConfigError, before any photo is read,
+    where the plan breaks a rule, NoInputError where there is no photo, MissingModelError, and
+    ImageWriteError where the output folder cannot be written.
+    """
+    options = options or BulkOptions()
+    run = _Run(Path(source), str(output), options, watcher or Watcher(), stop or threading.Event())
+    with _opened(run.layout.root, dry_run=options.dry_run) as manifest:
+        report = run.perform(manifest)
+    run.watcher.ended(report)
+    return report
+
+
+class _Run:
+    """One call of ``crop_folder``."""
+
+    def __init__(
+        self,
+        source: Path,
+        output: str,
+        options: BulkOptions,
+        watcher: Watcher,
+        stop: threading.Event,
+    ) -> None:
+        self.started = time.perf_counter()
+        self.options, self.watcher, self.stop = options, watcher, stop
+        # rather now than for each photo
+        crop_spaces((1000, 1000), "original", options.min_scale, options.max_scale)
+        SearchConfig(strategy=options.strategy or "grid", budget=options.budget or 1)
+        if not source.exists():
+            raise NoInputError(f"no input pictures: there is no {source}")
+        self.layout = read_layout(source, output, options)
+        check_publications(self.layout, options)
+        self.settings = options.key(self.layout.template)
+        self.reason: str | None = None  # why it ended early by itself
+        self.no_room = False
+
+    def perform(self, manifest: Manifest) -> BulkReport:
+        with contextlib.ExitStack() as stack:
+            try:
+                prepared = self._prepare(manifest)
+                backend = self._backend(prepared, stack)
+            except BaseException:
+                manifest.drop_plan()
+                raise
+            tally = Tally(prepared)
+            if self.options.dry_run:
+                for photo, todo in manifest.planned():
+                    self.watcher.planned(photo, todo)
+            elif self.stop.is_set():
+                manifest.drop_plan()
+            else:
+                manifest.end_plan()
+                self.watcher.started(prepared)
+                if backend:
+                    self._crop(manifest, backend, tally)
+                    if self.options.backend != "local":
+                        _sweep(self.layout.root)
+        manifest.put_lenient("running", "0")
+        report = self._report(tally)
+        if not self.options.dry_run and not self.stop.is_set():
+            publish(self.layout, self.options, report.summary, manifest)
+        return report
+
+    def _report(self, tally: Tally) -> BulkReport:
+        interrupted = self.stop.is_set() and self.reason is None
+        return tally.report(
+            time.perf_counter() - self.started,
+            "interrupted" if interrupted else self.reason,
+            interrupted=interrupted,
+            no_room=self.no_room,
+        )
+
+    def _prepare(self, manifest: Manifest) -> Prepared:
+        layout, options = self.layout, self.options
+        if manifest.get("running") == "1" and not options.dry_run:
+            _sweep(layout.root)
+        manifest.put("running", "1")
+        manifest.begin_plan()
+        self._same_source(manifest)
+        prepared = prepare(layout, options, manifest, self.settings, self.stop)
+        found = prepared.todo + prepared.current + len(prepared.unreadable)
+        if not found and not self.stop.is_set():
+            raise NoInputError(f"no input pictures in {layout.source}: {_why(prepared)}")
+        claim_publications(layout, options, manifest)
+        return prepared
+
+    def _same_source(self, manifest: Manifest) -> None:
+        """Photos are known by their paths, so another folder's would be taken for these."""
+        here, before = str(self.layout.source.resolve()), manifest.get("source")
+        if before not in (None, here) and not (self.options.restart or self.options.overwrite):
+            raise ConfigError(
+                f"{self.layout.root} holds crops of {before}: write to another folder, or, if "
+                "that folder was moved here, add --overwrite"
+            )
+        manifest.put("source", here)
+
+    def _backend(self, prepared: Prepared, stack: contextlib.ExitStack) -> Backend | None:
+        """None where there is nothing to do: a finished run loads no network."""
+        if not prepared.todo or self.options.dry_run or self.stop.is_set():
+            return None
+        return stack.enter_context(open_backend(self.options, self.stop))
+
+    def _crop(self, manifest: Manifest, backend: Backend, tally: Tally) -> None:
+        remote = self.options.backend != "local"  # other processes have other current folders
+        folders = (self.layout.source, self.layout.root)
+        source, root = (str(path.absolute() if remote else path) for path in folders)
+        try:
+            for outcome in backend.run(self._photos(manifest), Job(source, root, self.options)):
+                tally.add(outcome)
+                manifest.finish(outcome, self.settings)
+                self.watcher.finished(outcome)
+                if outcome.stops:
+                    self.no_room = True
+                    self._end("stopped, nothing more can be written")
+                elif outcome.state == FAILED and self.options.fail_fast:
+                    self._end("stopped at the first failure")
+        except ImageWriteError as error:  # the manifest's
+            self.no_room = True
+            self._end(f"stopped, {error}")
+        except Exception as error:
+            if self.options.backend == "local":
+                raise
+            self._end(f"stopped, the cluster failed: {type(error).__name__}: {error}")
+
+    def _photos(self, manifest: Manifest) -> Iterator[PlannedPhoto]:
+        for photo in manifest.todo():
+            if self.stop.is_set():
+                return
+            yield photo
+
+    def _end(self, reason: str) -> None:
+        if self.reason is None and not self.stop.is_set():
+            self.reason = reason
+        self.stop.set()
+
+
+@contextlib.contextmanager
+def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
+    """The manifest; for a dry run a copy elsewhere, so that nothing is written."""
+    if dry_run:
+        with tempfile.TemporaryDirectory(prefix="cropper-") as folder:
+            (Path(folder) / MANIFEST).parent.mkdir()
+            for end in ("", "-wal"):
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copyfile(f"{root / MANIFEST}{end}", Path(folder) / f"{MANIFEST}{end}")
+            with Manifest(Path(folder)) as manifest:
+                yield manifest
+        return
+    missing = [each for each in (root, *root.parents) if not each.exists()]
+    is_new = not (root / MANIFEST).exists()
+    with Manifest(root) as manifest:
+        try:
+            yield manifest
+        except BaseException:
+            if is_new and manifest.plan == 0:  # refused before anything was planned
+                manifest.discard(missing)
+            raise
+
+
+def _sweep(root: Path) -> None:
+    """Removes what a killed run, or a lost worker, was writing when it ended."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if _TEMPORARY.fullmatch(name):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(folder, name))
+
+
+def _why(prepared: Prepared) -> str:
+    counts = ", ".join(f"{count} {what}" for what, count in prepared.skipped)
+    return f"passed over {counts}" if counts else "it is empty"

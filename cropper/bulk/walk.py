@@ -1,0 +1,141 @@
+"""A folder -> its photos, one after another, in the file system's order and without keeping them.
+
+A photo is a regular file with a picture's extension, or one whose extension says nothing and
+whose first bytes are a picture's. Names that start with a dot are left out, as are folders that
+an earlier run wrote its crops to. Links to folders are not followed; links to files are, where
+they stay inside.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cropper.errors import ConfigError
+from cropper.image import format_for, sniff
+
+__all__ = ["MANIFEST", "Entry", "has_picture_extension", "matches", "walk"]
+
+MANIFEST = os.path.join(".cropper", "manifest.sqlite")  # in a folder: it holds a run's crops
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something below the input folder."""
+
+    path: str  # relative to the input folder
+    problem: str | None = None  # why it cannot be cropped; to be counted as failed
+    skipped: str | None = None  # why it was passed over
+
+
+def walk(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Iterator[Entry]:
+    """Everything below ``root``, photos and what is no photo.
+
+    ``include`` and ``exclude`` are globs: ``*`` and ``?`` stay within a name, ``**`` does not, and
+    a pattern without a slash, but at its end, may match at any depth. Case does not count. A
+    folder that ``exclude`` matches is not entered. Raises ConfigError for an empty pattern.
+    """
+    wanted, unwanted = [_glob(each) for each in include], [_glob(each) for each in exclude]
+    real_root = os.path.realpath(root)
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(os.path.join(root, folder)) as entries:
+                for entry in entries:
+                    path = os.path.join(folder, entry.name)
+                    if entry.is_dir(follow_symlinks=False):
+                        reason = _why_not_entered(entry, path, unwanted)
+                        if reason:
+                            yield Entry(path, skipped=reason)
+                        else:
+                            folders.append(path)
+                    else:
+                        yield _file(entry, path, real_root, wanted, unwanted)
+        except OSError as error:
+            yield Entry(folder or ".", problem=f"the folder cannot be listed: {error.strerror}")
+
+
+def matches(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a relative path matches any of the globs."""
+    return _any(path, [_glob(each) for each in patterns])
+
+
+def has_picture_extension(path: str) -> bool:
+    try:
+        format_for(path)
+    except ConfigError:
+        return False
+    return True
+
+
+def _why_not_entered(
+    entry: os.DirEntry[str], path: str, unwanted: Sequence[re.Pattern[str]]
+) -> str | None:
+    if entry.name.startswith("."):
+        return "hidden"
+    if _any(path, unwanted):
+        return "excluded"
+    if os.path.exists(os.path.join(entry.path, MANIFEST)):
+        return "a folder of crops"
+    return None
+
+
+def _file(
+    entry: os.DirEntry[str],
+    path: str,
+    real_root: str,
+    wanted: Sequence[re.Pattern[str]],
+    unwanted: Sequence[re.Pattern[str]],
+) -> Entry:
+    if entry.name.startswith("."):
+        return Entry(path, skipped="hidden")
+    if _any(path, unwanted) or (wanted and not _any(path, wanted)):
+        return Entry(path, skipped="excluded")
+    named_so = has_picture_extension(entry.name)
+    if not named_so and not wanted and os.path.splitext(entry.name)[1]:
+        return Entry(path, skipped="not a picture")
+    try:
+        return Entry(path, skipped=_why_no_photo(entry, real_root, named_so=named_so))
+    except OSError as error:
+        return Entry(path, problem=f"cannot be read: {error.strerror}")
+
+
+def _why_no_photo(entry: os.DirEntry[str], real_root: str, *, named_so: bool) -> str | None:
+    if entry.is_symlink():
+        if entry.is_dir():
+            return "a link to a folder"
+        target = os.path.realpath(entry.path, strict=True)
+        if os.path.commonpath([target, real_root]) != real_root:
+            return "a link out of the folder"
+    if not entry.is_file():
+        return "not a regular file"
+    return None if named_so or _sniffed(entry.path) else "not a picture"
+
+
+def _sniffed(path: str) -> str | None:
+    with open(path, "rb") as file:
+        return sniff(file.read(4096))
+
+
+def _any(path: str, patterns: Sequence[re.Pattern[str]]) -> bool:
+    path = path.replace(os.sep, "/")
+    return any(pattern.fullmatch(path) for pattern in patterns)
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    text = pattern.strip("/")
+    if not text:
+        raise ConfigError(f"a pattern names files, as in '*.jpg' or 'raw/**', got {pattern!r}")
+    if "/" not in pattern.rstrip("/"):
+        text = f"**/{text}"
+    tokens = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?|\[!?[^]/]+\])", text)
+    regex = "".join(
+        tokens.get(part) or (part.replace("[!", "[^") if index % 2 else re.escape(part))
+        for index, part in enumerate(parts)
+    )
+    return re.compile(regex, re.IGNORECASE | re.DOTALL)

@@ -1,0 +1,145 @@
+"""One photo, from the file to its crops: what a worker does, here or on another machine."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cropper.boxes import Crop
+from cropper.bulk.judge import Judge
+from cropper.bulk.options import BulkOptions
+from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome, Written, preference
+from cropper.bulk.plan import PlannedCrop, PlannedPhoto
+from cropper.bulk.signature import Signature, digest
+from cropper.bulk.xmp import sidecar
+from cropper.errors import CropperError, ImageReadError, ImageWriteError
+from cropper.image import encode, format_for, load_image, sniff, write_atomic
+from cropper.result import CropResult
+
+__all__ = ["Job", "crop_photo"]
+
+_HEAD = 4096  # bytes that tell a format
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all photos of a run share; it travels to the workers with each of them."""
+
+    source: str  # the input folder, as the workers see it
+    root: str  # the output folder
+    options: BulkOptions
+
+
+def crop_photo(photo: PlannedPhoto, job: Job, judge: Judge) -> Outcome:
+    """Never raises: whatever is wrong with one photo is its outcome and nobody else's."""
+    started = time.perf_counter()
+    try:
+        return _crop(photo, job, judge, started)
+    except Exception as error:
+        return _failure(photo, job, error, time.perf_counter() - started)
+
+
+def _crop(photo: PlannedPhoto, job: Job, judge: Judge, started: float) -> Outcome:
+    path = Path(job.source, photo.source)
+    data, signature = _read(path)
+    image = load_image(data, max_mpixels=job.options.max_mpixels, name=str(path))
+    results = judge.judge(image)
+    wanted = [_gain(result) >= job.options.min_gain for result in results]
+    written = []
+    targets = job.options.targets()
+    for planned in photo.crops:
+        crops = results[planned.target].search.crops
+        if wanted[planned.target] and planned.rank <= len(crops):
+            crop = crops[planned.rank - 1]
+            size = targets[planned.target].size
+            content = encode(
+                image.cut(crop.box, size), image, format_for(planned.path), job.options.quality
+            )
+            written.append(_write(content, job, planned, crop))
+    first = results[0]
+    if photo.sidecar and wanted[0]:
+        content = sidecar(image.stored_box(first.best.box), image.header.orientation)
+        written.append(_write(content, job, PlannedCrop(0, 1, photo.sidecar), first.best))
+    return Outcome(
+        source=photo.source,
+        state=DONE if written else LEFT,
+        signature=signature,
+        source_size=image.size,
+        full_frame_score=first.full_frame_score,
+        scorer=first.scorer,
+        candidates=_candidates(results),
+        best=first.best.box,
+        best_score=first.best.score,
+        written=tuple(written),
+        notes=(*image.notes, *_enlarged(written, job.options)),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _read(path: Path) -> tuple[bytes, Signature]:
+    """The content and what the file was when it was read; of no picture, the head alone."""
+    try:
+        with path.open("rb") as file:
+            stat = os.fstat(file.fileno())
+            data = file.read(_HEAD)
+            data = data + file.read() if sniff(data) else data
+    except OSError as error:
+        raise ImageReadError(f"{path}: cannot be read: {error.strerror}") from error
+    return data, Signature.of(stat, digest(data))
+
+
+def _write(content: bytes, job: Job, planned: PlannedCrop, crop: Crop) -> Written:
+    place = Path(job.root, planned.path)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageWriteError(
+            f"{place.parent}: the folder cannot be made: {error.strerror}"
+        ) from error
+    write_atomic(content, place, overwrite=True)  # that it may be replaced was planned
+    signature = Signature.of(place.lstat(), digest(content))
+    return Written(planned.path, signature, planned.target, planned.rank, crop.box, crop.score)
+
+
+def _gain(result: CropResult) -> float:
+    return preference(result.best.score - result.full_frame_score)
+
+
+def _candidates(results: Sequence[CropResult]) -> int:
+    """Targets of one aspect share their result."""
+    return sum({id(result): result.search.evaluations for result in results}.values())
+
+
+def _enlarged(written: Sequence[Written], options: BulkOptions) -> list[str]:
+    notes = []
+    for each in written:
+        size = options.targets()[each.target].size
+        if size and (size[0] > each.crop.width or size[1] > each.crop.height):
+            notes.append(f"{each.path} is enlarged to {size[0]}x{size[1]}")
+    return notes
+
+
+def _failure(photo: PlannedPhoto, job: Job, error: Exception, seconds: float) -> Outcome:
+    name = str(Path(job.source, photo.source))
+    message = str(error) or ("not enough memory" if isinstance(error, MemoryError) else "")
+    if not isinstance(error, CropperError | MemoryError):
+        message = f"{type(error).__name__}: {message}"
+    if name not in message:
+        message = f"{name}: {message}"
+    cause = error if isinstance(error, OSError) else error.__cause__
+    stops = isinstance(error, OSError | ImageWriteError) and (
+        isinstance(cause, OSError) and cause.errno in _NO_ROOM
+    )
+    return Outcome(
+        source=photo.source,
+        state=FAILED,
+        kind=type(error).__name__,
+        message=message,
+        stops=stops,
+        seconds=seconds,
+    )

@@ -1,0 +1,143 @@
+"""``cropper bulk`` on the shell."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from cropper.cli.group import EXIT_CODES, main
+from cropper.cli.options import find_options, output_options, parse_size
+
+__all__ = ["bulk"]
+
+
+@main.command(
+    epilog="""
+\b
+Examples:
+  cropper bulk photos -o crops
+  cropper bulk photos -o crops --aspect 1:1 --aspect 4:5 --size 512x512
+  cropper bulk photos -o 'crops/{aspect}/{dir}/{stem}{ext}' --aspect 1:1 --aspect 4:5
+  cropper bulk photos -o crops --include '*.jpg' --exclude 'raw/**' --report crops.html
+  cropper bulk photos -o sidecars --xmp-only --min-gain 0.6
+"""
+    + EXIT_CODES
+)
+@click.argument("source", metavar="IN_DIR")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT_DIR|TEMPLATE",
+    required=True,
+    help="Folder, or a template with {dir} {stem} {ext} {rank} {aspect} below a folder. Default "
+    "in a folder: {dir}/{stem}_{aspect}_{rank}{ext}, less what is the same for all.",
+)
+@click.option(
+    "--aspect",
+    "aspects",
+    multiple=True,
+    metavar="original|W:H|free",
+    help="Width to height of the crops; may be repeated. Default: those of --size, else original.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    callback=parse_size,
+    metavar="WxH",
+    help="Exact size of crops in pixels; may be repeated. Replaces an --aspect that it has.",
+)
+@click.option("--include", multiple=True, metavar="GLOB", help="Only these, as in 'a/**/*.jpg'.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these; wins over --include.")
+@find_options
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Default: one a core.")
+@click.option(
+    "--backend",
+    type=click.Choice(["local", "dask", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where the workers are: threads here, or processes of a cluster.",
+)
+@click.option("--cluster", metavar="ADDRESS", help="Of a scheduler. Default: one for this run.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    metavar="N",
+    help="Photos that a GPU looks at together.",
+)
+@click.option(
+    "--resume/--restart",
+    "resume",
+    default=True,
+    help="Check and keep what earlier runs did, or do all of it again.  [default: resume]",
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
+@click.option("--report", metavar="FILE.html", help="Write a page with all crops and failures.")
+@click.option("--sheet", metavar="FILE.jpg", help="Write a sheet of photos beside their crops.")
+@click.option("--xmp", "xmp", flag_value="beside", help="Also write Lightroom crop sidecars.")
+@click.option("--xmp-only", "xmp", flag_value="instead", help="Sidecars instead of crops.")
+@click.option(
+    "--min-gain",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    metavar="P",
+    help="Leave a photo alone if people would prefer its crop with a lower probability.",
+)
+@click.option("--fail-fast", is_flag=True, help="Stop at the first photo that fails.")
+@output_options
+def bulk(
+    source: str,
+    output: str,
+    *,
+    resume: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **options: Any,
+) -> None:
+    """Crop every photo below IN_DIR into the same tree below OUT_DIR.
+
+    Run it again after a cut or a change: only what is missing, new, changed or failed is done.
+    """
+    from cropper.bulk import BulkOptions, crop_folder  # noqa: PLC0415 - numpy and pillow
+    from cropper.bulk.console import Console  # noqa: PLC0415
+
+    asked = BulkOptions(restart=not resume, **options)
+    folder = output.partition("{")[0].rpartition("/")[0] if "{" in output else output
+    console = Console(source, folder or ".", as_json=as_json, quiet=quiet, verbose=verbose)
+    try:
+        with _signals() as stop:
+            report = crop_folder(source, output, asked, watcher=console, stop=stop)
+    finally:
+        console.close()
+    if report.exit_code:
+        raise SystemExit(report.exit_code)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """The first SIGINT or SIGTERM asks for an end after the photos in hand, the second ends now.
+
+    That loses no more than a kill would: those photos, which the next run does again.
+    """
+    stop = threading.Event()
+
+    def handle(*_: object) -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

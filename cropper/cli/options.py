@@ -1,0 +1,95 @@
+"""Options that several commands share, written once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["find_options", "output_options", "parse_size"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def parse_size(_: click.Context, __: click.Parameter, value: Any) -> Any:
+    """A callback: ``WxH`` -> (W, H); a tuple of them where the option may be repeated."""
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return tuple(_size(text) for text in value)
+    return _size(value)
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})", text)
+    if not match:
+        raise click.BadParameter(f"{text!r} is not a size in pixels, as in 1080x1350")
+    return int(match[1]), int(match[2])
+
+
+_FIND = (
+    click.option(
+        "--min-scale",
+        type=float,
+        default=0.5,
+        show_default=True,
+        help="Smallest crop, as a fraction of the largest box of its aspect.",
+    ),
+    click.option("--max-scale", type=float, default=1.0, show_default=True, help="Largest crop."),
+    click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
+    click.option(
+        "--scorer",
+        default="cropnet",
+        show_default=True,
+        metavar="NAME|FILE",
+        help="A name from `cropper scorers`, or a .safetensors checkpoint.",
+    ),
+    click.option(
+        "--strategy",
+        type=click.Choice(["grid", "random", "halving"]),
+        help="Default: grid; halving for a scorer that runs a network on each crop.",
+    ),
+    click.option("--budget", type=click.IntRange(1), metavar="N", help="Crops scored at most."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="Of --strategy random.",
+    ),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
+)
+_OUTPUT = (
+    click.option("--quality", type=click.IntRange(1, 100), default=92, show_default=True),
+    click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
+    click.option(
+        "--max-mpixels",
+        type=click.FloatRange(0, min_open=True),
+        default=200,
+        show_default=True,
+        help="Refuse larger pictures, before decoding.",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Only errors on standard error."),
+    click.option("-v", "--verbose", is_flag=True, help="Also how each crop was found."),
+)
+
+
+def find_options(command: Command) -> Command:
+    """How crops are searched and judged."""
+    return _add(command, _FIND)
+
+
+def output_options(command: Command) -> Command:
+    """How crops are written and told about."""
+    return _add(command, _OUTPUT)
+
+
+def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,74 @@
+"""A contact sheet: photos with their crop framed, each beside the crop itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cropper.report.overlay import draw_overlay
+from cropper.report.records import Pictured
+
+__all__ = ["CELL", "draw_sheet"]
+
+CELL = 240  # px, side of the square that a picture is fitted into
+_GAP, _TEXT = 12, 15  # px
+_PAPER, _INK, _PALE = (250, 250, 250), (30, 30, 30), (120, 120, 120)
+
+
+def draw_sheet(photos: Sequence[Pictured], columns: int = 3) -> Image.Image:
+    """One sheet of all photos that have a view, in their order, row by row."""
+    shown = [photo for photo in photos if photo.view is not None]
+    columns = max(min(columns, len(shown)), 1)
+    width, height = 2 * CELL + 2 * _GAP, CELL + 2 * _TEXT + 2 * _GAP
+    rows = max(-(-len(shown) // columns), 1)
+    sheet = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(_TEXT - 2)
+    for index, photo in enumerate(shown):
+        x, y = _GAP + index % columns * width, _GAP + index // columns * height
+        before, after = _pair(photo)
+        sheet.paste(before, _centred(before, x, y))
+        sheet.paste(after, _centred(after, x + CELL + _GAP // 2, y))
+        name = _fitting(photo.name, 2 * CELL, font)
+        draw.text((x, y + CELL + 2), name, _INK, font)
+        draw.text((x, y + CELL + 2 + _TEXT), _caption(photo), _PALE, font)
+    return sheet
+
+
+def _pair(photo: Pictured) -> tuple[Image.Image, Image.Image]:
+    view = photo.view
+    assert view is not None
+    best = photo.crops[0].crop
+    before = draw_overlay(view, [best])
+    scale = np.array([before.width / view.size[0], before.height / view.size[1]] * 2)
+    edges = tuple((np.array(best.box) * scale).tolist())
+    x0, y0, x1, y1 = edges
+    shrink = CELL / max(x1 - x0, y1 - y0)
+    size = (max(round((x1 - x0) * shrink), 1), max(round((y1 - y0) * shrink), 1))
+    whole = Image.fromarray(view.pixels)
+    after = whole.resize(size, Image.Resampling.LANCZOS, box=(x0, y0, x1, y1))
+    before.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
+    return before, after
+
+
+def _centred(picture: Image.Image, x: int, y: int) -> tuple[int, int]:
+    return x + (CELL - picture.width) // 2, y + (CELL - picture.height) // 2
+
+
+def _caption(photo: Pictured) -> str:
+    best = photo.crops[0]
+    text = f"{best.label}, {best.crop.width:.0f} x {best.crop.height:.0f} px, preferred by "
+    text += f"{photo.preferred:.0%}"
+    return text + (", left alone" if photo.left_alone else "")
+
+
+def _fitting(name: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """The end of a long name says more than its beginning."""
+    name = name.encode("utf-8", "replace").decode()
+    if font.getlength(name) <= width:
+        return name
+    while len(name) > 1 and font.getlength(f"...{name}") > width:
+        name = name[1:]
+    return f"...{name}"

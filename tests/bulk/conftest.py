@@ -1,0 +1,54 @@
+"""A folder of photos and the command over it, in this process and with the spot scorer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cropper.cli import main
+from tests.conftest import spotted
+
+Bulk = Callable[..., Result]
+
+
+@pytest.fixture
+def bulk(spot: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bulk:
+    """``cropper bulk in -o out --scorer spot`` and more; tracebacks raise."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object, output: str = "out") -> Result:
+        line = ["bulk", "in", "-o", output, "--scorer", "spot", "--budget", "300"]
+        return CliRunner().invoke(main, [*line, *map(str, arguments)], catch_exceptions=False)
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Four photos in three folders, each with its spot elsewhere."""
+    folder = tmp_path / "in"
+    places = {"a.jpg": 0.3, "b.png": 0.4, "sub/a.jpg": 0.6, "sub/deep/c.jpeg": 0.7}
+    for name, x in places.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        spotted(spot=(x, 0.5)).save(path)
+    return folder
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Path -> content of everything but the manifest."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.parent.name != ".cropper"
+    }
+
+
+def inodes(folder: Path) -> dict[str, Any]:
+    """Path -> what changes when a file is written anew, whatever its content."""
+    return {name: os.stat(folder / name).st_ino for name in tree(folder)}

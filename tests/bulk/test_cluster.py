@@ -1,0 +1,184 @@
+"""Workers in other processes, one of which is killed; and who asks the scorer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from cropper import BulkOptions, CropFinder, crop_folder, load_image
+from cropper.bulk import Outcome, Watcher
+from cropper.bulk.judge import Judge, Owner
+from cropper.errors import ConfigError, ScorerOutputError
+from cropper.image import View
+from cropper.scorers import BoundScorer
+from eval.crash import write_photos
+from tests.bulk.conftest import Bulk, tree
+from tests.conftest import SpotScorer
+
+SPOT = BulkOptions(("1:1", "3:2"), scorer="spot", budget=300)
+
+
+class Killer(Watcher):
+    """Kills a worker process when some photos are done."""
+
+    def __init__(self, after: int, victim: int) -> None:
+        self.after, self.victim = after, victim
+        self.done: list[str] = []
+
+    def finished(self, outcome: Outcome) -> None:
+        self.done.append(outcome.source)
+        if len(self.done) == self.after:
+            os.kill(self.victim, signal.SIGKILL)
+
+
+def test_a_cluster_that_loses_a_worker_does_every_photo_once(spot: None, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    write_photos(tmp_path / "in", 60)
+    (tmp_path / "in/broken.jpg").write_bytes(b"no picture")
+    alone = crop_folder(tmp_path / "in", tmp_path / "alone", SPOT)
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            preload=["tests.bulk.spot_worker"],
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        victim, other = client.run(os.getpid).values()
+        assert victim != other
+        killer = Killer(10, victim)
+        options = replace(SPOT, backend="dask", cluster=cluster.scheduler_address)
+        report = crop_folder(tmp_path / "in", tmp_path / "out", options, watcher=killer)
+    with pytest.raises(ProcessLookupError):
+        os.kill(victim, 0)
+    assert (report.done, report.failed, report.waiting) == (60, 1, 0)
+    assert (report.exit_code, report.kinds) == (alone.exit_code, alone.kinds)
+    assert len(killer.done) == len(set(killer.done)) == 61
+    assert tree(tmp_path / "out") == tree(tmp_path / "alone")
+    assert crop_folder(tmp_path / "in", tmp_path / "out", SPOT).current == 60
+
+
+class WorkerKiller(Killer):
+    """Kills the workers of Ray, which are not known before they work."""
+
+    def finished(self, outcome: Outcome) -> None:
+        self.done.append(outcome.source)
+        if len(self.done) == self.after:
+            for process in psutil().Process().children(recursive=True):
+                if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::"):
+                    process.kill()
+                    self.victim = process.pid
+                    return
+
+
+def psutil() -> Any:
+    return pytest.importorskip("psutil")
+
+
+def test_ray_does_every_photo_once(spot: None, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray")
+    write_photos(tmp_path / "in", 60)
+    alone = crop_folder(tmp_path / "in", tmp_path / "alone", SPOT)
+    hook = {"worker_process_setup_hook": "tests.bulk.spot_worker.setup"}
+    ray.init(num_cpus=2, runtime_env=hook, log_to_driver=False, include_dashboard=False)
+    killer = WorkerKiller(10, 0)
+    try:
+        options = replace(SPOT, backend="ray")
+        report = crop_folder(tmp_path / "in", tmp_path / "out", options, watcher=killer)
+    finally:
+        ray.shutdown()
+    assert killer.victim
+    assert (report.exit_code, report.done) == (0, alone.done)
+    assert len(killer.done) == len(set(killer.done)) == 60
+    assert tree(tmp_path / "out") == tree(tmp_path / "alone")
+
+
+def test_a_cluster_that_is_not_there(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    found = bulk("--backend", "dask", "--cluster", "nonsense://here")
+    assert found.exit_code == 2
+    assert "no Dask scheduler at nonsense://here" in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("backend", "module"), [("dask", "distributed"), ("ray", "ray")])
+def test_a_backend_that_is_not_installed(
+    bulk: Bulk, photos: Path, monkeypatch: pytest.MonkeyPatch, backend: str, module: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    found = bulk("--backend", backend)
+    assert found.exit_code == 3
+    assert "pip install" in found.stderr
+
+
+# --- the owner of a device
+
+
+class BatchSpot(SpotScorer):
+    """Binds several at once, notes how many, and cannot stand the colour red."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.started, self.go_on = threading.Event(), threading.Event()
+
+    def bind_all(self, views: list[View]) -> list[BoundScorer]:
+        self.batches.append(len(views))
+        self.started.set()
+        self.go_on.wait(10)
+        if any((view.pixels[..., 0] > 2.0 * view.pixels[..., 1] + 50).all() for view in views):
+            raise ScorerOutputError("red")
+        return [self.bind(view) for view in views]
+
+
+def boxes(judge: Judge, paths: list[Path]) -> list[NDArray[np.float64]]:
+    with ThreadPoolExecutor(len(paths)) as pool:
+        results = list(pool.map(lambda path: judge.judge(load_image(path)), paths))
+    return [
+        np.array([crop.box for found in each for crop in found.search.crops]) for each in results
+    ]
+
+
+def test_an_owner_gives_each_photo_its_own_answer(spot: None, tmp_path: Path) -> None:
+    write_photos(tmp_path, 12)
+    paths = sorted(tmp_path.rglob("*.jpg"))
+    expected = boxes(Judge(CropFinder("spot"), SPOT), paths)
+    scorer = BatchSpot()
+    with Owner(CropFinder(scorer), BulkOptions(("1:1", "3:2"), budget=300, batch_size=4)) as owner:
+        waiter = threading.Thread(target=lambda: owner.judge(load_image(paths[0])))
+        waiter.start()
+        assert scorer.started.wait(10)  # it has the first photo, alone; the others queue up
+        threading.Timer(0.3, scorer.go_on.set).start()
+        found = boxes(owner, paths)
+        waiter.join()
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert max(scorer.batches) == 4
+    assert sum(scorer.batches) == 13
+
+
+def test_what_a_batch_raises_its_photos_get_and_the_next_go_on(spot: None, tmp_path: Path) -> None:
+    scorer = BatchSpot()
+    scorer.go_on.set()
+    Image.new("RGB", (40, 30), (255, 0, 0)).save(tmp_path / "red.png")
+    write_photos(tmp_path, 1)
+    with Owner(CropFinder(scorer), BulkOptions(budget=300)) as owner:
+        with pytest.raises(ScorerOutputError, match="red"):
+            owner.judge(load_image(tmp_path / "red.png"))
+        assert owner.judge(load_image(tmp_path / "0000/000000.jpg"))
+
+
+def test_options_that_cannot_be() -> None:
+    for wrong in ({"backend": "spark"}, {"xmp": "maybe"}, {"min_gain": 1}, {"workers": -1}):
+        with pytest.raises(ConfigError):
+            BulkOptions(**wrong)

@@ -1,0 +1,197 @@
+"""What people look at: the page, the sheet, the sidecars, photos that are left alone."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import xml.etree.ElementTree as ET  # only what the tests wrote is parsed
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from cropper.bulk.outcome import preference
+from tests.bulk.conftest import Bulk, tree
+from tests.conftest import pixels, records, spotted
+from tests.image.pictures import with_exif
+
+CRS = "{http://ns.adobe.com/camera-raw-settings/1.0/}"
+TIFF = "{http://ns.adobe.com/tiff/1.0/}"
+
+
+class Page(HTMLParser):
+    """Start tags with their attributes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, Any]]] = []
+        self.texts: list[str] = []
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def all(self, tag: str) -> list[dict[str, Any]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_the_page_shows_every_crop_and_names_every_failure(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    (photos / "<b>.jpg").write_bytes(b"no <picture>")
+    found = bulk("--report", "pages/run.html", "--json")
+    assert found.exit_code == 1
+    page = Page(tmp_path / "pages/run.html")
+    boxes = {tuple(each["box"]) for each in records(found) if each["status"] == "done"}
+    drawn = {
+        tuple(round(float(rect[key])) for key in ("x", "y", "width", "height"))
+        for rect in page.all("rect")
+    }
+    assert drawn == {(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes}
+    images = page.all("image")
+    assert len(images) == 4
+    for image in images:
+        data = base64.b64decode(image["href"].removeprefix("data:image/jpeg;base64,"))
+        assert Image.open(io.BytesIO(data)).size == (120, 80)
+    assert "<b>.jpg" in page.texts
+    assert not page.all("b")
+
+
+def test_the_page_fetches_nothing(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk("--report", "run.html").exit_code == 0
+    text = (tmp_path / "run.html").read_text("utf-8")
+    assert "default-src 'none'" in text
+    assert not re.search(r"(?:https?:)?//\w", re.sub('base64,[^"]+', "", text))
+    page = Page(tmp_path / "run.html")
+    links = [
+        tag.get("href", tag.get("src")) for _, tag in page.tags if {"href", "src"} & tag.keys()
+    ]
+    assert all(link.startswith(("data:", "#")) for link in links)
+
+
+def test_a_finished_run_still_has_a_page_and_a_sheet(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    assert bulk().exit_code == 0
+    (photos / "a.jpg").touch()
+    assert bulk("--report", "run.html", "--sheet", "sheet.png").exit_code == 0
+    assert len(Page(tmp_path / "run.html").all("image")) == 4
+    sheet = pixels(tmp_path / "sheet.png")
+    assert sheet.shape[2] == 3
+
+
+def test_the_sheet_shows_photo_and_crop_side_by_side(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    for name in ("b.png", "sub/a.jpg", "sub/deep/c.jpeg"):
+        (photos / name).unlink()
+    assert bulk("--aspect", "1:1", "--sheet", "out/sheet.png").exit_code == 0
+    sheet = pixels(tmp_path / "out/sheet.png").astype(float)
+    right = sheet[12:252, 258:498]  # the crop, enlarged to its cell
+    crop = Image.open(tmp_path / "out/a.jpg").resize((240, 240), Image.Resampling.LANCZOS)
+    assert np.abs(right - np.asarray(crop)).mean() < 4
+    assert "a.jpg" in tree(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--report in/run.html", "inside the input folder"),
+        ("--sheet in/sheet.jpg", "inside the input folder"),
+        ("--sheet out/sub/a.jpg", "would both be written"),
+        ("--report out", "as in crops.html"),
+        ("--sheet sheet.txt", "extension"),
+    ],
+)
+def test_reports_do_not_stand_in_the_way(
+    bulk: Bulk, photos: Path, tmp_path: Path, options: str, says: str
+) -> None:
+    found = bulk(*options.split())
+    assert found.exit_code == 2
+    assert says in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def crop_settings(path: Path) -> dict[str, str]:
+    (description,) = (
+        ET.parse(path).getroot().iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description")
+    )
+    return {key.removeprefix(CRS): value for key, value in description.attrib.items()}
+
+
+def test_sidecars_say_where_the_crop_is(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    (photos / "b.png").rename(photos / "c.png")
+    found = bulk("--xmp", "--json", "--aspect", "1:1")
+    assert found.exit_code == 0
+    record = next(each for each in records(found) if each["input"] == "in/c.png")
+    settings = crop_settings(tmp_path / "out/c.xmp")
+    edges = [float(settings[f"Crop{side}"]) for side in ("Left", "Top", "Right", "Bottom")]
+    assert edges == pytest.approx(record["box_norm"], abs=1e-6)
+    assert settings["HasCrop"] == "True"
+    assert settings["CropAngle"] == "0"
+    assert (tmp_path / "out/c.png").exists()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_sidecars_count_in_the_stored_picture(bulk: Bulk, tmp_path: Path, orientation: int) -> None:
+    """Cut from the pixels as stored, then turned, it is the crop that the command writes."""
+    (tmp_path / "in").mkdir()
+    picture = spotted(90, 60, (0.3, 0.4))
+    (tmp_path / "in/a.png").write_bytes(with_exif(picture, "PNG", orientation))
+    assert bulk("--aspect", "1:1", "--xmp").exit_code == 0
+    settings = crop_settings(tmp_path / "out/a.xmp")
+    assert settings[f"{TIFF}Orientation"] == str(orientation)
+    x0, y0, x1, y1 = (
+        round(float(settings[f"Crop{side}"]) * length)
+        for side, length in zip(("Left", "Top", "Right", "Bottom"), (90, 60) * 2, strict=True)
+    )
+    stored = Image.fromarray(np.asarray(picture)[y0:y1, x0:x1])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    stored.save(buffer, "PNG", exif=exif)
+    turned = ImageOps.exif_transpose(Image.open(buffer))
+    assert np.array_equal(np.asarray(turned), pixels(tmp_path / "out/a.png"))
+
+
+def test_sidecars_instead_of_crops(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    (photos / "b.png").unlink()
+    assert bulk("--xmp-only").exit_code == 0
+    assert set(tree(tmp_path / "out")) == {"a.xmp", "sub/a.xmp", "sub/deep/c.xmp"}
+    assert "3 were done already" in bulk("--xmp-only").stderr
+
+
+def test_two_photos_cannot_share_a_sidecar(bulk: Bulk, photos: Path) -> None:
+    spotted().save(photos / "a.png")
+    found = bulk("--xmp-only")
+    assert found.exit_code == 2
+    assert "a.xmp" in found.stderr
+
+
+def test_what_would_hardly_be_preferred_is_left_alone(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    chances = {each["input"]: each["preferred"] for each in records(bulk("--json"))}
+    limit = (sorted(chances.values())[1] + sorted(chances.values())[2]) / 2
+    found = bulk("--json", "--min-gain", str(limit), output="picky")
+    assert found.exit_code == 0
+    states = {each["input"]: each["status"] for each in records(found)}
+    assert states == {
+        name: "done" if chance >= limit else "left" for name, chance in chances.items()
+    }
+    assert len(tree(tmp_path / "picky")) == 2
+    assert "2 left alone" in found.stderr
+    assert "4 were done already" in bulk("--min-gain", str(limit), output="picky").stderr
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(0, 0.5), (2, 0.8807970779778823), (-1000, 0)])
+def test_preference_is_the_logistic_function(gain: float, expected: float) -> None:
+    assert preference(gain) == pytest.approx(expected, abs=1e-12)
+    assert preference(gain) + preference(-gain) == pytest.approx(1)

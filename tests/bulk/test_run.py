@@ -1,0 +1,382 @@
+"""Runs over folders: resume, failures, signals, locks, by real files and exit codes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cropper import BulkOptions, crop_folder
+from cropper.bulk import Outcome, Watcher
+from cropper.bulk.manifest import Manifest
+from cropper.bulk.prepare import Prepared
+from eval.crash import run_crash, write_photos
+from tests.bulk.conftest import Bulk, inodes, tree
+from tests.conftest import process, records, spotted
+from tests.image.pictures import encoded, photo, png, png_chunk
+
+SPOT = BulkOptions(scorer="spot", budget=300)
+
+# --- resume
+
+
+def test_a_finished_run_has_nothing_to_do(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk().exit_code == 0
+    before = inodes(tmp_path / "out")
+    found = bulk()
+    assert found.exit_code == 0
+    assert "0 done, 4 were done already" in found.stderr
+    assert inodes(tmp_path / "out") == before
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def tear(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def spoil_unseen(path: Path) -> None:
+    """Same size and time of modification, other content."""
+    stat = path.stat()
+    content = path.read_bytes()
+    path.write_bytes(bytes([*content[:200], content[200] ^ 1, *content[201:]]))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def put_a_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize("harm", [remove, tear, spoil_unseen])
+def test_outputs_are_checked_not_trusted(
+    bulk: Bulk, photos: Path, tmp_path: Path, harm: Any
+) -> None:
+    assert bulk().exit_code == 0
+    right, before = tree(tmp_path / "out"), inodes(tmp_path / "out")
+    harm(tmp_path / "out/sub/a.jpg")
+    found = bulk()
+    assert "1 done, 3 were done already" in found.stderr
+    assert tree(tmp_path / "out") == right
+    after = inodes(tmp_path / "out")
+    assert {name for name in after if after[name] == before[name]} >= {"a.jpg", "b.png"}
+
+
+def test_a_link_in_place_of_a_crop_is_not_written_through(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    assert bulk().exit_code == 0
+    put_a_link(tmp_path / "out/a.jpg")
+    found = bulk()
+    assert found.exit_code == 2
+    assert "out/a.jpg is a link" in found.stderr
+
+
+def test_a_changed_photo_is_done_again(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk().exit_code == 0
+    spotted(spot=(0.2, 0.3)).save(photos / "a.jpg")
+    spotted().save(photos / "new.png")
+    (photos / "b.png").unlink()
+    assert "2 done, 2 were done already" in bulk().stderr
+    fresh = tmp_path / "fresh"
+    assert bulk(output="fresh").exit_code == 0
+    assert tree(fresh).items() <= tree(tmp_path / "out").items()
+
+
+def test_a_touched_photo_and_a_copied_tree_are_not(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    assert bulk().exit_code == 0
+    os.utime(photos / "a.jpg")
+    shutil.copytree(tmp_path / "out", tmp_path / "copy")
+    before = inodes(tmp_path / "copy")
+    assert "0 done, 4 were done already" in bulk(output="copy").stderr
+    assert inodes(tmp_path / "copy") == before
+
+
+def test_other_settings_do_everything_again(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk().exit_code == 0
+    assert "4 done" in bulk("--aspect", "1:1").stderr
+    assert "4 done" in bulk("--aspect", "1:1", "--quality", "80").stderr
+    assert "4 were done" in bulk("--aspect", "1:1", "--quality", "80", "--workers", "1").stderr
+    assert bulk("--aspect", "1:1", output="fresh").exit_code == 0
+    assert tree(tmp_path / "out").keys() == tree(tmp_path / "fresh").keys()
+
+
+def test_restart_does_everything_again(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk().exit_code == 0
+    right = tree(tmp_path / "out")
+    assert "4 done" in bulk("--restart").stderr
+    assert tree(tmp_path / "out") == right
+
+
+def test_failures_are_tried_again(bulk: Bulk, photos: Path) -> None:
+    sound = (photos / "a.jpg").read_bytes()
+    (photos / "a.jpg").write_bytes(b"no picture")
+    assert bulk().exit_code == 1
+    found = bulk()
+    assert found.exit_code == 1
+    assert "1 failed (1 ImageReadError)" in found.stderr
+    assert "3 were done already" in found.stderr
+    (photos / "a.jpg").write_bytes(sound)
+    assert bulk().exit_code == 0
+
+
+def test_another_folder_is_not_mixed_in(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk().exit_code == 0
+    right = tree(tmp_path / "out")
+    photos.rename(tmp_path / "old")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in").rmdir()
+    shutil.copytree(tmp_path / "old", tmp_path / "other")
+    spotted(spot=(0.1, 0.1)).save(tmp_path / "other/a.jpg")
+    (tmp_path / "in").symlink_to("other")
+    found = bulk()
+    assert found.exit_code == 2
+    assert "holds crops of" in found.stderr
+    assert tree(tmp_path / "out") == right
+
+
+def test_what_a_killed_run_left_behind_goes(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk().exit_code == 0
+    with Manifest(tmp_path / "out") as manifest:
+        manifest.put("running", "1")
+    unfinished = tmp_path / "out/sub/.cropper-0123456789abcdef.tmp"
+    unfinished.write_bytes(b"half a crop")
+    (tmp_path / "out/.cropper-notes").touch()
+    assert bulk().exit_code == 0
+    assert not unfinished.exists()
+    assert (tmp_path / "out/.cropper-notes").exists()
+
+
+def test_killed_runs_are_completed_and_identical() -> None:
+    report = run_crash(rounds=5, photos=24, seed=1)
+    assert report.sound, report
+    assert report.trees >= 1
+
+
+# --- one run at a time, and its end
+
+
+def test_a_second_run_is_kept_out(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk().exit_code == 0
+    with Manifest(tmp_path / "out"):
+        found = bulk()
+    assert found.exit_code == 2
+    assert "another run is writing to out" in found.stderr
+    assert bulk().exit_code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_run_in_order(number: int, tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 200, size=(480, 320))
+    options = ["bulk", "in", "-o", "out", "--scorer", "spot", "--json"]
+    line, more = process(tmp_path, *options, spot=True)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}
+    with subprocess.Popen(line, **pipes, **more) as run:
+        assert run.stdout
+        first = run.stdout.readline()  # so work has begun
+        run.send_signal(number)
+        rest, errors = run.communicate(timeout=60)
+    assert run.returncode == 130, errors
+    told = [json.loads(each) for each in [first, *rest.splitlines()]]
+    (summary,) = errors.decode().splitlines()[-1:]
+    assert summary.startswith(f"cropper: interrupted: {len(told)} done, ")
+    assert {each["output"] for each in told} == {f"out/{name}" for name in tree(tmp_path / "out")}
+    again = subprocess.run(line, capture_output=True, check=False, **more)
+    assert again.returncode == 0
+    assert len(again.stdout.splitlines()) == 200 - len(told)
+
+
+def test_fail_fast_stops_at_the_first_failure(bulk: Bulk, photos: Path) -> None:
+    for index in range(30):
+        (photos / f"0{index}.jpg").write_bytes(b"no picture")
+    found = bulk("--fail-fast", "--workers", "1")
+    assert found.exit_code == 1
+    assert "stopped at the first failure: 0 done, 1 failed" in found.stderr
+    assert "not reached" in found.stderr
+
+
+def test_a_full_disk_stops_the_run(
+    bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The third file that is synced meets a full disk."""
+    calls: list[int] = []
+
+    def fsync(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fsync)
+        found = bulk("--workers", "1")
+    assert found.exit_code == 5
+    assert "nothing more can be written: 1 done, 1 failed" in found.stderr
+    assert "No space left" in found.stderr
+    assert len(tree(tmp_path / "out")) == 1
+    assert "3 done, 1 were done already" in bulk().stderr
+
+
+def test_an_output_folder_that_cannot_be_made(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = bulk(output="file/out")
+    assert found.exit_code == 5
+    assert "cannot be made" in found.stderr
+
+
+def test_a_broken_manifest_is_said_to_be(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk().exit_code == 0
+    (tmp_path / "out/.cropper/manifest.sqlite").write_bytes(b"not a database" * 100)
+    found = bulk()
+    assert found.exit_code == 2
+    assert "is broken" in found.stderr
+    (tmp_path / "out/.cropper/manifest.sqlite").unlink()
+    assert bulk("--overwrite").exit_code == 0
+
+
+# --- files that fail
+
+
+def bad_files() -> dict[str, bytes]:
+    """Name -> content of what cannot be cropped."""
+    jpeg = encoded(photo(), "JPEG")
+    bomb = png(30_000, 30_000, 8, 2, b"")
+    return {
+        "empty.jpg": b"",
+        "text.jpg": b"this is not a picture",
+        "cut.jpg": jpeg[: len(jpeg) // 2],
+        "head.jpg": jpeg[:20],
+        "bomb.png": bomb,
+        "cut.png": encoded(photo(), "PNG")[:300],
+        "cut.webp": encoded(photo(), "WEBP")[:100],
+        "cut.gif": encoded(photo().quantize(), "GIF")[:60],
+        "cut.tif": encoded(photo(), "TIFF")[:500],
+        "zero.bmp": bytes(1000),
+        "chunk.png": b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", b"short"),
+        "raw.tif": b"II*\x00\x10\x00\x00\x00CR\x02\x00" + bytes(100),
+        "camera.heic": b"\x00\x00\x00\x18ftypheic" + bytes(100),
+    }
+
+
+def test_every_file_is_done_or_named(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    bad = bad_files()
+    for name, content in bad.items():
+        (photos / "sub" / name).write_bytes(content)
+    good = {"lies.png": "JPEG", "lies.jpg": "PNG", "lies.gif": "WEBP", "lies.webp": "BMP"}
+    for name, kind in good.items():
+        (photos / "sub" / name).write_bytes(encoded(photo(), kind))
+    (photos / "sub/gone.jpg").symlink_to("nowhere")
+    found = bulk("--json")
+    assert found.exit_code == 1
+    assert "Traceback" not in found.stderr
+    by_name = {Path(record["input"]).name: record for record in records(found)}
+    assert len(by_name) == 3 + len(bad) + len(good) + 1  # a.jpg twice
+    for name in [*bad, "gone.jpg"]:
+        assert by_name[name]["status"] == "failed", name
+        assert name in by_name[name]["error"]
+    for name in good:
+        assert by_name[name]["status"] == "done", by_name[name]
+        assert (tmp_path / "out/sub" / name).exists()
+    assert f"8 done, {len(bad) + 1} failed" in found.stderr
+    assert "ImageTooLargeError" in found.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_what_may_not_be_read_or_written_is_named(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    (photos / "a.jpg").chmod(0)
+    (photos / "sub/deep").chmod(0)
+    (tmp_path / "out").mkdir()
+    found = bulk()
+    (photos / "sub/deep").chmod(0o755)
+    assert found.exit_code == 1
+    assert "in/a.jpg: cannot be read: Permission denied" in found.stderr
+    assert "in/sub/deep: the folder cannot be listed" in found.stderr
+
+
+class Meddler(Watcher):
+    """Changes the folder between the plan and the work."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.outcomes: dict[str, Outcome] = {}
+
+    def started(self, prepared: Prepared) -> None:
+        (self.folder / "a.jpg").unlink()
+        spotted(60, 60).save(self.folder / "b.png")
+        spotted().save(self.folder / "later.png")
+
+    def finished(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.source] = outcome
+
+
+def test_a_folder_that_changes_meanwhile(spot: None, photos: Path, tmp_path: Path) -> None:
+    meddler = Meddler(photos)
+    report = crop_folder(photos, tmp_path / "out", SPOT, watcher=meddler)
+    assert (report.exit_code, report.done, report.failed) == (1, 3, 1)
+    assert "a.jpg: cannot be read: No such file" in meddler.outcomes["a.jpg"].message
+    assert meddler.outcomes["b.png"].source_size == (60, 60)
+    again = crop_folder(photos, tmp_path / "out", SPOT)
+    assert (again.done, again.current, again.failed) == (1, 3, 0)
+
+
+def test_an_output_folder_that_is_blocked_fails_its_files_alone(
+    spot: None, photos: Path, tmp_path: Path
+) -> None:
+    class Blocker(Watcher):
+        def started(self, prepared: Prepared) -> None:
+            (tmp_path / "out/sub").write_text("in the way")
+
+    report = crop_folder(photos, tmp_path / "out", SPOT, watcher=Blocker())
+    assert (report.exit_code, report.done, report.failed) == (1, 2, 2)
+    assert dict(report.kinds) == {"ImageWriteError": 2}
+
+
+# --- the library
+
+
+def test_the_library_does_what_the_command_does(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    assert bulk("--aspect", "1:1").exit_code == 0
+    report = crop_folder("in", "lib", BulkOptions(("1:1",), scorer="spot", budget=300))
+    assert (report.exit_code, report.done, report.failed) == (0, 4, 0)
+    assert tree(tmp_path / "lib") == tree(tmp_path / "out")
+
+
+def test_stop_ends_it_before_it_begins(spot: None, photos: Path, tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    report = crop_folder(photos, tmp_path / "out", SPOT, stop=stop)
+    assert report.exit_code == 130
+    assert report.interrupted
+    assert tree(tmp_path / "out") == {}
+
+
+def test_records_are_those_of_best(bulk: Bulk, photos: Path) -> None:
+    found = bulk("--json", "--top-k", "2")
+    record = next(each for each in records(found) if each["input"] == "in/b.png")
+    assert record["status"] == "done"
+    assert record["output"] == "out/b_1.png"
+    assert record["source_size"] == [120, 80]
+    x0, y0, x1, y1 = record["box"]
+    assert 0 <= x0 < x1 <= 120
+    assert 0 <= y0 < y1 <= 80
+    assert [each["output"] for each in record["crops"]] == ["out/b_1.png", "out/b_2.png"]
+    assert record["crops"][0]["box"] == record["box"]
+
+
+def test_messages_and_records_go_their_own_ways(bulk: Bulk, photos: Path) -> None:
+    found = bulk("-q")
+    assert (found.stdout, found.stderr) == ("", "")
+    found = bulk("--restart", "-v")
+    assert found.stdout == ""
+    assert "sub/deep/c.jpeg: cropped, " in found.stderr
