@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,13 @@ import click
 from cropper.cli.group import main
 
 __all__ = ["train"]
+
+
+def _fold(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,3})/(\d{1,3})", value)
+    if not match or int(match[1]) >= int(match[2]):
+        raise click.BadParameter(f"{value!r} is not K/N with K from 0 to N - 1, as in 0/2")
+    return int(match[1]), int(match[2])
 
 
 @main.group()
@@ -41,6 +49,19 @@ def train() -> None:
 @click.option("--model", type=click.Choice(["cropnet", "convnet"]), default="cropnet")
 @click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--fold",
+    callback=_fold,
+    default="0/1",
+    show_default=True,
+    metavar="K/N",
+    help="Train on the K-th of N parts of the pictures, as for a judge that shares none.",
+)
+@click.option(
+    "--trunk-rate",
+    type=click.FloatRange(0),
+    help="Learning rate of cropnet's trunk; 0 leaves it as it is. Default: the recipe's.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Only this many pictures of each split.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 def train_crops_command(

@@ -12,6 +12,7 @@ with its symmetric padding a mirrored picture then gets the mirrored crop.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -22,7 +23,8 @@ from torch import Tensor, nn
 
 from cropper.boxes import Boxes, normalise
 from cropper.image import View
-from cropper.sampling import Pyramid, pyramid, sample_boxes
+from cropper.sampling import Pyramid, equal_area_boxes, pyramid, sample_affine, sample_boxes
+from cropper.scorers.affine import JUDGED, BoundAffine, Reading
 from cropper.scorers.base import BoundScorer, ScorerSpec
 from cropper.scorers.trunk import Trunk, input_size, normalise_pixels
 
@@ -85,6 +87,16 @@ class CropNet(nn.Module):
         logits: Tensor = self.head(features, boxes)
         return logits
 
+    def score_affine(
+        self, features: PictureFeatures, theta: Tensor, reading: Reading = JUDGED
+    ) -> Tensor:
+        """(N, 2, 3) -> (N,) logits, those of ``score`` where theta is upright.
+
+        Inside, the turned crop is read; place, shape and what is cut away are those of the upright
+        box of its centre, width and area, since that is all that the head was trained on.
+        """
+        return self.head.affine(features, theta, reading)
+
 
 class BoxHead(nn.Module):
     """Everything after the trunk."""
@@ -134,6 +146,19 @@ class BoxHead(nn.Module):
         """(N, 4) normalised xyxy -> (N,) logits."""
         size = (self.config.roi, self.config.roi)
         roi = sample_boxes(features.maps, _to_map(boxes, features.maps.levels[0]), size)
+        return self._judge(features, roi, boxes)
+
+    def affine(self, features: PictureFeatures, theta: Tensor, reading: Reading) -> Tensor:
+        """(N, 2, 3) -> (N,) logits."""
+        size = (self.config.roi, self.config.roi)
+        levels = features.maps.levels[min(reading.coarse, len(features.maps.levels) - 1) :]
+        maps = Pyramid(levels if reading.antialias else levels[:1])
+        roi = sample_affine(maps, theta * _map_scale(theta, features.maps.levels[0]), size)
+        shape = (math.exp(features.aspect), 1.0)
+        return self._judge(features, roi, equal_area_boxes(theta, shape))
+
+    def _judge(self, features: PictureFeatures, roi: Tensor, boxes: Tensor) -> Tensor:
+        """(N, channels, roi, roi) read in the crops and their (N, 4) boxes -> (N,) logits."""
         sides = self.config.roi // 2
         mirrored = roi.flip(3)
         even = torch.cat([roi[..., :sides] + mirrored[..., :sides], roi[..., sides : sides + 1]], 3)
@@ -156,6 +181,12 @@ def _to_map(boxes: Tensor, fused: Tensor) -> Tensor:
     return (boxes * pixels + (STRIDE - 1) / 2) / (STRIDE * cells)
 
 
+def _map_scale(theta: Tensor, fused: Tensor) -> Tensor:
+    """(2, 1): what ``_to_map`` does to coordinates in [-1, 1]."""
+    cells = theta.new_tensor([fused.shape[-1], fused.shape[-2]])
+    return ((STRIDE * (cells - 1) + 1) / (STRIDE * cells))[:, None]
+
+
 def _geometry(boxes: Tensor, aspect: float) -> tuple[Tensor, Tensor]:
     """Place and shape, (N, 8) that a mirror keeps and (N, 1) whose sign it turns."""
     x0, y0, x1, y1 = boxes.unbind(1)
@@ -175,6 +206,21 @@ def _outside(boxes: Tensor, cells: int) -> Tensor:
     return 1 - (covered[:, 1, :, None] * covered[:, 0, None, :]).flatten(1)
 
 
+@dataclass(frozen=True)
+class _AffineCrops:
+    """The objective of one picture over theta; every reading is one of its feature map."""
+
+    net: CropNet
+    features: PictureFeatures
+    size: tuple[int, int]
+    reads_pixels: bool = False
+    mirror_invariant: bool = True
+
+    def __call__(self, theta: Tensor, reading: Reading = JUDGED) -> Tensor:
+        theta = theta.to(self.features.context)
+        return self.net.score_affine(self.features, theta, reading)
+
+
 class CropNetScorer:
     """CropNet as a scorer: features in ``bind``, boxes in the objective."""
 
@@ -184,10 +230,16 @@ class CropNetScorer:
         self.spec = spec
         self.device = torch.device(device)
 
-    def bind(self, view: View) -> BoundScorer:
+    def features(self, view: View) -> PictureFeatures:
         width, height = input_size(view.size, self.net.config.pixels)
         pixels = torch.from_numpy(view.resized(width, height)).to(self.device)
-        features = self.net.bind(normalise_pixels(pixels)[None])[0]
+        return self.net.bind(normalise_pixels(pixels)[None])[0]
+
+    def bind_affine(self, view: View) -> BoundAffine:
+        return _AffineCrops(self.net, self.features(view), view.size)
+
+    def bind(self, view: View) -> BoundScorer:
+        features = self.features(view)
 
         def score(boxes: Boxes) -> NDArray[np.floating]:
             where = torch.from_numpy(normalise(boxes, view.size)).to(self.device, torch.float32)

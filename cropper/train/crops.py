@@ -48,6 +48,7 @@ class CropsConfig:
     weight_decay: float = 1e-2
     average: float = 0.995  # decay of the moving average, a step
     seed: int = 0
+    fold: tuple[int, int] = (0, 1)  # (k, n): the k-th of n parts of ``train``, for held-out judges
     augment: Augment = field(default_factory=Augment)
 
 
@@ -85,7 +86,8 @@ def train_crops(
     net = CropNet(net_config)
     load_trunk(net.trunk, trunk)
     run = _Run(net.to(resolve_device(device)), config, out, log)
-    train = load_judged(data, "train", 2 * net.config.pixels, limit)  # windows are enlarged
+    enlarged = 2 * net.config.pixels  # a window is a part, shown at the size of the whole
+    train = load_judged(data, "train", enlarged, limit, config.fold)
     val = load_judged(data, "val", net.config.pixels, limit)
     log(f"{len(train)} pictures to train on, {len(val)} to validate on")
     run.resume()
@@ -103,6 +105,8 @@ class _Run:
         self.average = CropNet(net.config).to(next(net.parameters()).device)
         self.average.load_state_dict(net.state_dict())
         net.trunk.freeze_below()
+        if config.trunk_rate == 0:  # no backward pass through what stays as it is
+            net.trunk.requires_grad_(False)
         above = [p for p in net.trunk.parameters() if p.requires_grad]
         groups = [
             {"params": above, "lr": config.trunk_rate},
@@ -188,7 +192,9 @@ class _Run:
         if validation.mean > self.best.mean:
             self.best = validation
             save_scorer(
-                self.average, _header(self.average.config), self.out / "cropnet.safetensors"
+                self.average,
+                _header(self.average.config, self.config),
+                self.out / "cropnet.safetensors",
             )
         seconds = time.perf_counter() - self.started
         row = {"epoch": self.epoch, "loss": self.loss, **asdict(validation), "seconds": seconds}
@@ -256,7 +262,8 @@ def _validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validati
     return Validation(float(given), float(free))
 
 
-def _header(config: CropNetConfig) -> dict[str, Any]:
+def _header(config: CropNetConfig, recipe: CropsConfig) -> dict[str, Any]:
+    fold, parts = recipe.fold
     return {
         "kind": "cropnet",
         "name": "cropnet",
@@ -265,4 +272,10 @@ def _header(config: CropNetConfig) -> dict[str, Any]:
         "long_side": 512,
         "batch_size": 4096,
         "config": config.to_dict(),
+        # what a judge of another scorer's crops should not share with it
+        "trained": {
+            "seed": recipe.seed,
+            "fold": f"{fold}/{parts}",
+            "trunk": "tuned" if recipe.trunk_rate else "frozen",
+        },
     }
