@@ -90,12 +90,13 @@ def decompose(theta: Tensor, size: tuple[float, float]) -> tuple[Tensor, Tensor,
     """(N, 2, 3) -> sides (N, 2), rotation (N,) in radians, shear (N,), in a picture of ``size``.
 
     ``size`` = (width, height) in any unit, which is the sides' too. The map from output to input is
-    ``R(rotation) [[1, shear], [0, 1]] diag(sides)``, the QR decomposition of its linear part.
+    ``R(rotation) [[1, shear], [0, 1]] diag(sides)``, the QR decomposition of its linear part. The
+    sides are positive, also of a crop that is read mirrored.
     """
     linear = theta[:, :, :2] * theta.new_tensor(size)[:, None]  # of full sides: output spans 2
     (a, b), (c, d) = linear[:, 0].unbind(1), linear[:, 1].unbind(1)
     width = torch.hypot(a, c)
-    height = (a * d - b * c) / width
+    height = (a * d - b * c).abs() / width
     shear = (a * b + c * d) / (width * height)
     return torch.stack([width, height], 1), torch.atan2(c, a), shear
 

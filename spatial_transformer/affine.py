@@ -220,6 +220,10 @@ class AffineCrop:
         centre = gradient[:, _X : _Y + 1] * sides
         return torch.cat([gradient[:, :_X], centre, gradient[:, _LOG_ASPECT:]], 1)
 
+    def bounded(self, space: AffineCrop, params: Tensor) -> Tensor:
+        """As a chart of an ascent: params of another space, from these, which obey it already."""
+        return params
+
     def sample(self, count: int, rng: np.random.Generator) -> Tensor:
         """(count, 6) float64 upright crops: log-uniform scale and aspect, a uniform centre."""
         low, high = (np.array(bound) for bound in self._bounds)
