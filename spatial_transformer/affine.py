@@ -28,7 +28,7 @@ from torch import Tensor
 
 from cropper.boxes import Boxes, normalise
 from cropper.errors import SpaceError
-from cropper.sampling import decompose, theta_from_boxes
+from cropper.sampling import decompose, equal_area_boxes, theta_from_boxes
 from cropper.space import FREE_ASPECTS, CropSpace, crop_spaces
 
 __all__ = ["PARAMS", "AffineCrop", "Warp", "corners_of"]
@@ -60,6 +60,12 @@ class Warp:
         """(4,): the smallest upright box around it, px."""
         points = np.array(self.corners)
         return np.concatenate([points.min(0), points.max(0)])
+
+    def equal_area_box(self, size: tuple[int, int]) -> NDArray[np.float64]:
+        """(4,): the upright box that it would be without its turn, px of a picture of ``size``."""
+        theta = torch.tensor(self.theta, dtype=torch.float64)[None]
+        scaled: NDArray[np.float64] = equal_area_boxes(theta, size)[0].numpy() * (size * 2)
+        return scaled
 
     @property
     def output_size(self) -> tuple[int, int]:

@@ -22,7 +22,14 @@ from cropper.scorers.cropnet import CropNet, CropNetConfig, CropNetScorer
 from cropper.scorers.device import resolve_device
 from cropper.scorers.header import read_header
 
-__all__ = ["load_trunk", "save_scorer", "scorer_from_file", "trunk_digest", "trunk_from"]
+__all__ = [
+    "load_trunk",
+    "module_digest",
+    "save_scorer",
+    "scorer_from_file",
+    "trunk_digest",
+    "trunk_from",
+]
 
 _TRUNK = "trunk."
 
@@ -97,8 +104,17 @@ def trunk_from(path: Path) -> dict[str, Tensor]:
 
 def trunk_digest(path: Path) -> str:
     """SHA-256 over the trunk inside a checkpoint: a head fits the trunk that it was trained on."""
+    return _digest(trunk_from(path))
+
+
+def module_digest(module: nn.Module) -> str:
+    """SHA-256 over all weights of a loaded module: a localizer fits the CropNet that it read."""
+    return _digest({key: value.cpu() for key, value in module.state_dict().items()})
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
-    for key, value in sorted(trunk_from(path).items()):
+    for key, value in sorted(tensors.items()):
         digest.update(key.encode())
         digest.update(value.numpy().tobytes())
     return digest.hexdigest()

@@ -28,7 +28,14 @@ from cropper.scorers.affine import JUDGED, BoundAffine, Reading
 from cropper.scorers.base import BoundScorer, ScorerSpec
 from cropper.scorers.trunk import Trunk, input_size, normalise_pixels
 
-__all__ = ["BoxHead", "CropNet", "CropNetConfig", "CropNetScorer", "PictureFeatures"]
+__all__ = [
+    "BoundCropNet",
+    "BoxHead",
+    "CropNet",
+    "CropNetConfig",
+    "CropNetScorer",
+    "PictureFeatures",
+]
 
 STRIDE = 16  # of the fused feature map
 
@@ -207,7 +214,7 @@ def _outside(boxes: Tensor, cells: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _AffineCrops:
+class BoundCropNet:
     """The objective of one picture over theta; every reading is one of its feature map."""
 
     net: CropNet
@@ -236,7 +243,7 @@ class CropNetScorer:
         return self.net.bind(normalise_pixels(pixels)[None])[0]
 
     def bind_affine(self, view: View) -> BoundAffine:
-        return _AffineCrops(self.net, self.features(view), view.size)
+        return BoundCropNet(self.net, self.features(view), view.size)
 
     def bind(self, view: View) -> BoundScorer:
         features = self.features(view)
