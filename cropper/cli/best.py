@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -65,6 +66,19 @@ Examples:
     help="A name from `cropper scorers`, or a .safetensors checkpoint.",
 )
 @click.option(
+    "--method",
+    type=click.Choice(["search", "stn", "localizer", "search+stn"]),
+    default="search",
+    show_default=True,
+    help="search: boxes. stn: affine crops, which may be turned, by ascent from a few starts; "
+    "search+stn: from the search's winners; localizer: in one pass of a learned transformer.",
+)
+@click.option(
+    "--localizer",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Weights for --method localizer, of `cropper train localizer`.",
+)
+@click.option(
     "--strategy",
     type=click.Choice(["grid", "random", "halving"]),
     help="Default: grid; halving for a scorer that runs a network on each crop.",
@@ -75,7 +89,7 @@ Examples:
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Of --strategy random.",
+    help="Of --strategy random and of the transformers.",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option(

@@ -14,6 +14,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "span_of",
     "to_palette",
     "to_srgb",
+    "transform",
 ]
 
 Span = tuple[float, float]  # black, white
@@ -150,6 +152,28 @@ def resample(
     gap = None if part.mode == "I;16" else 3.0
     inner = (x0 - left, y0 - top, x1 - left, y1 - top)
     return part.resize(size, Image.Resampling.LANCZOS, inner, gap)
+
+
+def transform(
+    image: Image.Image, corners: NDArray[np.float64], size: tuple[int, int]
+) -> Image.Image:
+    """The parallelogram with (4, 2) ``corners`` read into ``size``, alpha premultiplied.
+
+    Bicubic, not antialiased: for a size no smaller than the parallelogram. The result is in a mode
+    of ``averageable``.
+    """
+    across = (corners[1] - corners[0]) / size[0]
+    down = (corners[3] - corners[0]) / size[1]
+    start = corners[0]
+    data = (across[0], down[0], start[0], across[1], down[1], start[1])
+    image = averageable(image)
+    premultiplied = {"RGBA": "RGBa", "LA": "La"}.get(image.mode)
+    if premultiplied == "La":  # which Pillow does not transform
+        image, premultiplied = image.convert("RGBA"), "RGBa"
+    if premultiplied:
+        image = image.convert(premultiplied)
+    read = image.transform(size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
+    return read.convert("RGBA") if premultiplied else read
 
 
 def over_white(image: Image.Image) -> Image.Image:
