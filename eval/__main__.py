@@ -22,6 +22,7 @@ from cropper.errors import CropperError
 
 if TYPE_CHECKING:
     from eval.methods import Method
+    from eval.metrics import Interval
     from eval.report import Report
 
 __all__ = ["cli"]
@@ -279,6 +280,43 @@ def compare(
     if html_path:
         with _writing(html_path):
             write_text(render_html(report, shown), html_path)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_in_folder,
+    help="Draw the cosines over the downscale into this file (.png, .svg).",
+)
+def slopes(*, images: tuple[Path, ...], seed: int, device: str, plot: Path | None) -> None:
+    """How good gradients through resampled pixels are, by downscale, on IMAGES."""
+    from eval.environment import read_environment
+    from eval.report import aligned
+    from eval.slopes import ESTIMATES, measure_slopes, plot_slopes
+
+    with _progress("photos") as progress:
+        found = measure_slopes(images, seed=seed, device=device, progress=progress)
+    scales = sorted({(each.downscale, each.side) for each in found})
+    table = [["cosine with the true slope", *(f"{d:.1f}x ({side} px)" for d, side in scales)]]
+    for name in ESTIMATES:
+        cells = {each.side: each.cosine for each in found if each.estimate == name}
+        table.append(
+            [name, *(f"{c.mean:.2f} [{c.low:.2f}, {c.high:.2f}]" for c in _in(cells, scales))]
+        )
+    click.echo(aligned(table))
+    click.echo(f"\n{len(images)} photos, 2 crops each, seed {seed}\n{read_environment()}")
+    click.echo(shlex.join(["python", "-m", "eval", *sys.argv[1:]]))
+    if plot:
+        with _writing(plot):
+            plot_slopes(found, plot, f"convnet, {len(images)} photos, 2 crops each")
+
+
+def _in(cells: dict[int, Interval], scales: list[tuple[float, int]]) -> list[Interval]:
+    return [cells[side] for _, side in scales]
 
 
 @contextlib.contextmanager

@@ -118,6 +118,10 @@ def save_localizer(net: Localizer, scorer: str, digest: str, path: Path) -> None
 
 def load_localizer(path: Path, digest: str) -> Localizer:
     """Raises MissingModelError where there is none, or one for other weights than ``digest``."""
+    if not path.is_file():
+        raise MissingModelError(
+            f"no localizer at {path}: make one with `cropper train localizer` and name its file"
+        )
     header: dict[str, Any] = read_header(path)
     if header.get("kind") != "localizer":
         raise MissingModelError(

@@ -11,6 +11,7 @@ import io
 import math
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -164,16 +165,30 @@ def transform(
     """
     across = (corners[1] - corners[0]) / size[0]
     down = (corners[3] - corners[0]) / size[1]
-    start = corners[0]
-    data = (across[0], down[0], start[0], across[1], down[1], start[1])
+    data = (across[0], down[0], corners[0, 0], across[1], down[1], corners[0, 1])
+
+    def read(band: Image.Image) -> Image.Image:
+        """In floats, since Pillow cuts off the fractions of whole numbers, and knows no I;16."""
+        kind = np.asarray(band).dtype
+        wide = Image.fromarray(np.asarray(band, dtype=np.float32))
+        warped = wide.transform(size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
+        values = np.asarray(warped)
+        if kind.kind != "f":
+            limits = np.iinfo(kind)
+            values = np.clip(np.rint(values.astype(np.float64)), limits.min, limits.max)
+        return Image.fromarray(values.astype(kind))
+
     image = averageable(image)
-    premultiplied = {"RGBA": "RGBa", "LA": "La"}.get(image.mode)
-    if premultiplied == "La":  # which Pillow does not transform
-        image, premultiplied = image.convert("RGBA"), "RGBa"
-    if premultiplied:
-        image = image.convert(premultiplied)
-    read = image.transform(size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
-    return read.convert("RGBA") if premultiplied else read
+    if image.mode == "LA":  # which Pillow cannot merge premultiplied
+        image = image.convert("RGBA")
+    if image.mode == "RGBA":
+        return _merged(image.convert("RGBa"), read).convert("RGBA")
+    return _merged(image, read)
+
+
+def _merged(image: Image.Image, read: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    bands = image.split()
+    return read(image) if len(bands) == 1 else Image.merge(image.mode, [read(b) for b in bands])
 
 
 def over_white(image: Image.Image) -> Image.Image:
