@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cropper import load_scorer
 from cropper.boxes import as_boxes, iou
+from cropper.cli import main
 from cropper.errors import ConfigError, DataError
 from cropper.image import View
 from cropper.scorers import BoundScorer, ScorerSpec
@@ -244,6 +245,22 @@ def test_images_or_a_dataset_have_to_be_given(tmp_path: Path) -> None:
     ran = compare("--judge", "x.safetensors")
     assert ran.exit_code == 2
     assert "give IMAGES or --root" in ran.output
+
+
+def test_the_product_has_the_same_command(examples: list[Example], tmp_path: Path) -> None:
+    judge = write_judge(tmp_path / "judge.safetensors")
+    line = ["compare", str(examples[0].path), "--judge", str(judge), "--budget", "200"]
+    ran = CliRunner().invoke(main, [*line, "--arm", "search"])
+    assert ran.exit_code == 0, ran.output
+    assert "search " in ran.stdout
+    told = CliRunner().invoke(main, ["compare", "--help"])
+    assert told.exit_code == 0
+    assert "--judge" in told.stdout
+    assert CliRunner().invoke(main, [*line, "--arm", "magic"]).exit_code == 2
+    assert CliRunner().invoke(main, ["compare", "--judge", "x"]).exit_code == 2
+    (tmp_path / "broken.png").write_bytes(b"no")
+    line[1] = str(tmp_path / "broken.png")
+    assert CliRunner().invoke(main, line).exit_code == 1
 
 
 def test_a_judge_that_is_not_held_out_is_refused(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_quarter_turn_is_a_transposition() -> None:
 
 
 def test_a_turned_ramp_has_the_values_of_where_each_pixel_lies() -> None:
-    """To the tenth of a step that Pillow's bicubic kernel takes off a straight line, and rounding."""
+    """To rounding, and the tenth of a step by which Pillow's kernel misses a straight line."""
     points = corners((30, 15, 90, 55), ANGLE)
     read = np.asarray(from_array(ramps(120, 80)).warp(points, (60, 40)), dtype=float)
     across, down = (points[1] - points[0]) / 60, (points[3] - points[0]) / 40
