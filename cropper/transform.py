@@ -66,8 +66,7 @@ class TransformFinder:
         self.method, self.seed, self.top_k, self.strategy = method, seed, top_k, strategy
         costly = self.scorer.spec.costly
         self.budget = budget or (COSTLY_BUDGET if costly else _BUDGET)
-        # each warp is a network pass where a look is dear
-        self.robust = RobustConfig(jitter=2 if costly else 8)
+        self.robust = RobustConfig.suited(costly)
         self.localizer = self._load(localizer) if method == "localizer" else None
 
     def _load(self, path: Path | None) -> Localizer:

@@ -204,8 +204,7 @@ class _Photo:
         self.bind_seconds = time.perf_counter() - started
         with torch.no_grad():
             judging = as_affine(judge).bind_affine(self.image.view(judge.spec.long_side))
-        # a network pass for each look is dear: fewer of them, or the ascent gets nothing
-        robust = RobustConfig(jitter=2 if scorer.spec.costly else 8)
+        robust = RobustConfig.suited(scorer.spec.costly)
         self.context = Context(
             self.image, bound, config.budget, config.seed, config.min_scale, robust, localizer
         )

@@ -51,6 +51,11 @@ class RobustConfig:
     log_area: Prior = Prior(-0.46, 0.3)
     log_aspect: Prior = Prior(0.0, 0.3)  # relative to the picture's
 
+    @classmethod
+    def suited(cls, costly: bool) -> RobustConfig:
+        """Fewer warps where each look is a network pass, or the ascent gets nothing."""
+        return cls(jitter=2) if costly else cls()
+
     def __post_init__(self) -> None:
         if self.jitter < 0 or self.jitter % 2 or self.spread <= 0:
             raise ConfigError(

@@ -104,6 +104,7 @@ def optimize_crop(
     scorers = [scorer] if isinstance(scorer, Scorer) else list(scorer)
     with torch.no_grad():
         bound = [as_affine(each).bind_affine(image.view(each.spec.long_side)) for each in scorers]
+    robust = robust or RobustConfig.suited(any(each.spec.costly for each in scorers))
     objective = RobustObjective(bound, space, robust, config.seed)
     if starts is not None:
         params = space.from_boxes(starts)
@@ -250,13 +251,14 @@ def _slope(
 ) -> Tensor:
     """(S, P) params -> (S, P): the slope by moves."""
     tracked = params.detach().requires_grad_()
-    around = tracked
-    if warps is not None:
-        repeated = tracked.repeat_interleave(len(warps), 0)
-        around = chart.move(repeated, warps.repeat(len(params), 1))
-    score = run.objective.look(chart.theta(around), reading)
-    run.objective.evaluations += (GRADIENT_COST - 1) * len(score) * len(run.objective.scorers)
-    (gradient,) = torch.autograd.grad(score.sum() / (len(score) / len(params)), tracked)
+    with torch.enable_grad():  # whatever the caller has switched off
+        around = tracked
+        if warps is not None:
+            repeated = tracked.repeat_interleave(len(warps), 0)
+            around = chart.move(repeated, warps.repeat(len(params), 1))
+        scores = run.objective.look(chart.theta(around), reading)
+        run.objective.evaluations += (GRADIENT_COST - 1) * len(scores) * len(run.objective.scorers)
+        (gradient,) = torch.autograd.grad(scores.sum() * (len(params) / len(scores)), tracked)
     slopes = chart.slopes(params, gradient)
     return slopes * run.free if chart is run.objective.space else slopes
 

@@ -156,6 +156,12 @@ def test_an_objective_that_likes_padding_and_noise_does_not_get_its_way(method: 
         assert ends.min() < -0.01 or ends.max() > 1.01
 
 
+def test_slopes_are_there_though_the_caller_switched_gradients_off() -> None:
+    with torch.no_grad():
+        result, path = climb(objective(bump), space().identity, OptimizeConfig("feature", 400))
+    assert result.best.score > path.best.start_score + 0.3
+
+
 def test_the_same_seed_gives_the_same_answer() -> None:
     starts = space().sample(2, np.random.default_rng(3))
     one, other = (
