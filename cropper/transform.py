@@ -25,7 +25,7 @@ from cropper.space import crop_spaces
 from spatial_transformer.affine import AffineCrop, Warp
 from spatial_transformer.localizer import Localizer, load_localizer
 from spatial_transformer.objective import RobustConfig, RobustObjective
-from spatial_transformer.optimize import OptimizeConfig, climb
+from spatial_transformer.optimize import OptimizeConfig, climb, suited_method
 
 __all__ = ["TRANSFORMS", "TransformFinder", "Warped"]
 
@@ -129,7 +129,7 @@ class TransformFinder:
             drawn = space.sample(_STARTS, np.random.default_rng(self.seed))
             starts = torch.cat([space.identity, drawn])
         objective = RobustObjective([bound], space, self.robust, self.seed)
-        config = OptimizeConfig("es", self.budget - spent, self.seed, self.top_k)
+        config = OptimizeConfig(suited_method(bound), self.budget - spent, self.seed, self.top_k)
         found, trajectory = climb(objective, starts, config)
         ends = {path.end.box.tobytes(): path.end for path in reversed(trajectory.paths)}
         warps = tuple(ends[np.array(crop.box).tobytes()] for crop in found.crops)

@@ -25,7 +25,7 @@ from cropper.space import crop_spaces
 from spatial_transformer.affine import AffineCrop, Warp
 from spatial_transformer.localizer import Localizer
 from spatial_transformer.objective import RobustConfig, RobustObjective
-from spatial_transformer.optimize import METHODS, OptimizeConfig, Trajectory, climb
+from spatial_transformer.optimize import METHODS, OptimizeConfig, Trajectory, climb, suited_method
 
 __all__ = ["REFERENCE", "Arm", "Context", "Found", "available_arms"]
 
@@ -109,12 +109,13 @@ def _random_starts(context: Context, method: str) -> Found:
     return _climbed(context, space, starts, OptimizeConfig(method, context.budget, context.seed))
 
 
-def _search_then(context: Context, parameters: int) -> Found:
+def _search_then(context: Context, parameters: int, method: str) -> Found:
     """Half of the budget for the search, the rest for the transformer from its winners."""
     aspect = "original" if parameters == 3 else "free"
     boxes, spent = _winners(context, aspect, context.budget // 2, _WINNERS)
     space = context.space(aspect)
-    config = OptimizeConfig("es", context.budget - spent, context.seed, parameters=parameters)
+    left = context.budget - spent
+    config = OptimizeConfig(method, left, context.seed, parameters=parameters)
     found = _climbed(context, space, space.from_boxes(boxes), config)
     return Found(found.warp, found.evaluations + spent, found.trajectory)
 
@@ -133,7 +134,8 @@ def _localizer(context: Context) -> Found:
 def _localizer_then(context: Context) -> Found:
     space = context.space("free")
     starts = torch.cat([_localized(context, space), space.identity])
-    return _climbed(context, space, starts, OptimizeConfig("es", context.budget, context.seed))
+    config = OptimizeConfig(suited_method(context.bound), context.budget, context.seed)
+    return _climbed(context, space, starts, config)
 
 
 def _localized(context: Context, space: AffineCrop) -> Tensor:
@@ -185,16 +187,19 @@ def available_arms(bound: BoundAffine, localizer: Localizer | None) -> tuple[Arm
             return _random_starts(context, method)
 
         arms.append(Arm(f"stn {method}", about, 3 if method == "pixel3" else 6, run))
-    for count in (3, 4, 6):
-        name = "search+stn" if count == 6 else f"search+stn {count}"
-        about = f"half of the budget for the search, half for es on {count} parameters"
+    usual = suited_method(bound)
+    other = "feature" if usual == "es" else "es"
+    for count, method in ((3, usual), (4, usual), (6, usual), (6, other)):
+        name = "search+stn" + (f" {count}" if count < 6 else "")
+        name += f" {method}" if method != usual else ""
+        about = f"half of the budget for the search, half for {method} on {count} parameters"
 
-        def then(context: Context, count: int = count) -> Found:
-            return _search_then(context, count)
+        def then(context: Context, count: int = count, method: str = method) -> Found:
+            return _search_then(context, count, method)
 
         arms.append(Arm(name, about, count, then))
     if localizer is not None:
         arms.append(Arm("localizer", "one pass of the learned transformer", 6, _localizer))
-        about = "es from the localizer's crop and the whole photo"
+        about = f"{usual} from the localizer's crop and the whole photo"
         arms.append(Arm("localizer+stn", about, 6, _localizer_then))
     return tuple(arms)

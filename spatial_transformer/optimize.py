@@ -21,12 +21,20 @@ from cropper.errors import ConfigError
 from cropper.image import SourceImage
 from cropper.result import SearchResult, StopReason
 from cropper.scorers import Scorer
-from cropper.scorers.affine import JUDGED, Reading, as_affine
+from cropper.scorers.affine import JUDGED, BoundAffine, Reading, as_affine
 from spatial_transformer.affine import PARAMS, AffineCrop, Warp
 from spatial_transformer.chart import Chart, RawCrop
 from spatial_transformer.objective import RobustConfig, RobustObjective
 
-__all__ = ["METHODS", "OptimizeConfig", "Path", "Trajectory", "climb", "optimize_crop"]
+__all__ = [
+    "METHODS",
+    "OptimizeConfig",
+    "Path",
+    "Trajectory",
+    "climb",
+    "optimize_crop",
+    "suited_method",
+]
 
 GRADIENT_COST = 3  # evaluations of a forward and a backward pass
 _FREE = {3: (1, 1, 1, 0, 0, 0), 4: (1, 1, 1, 1, 0, 0), 6: (1, 1, 1, 1, 1, 1)}
@@ -37,7 +45,7 @@ _KEPT = 40  # crops of a path
 
 @dataclass(frozen=True)
 class OptimizeConfig:
-    method: str = "es"  # the only one that needs no slope, and so the one that does not stick
+    method: str = "es"  # needs no slope, so that any score will do; see suited_method
     budget: int = 1000  # evaluations at most, acceptance included
     seed: int = 0
     top_k: int = 1  # crops returned, best first
@@ -317,6 +325,11 @@ def _es(run: _Run) -> None:
         mean = space.move(mean, (weights[:, None] * chosen).sum(1))
     run.judge(mean[:, None])
     run.last = space.theta(mean)
+
+
+def suited_method(bound: BoundAffine) -> str:
+    """Slopes where scores come from a feature map, which is smooth, and none where from pixels."""
+    return "es" if bound.reads_pixels else "feature"
 
 
 METHODS: dict[str, Callable[[_Run], None]] = {
