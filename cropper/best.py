@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cropper.boxes import Crop
 from cropper.errors import (
@@ -34,6 +34,10 @@ from cropper.report import draw_overlay
 from cropper.result import CropResult
 from cropper.space import parse_aspect
 
+if TYPE_CHECKING:
+    from cropper.transform import TransformFinder
+    from spatial_transformer.affine import Warp
+
 __all__ = ["BestOptions", "crop_files"]
 
 _RUNNERS_UP = 3  # drawn on an overlay beside the best
@@ -50,6 +54,8 @@ class BestOptions:
     max_scale: float = 1.0
     top_k: int = 1
     scorer: str = "cropnet"
+    method: str = "search"  # or one of cropper.transform.TRANSFORMS
+    localizer: Path | None = None  # weights of --method localizer; None: the package's
     strategy: str | None = None  # None: what suits the scorer
     budget: int | None = None
     seed: int = 0
@@ -111,7 +117,24 @@ class _Batch:
         self.config = search_config(
             finder.scorer.spec, options.strategy, options.budget, options.seed, shown
         )
+        self.transformer = self._load_transformer(shown) if options.method != "search" else None
         self.done, self.failed, self.code = 0, 0, 0
+
+    def _load_transformer(self, top_k: int) -> TransformFinder:
+        from cropper.transform import TransformFinder  # noqa: PLC0415 - torch is slow
+
+        options = self.options
+        if options.strategy and options.method != "search+stn":
+            raise ConfigError(f"--strategy is of a search: {options.method} has none, leave it out")
+        return TransformFinder(
+            self.finder,
+            options.method,
+            budget=options.budget,
+            seed=options.seed,
+            top_k=top_k,
+            strategy=options.strategy or "halving",
+            localizer=options.localizer,
+        )
 
     def tell(self, line: str) -> None:
         if not self.options.quiet:
@@ -143,6 +166,32 @@ class _Batch:
         source = _load(job.source, options.max_mpixels)
         for note in source.notes:
             self.tell(f"{job.source}: note: {note}")
+        result, warps = self._find(source)
+        crops = result.search.crops[: options.top_k]
+        sides = warps[0].output_size if warps else (crops[0].width, crops[0].height)
+        if options.size and (options.size[0] > sides[0] or options.size[1] > sides[1]):
+            width, height = options.size
+            self.tell(f"{job.source}: note: the crop is enlarged to {width}x{height}")
+        if not options.dry_run:
+            self._write(source, job, crops, warps)
+            if overlay is not None:
+                self._draw(source, result, warps, overlay)
+        written = [str(path) for path in job.outputs[: len(crops)]] or [STANDARD]
+        if options.as_json:
+            _print_json(_record(job, result, crops, written, warps))
+        self.tell(_line(job, result, crops, written, options))
+
+    def _find(self, source: SourceImage) -> tuple[CropResult, tuple[Warp, ...]]:
+        """The result, and the crops themselves where they may be turned."""
+        options = self.options
+        if self.transformer:
+            warped = self.transformer.find(
+                source,
+                aspect=self.aspect,
+                min_scale=options.min_scale,
+                max_scale=options.max_scale,
+            )
+            return warped.result, warped.warps
         result = self.finder.find(
             source,
             aspect=self.aspect,
@@ -150,27 +199,21 @@ class _Batch:
             max_scale=options.max_scale,
             config=self.config,
         )
-        crops = result.search.crops[: options.top_k]
-        if options.size and (options.size[0] > crops[0].width or options.size[1] > crops[0].height):
-            width, height = options.size
-            self.tell(f"{job.source}: note: the crop is enlarged to {width}x{height}")
-        if not options.dry_run:
-            self._write(source, job, crops)
-            if overlay is not None:
-                self._draw(source, result, overlay)
-        written = [str(path) for path in job.outputs[: len(crops)]] or [STANDARD]
-        if options.as_json:
-            _print_json(_record(job, result, crops, written))
-        self.tell(_line(job, result, crops, written, options))
+        return result, ()
 
-    def _write(self, source: SourceImage, job: Job, crops: Sequence[Crop]) -> None:
+    def _write(
+        self, source: SourceImage, job: Job, crops: Sequence[Crop], warps: Sequence[Warp]
+    ) -> None:
         options = self.options
+        turned = [None if warp.upright else warp for warp in warps] or [None] * len(crops)
         if not job.outputs:
-            kind = source.format
-            data = encode(source.cut(crops[0].box, options.size), source, kind, options.quality)
-            _write_standard(data)
-        for crop, output in zip(crops, job.outputs, strict=False):  # fewer crops may be diverse
+            _write_standard(self._encoded(source, crops[0], turned[0], source.format))
+        for crop, warp, output in zip(crops, turned, job.outputs, strict=False):  # may be fewer
             _make_folder(output.parent)
+            if warp:
+                data = self._encoded(source, crop, warp, format_for(output))
+                write_atomic(data, output, overwrite=options.overwrite)
+                continue
             save_crop(
                 source,
                 crop.box,
@@ -180,10 +223,21 @@ class _Batch:
                 overwrite=options.overwrite,
             )
 
-    def _draw(self, source: SourceImage, result: CropResult, target: Path) -> None:
+    def _encoded(self, source: SourceImage, crop: Crop, warp: Warp | None, kind: str) -> bytes:
+        options = self.options
+        if warp:
+            cut = source.warp(warp.corners, options.size or warp.output_size)
+        else:
+            cut = source.cut(crop.box, options.size)
+        return encode(cut, source, kind, options.quality)
+
+    def _draw(
+        self, source: SourceImage, result: CropResult, warps: Sequence[Warp], target: Path
+    ) -> None:
         best = result.best
         heat = self.finder.score_map(source, best.width / best.height)
-        picture = draw_overlay(source.view(1200), result.search.crops, heat)
+        quads = [warp.corners for warp in warps if not warp.upright]
+        picture = draw_overlay(source.view(1200), result.search.crops, heat, quads)
         _make_folder(target.parent)
         drawn = encode(picture, from_array(picture), format_for(target), self.options.quality)
         write_atomic(drawn, target, overwrite=self.options.overwrite)
@@ -268,13 +322,18 @@ def _output_failed(error: OSError) -> ImageWriteError:
 
 
 def _record(
-    job: Job, result: CropResult, crops: Sequence[Crop], written: Sequence[str]
+    job: Job,
+    result: CropResult,
+    crops: Sequence[Crop],
+    written: Sequence[str],
+    warps: Sequence[Warp],
 ) -> dict[str, Any]:
-    record = {"input": job.source, "output": written[0], **result.to_dict()}
+    more = [warp.to_dict() for warp in warps[: len(crops)]] or [{} for _ in crops]
+    record = {"input": job.source, "output": written[0], **result.to_dict(), **more[0]}
     if len(crops) > 1:
         record["crops"] = [
-            {"output": path, **crop.to_dict(result.source_size)}
-            for path, crop in zip(written, crops, strict=True)
+            {"output": path, **crop.to_dict(result.source_size), **warped}
+            for path, crop, warped in zip(written, crops, more, strict=True)
         ]
     return record
 

@@ -21,7 +21,15 @@ from torch import Tensor
 
 from cropper.errors import ConfigError
 
-__all__ = ["Pyramid", "pyramid", "sample_affine", "sample_boxes", "theta_from_boxes"]
+__all__ = [
+    "Pyramid",
+    "decompose",
+    "equal_area_boxes",
+    "pyramid",
+    "sample_affine",
+    "sample_boxes",
+    "theta_from_boxes",
+]
 
 _WORTH_GROUPING = 64  # boxes; below, grouping costs more than it saves
 _WORTH_SHARING = 8  # boxes of one shape; below, reading them one by one is as fast
@@ -77,6 +85,32 @@ def theta_from_boxes(boxes: Tensor) -> Tensor:
         torch.stack([zero, y1 - y0, y0 + y1 - 1], 1),
     ]
     return torch.stack(rows, 1)
+
+
+def decompose(theta: Tensor, size: tuple[float, float]) -> tuple[Tensor, Tensor, Tensor]:
+    """(N, 2, 3) -> sides (N, 2), rotation (N,) in radians, shear (N,), in a picture of ``size``.
+
+    ``size`` = (width, height) in any unit, which is the sides' too. The map from output to input is
+    ``R(rotation) [[1, shear], [0, 1]] diag(sides)``, the QR decomposition of its linear part. The
+    sides are positive, also of a crop that is read mirrored.
+    """
+    linear = theta[:, :, :2] * theta.new_tensor(size)[:, None]  # of full sides: output spans 2
+    (a, b), (c, d) = linear[:, 0].unbind(1), linear[:, 1].unbind(1)
+    width = torch.hypot(a, c)
+    height = (a * d - b * c).abs() / width
+    shear = (a * b + c * d) / (width * height)
+    return torch.stack([width, height], 1), torch.atan2(c, a), shear
+
+
+def equal_area_boxes(theta: Tensor, size: tuple[float, float]) -> Tensor:
+    """(N, 2, 3) -> (N, 4) normalised xyxy: the upright boxes that crops would be without a turn.
+
+    They keep centre, width and area. Of an upright theta it is the box that it reads.
+    """
+    sides, _, _ = decompose(theta, size)
+    half = sides / theta.new_tensor(size) / 2
+    centre = (theta[:, :, 2] + 1) / 2
+    return torch.cat([centre - half, centre + half], 1)
 
 
 def sample_boxes(source: Pyramid, boxes: Tensor, size: tuple[int, int]) -> Tensor:

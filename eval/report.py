@@ -16,7 +16,7 @@ from eval.environment import Environment
 from eval.metrics import Interval
 from eval.summary import METRICS, REFERENCE, Statistic
 
-__all__ = ["Report", "render", "to_json", "write_json"]
+__all__ = ["Report", "aligned", "render", "to_json", "write_json", "write_text"]
 
 _HEADERS = {metric.key: metric.header for metric in METRICS}
 
@@ -79,10 +79,11 @@ def _table(
             difference = cells[method.name, key].difference
             row.append(_interval(difference, intervals, "+") if difference else "")
         rows.append(row + (_cost(method) if cost else []))
-    return _aligned(rows) if len(rows) > 1 else ""
+    return aligned(rows) if len(rows) > 1 else ""
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
+    """Columns under their headers, with a line between."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -145,10 +146,15 @@ def to_json(report: Report) -> str:
 
 
 def write_json(report: Report, path: Path) -> None:
+    """``to_json`` into a file. Raises OSError."""
+    write_text(to_json(report), path)
+
+
+def write_text(text: str, path: Path) -> None:
     """Whole or not at all: written beside ``path``, then renamed. Raises OSError."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(to_json(report), "utf-8")
+        part.write_text(text, "utf-8")
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

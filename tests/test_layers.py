@@ -30,6 +30,7 @@ LAYERS = {
     "scorers": 3,
     "finder": 4,
     "train": 4,
+    "transform": 5,
     "report": 5,
     "best": 5,
     "bulk": 5,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,9 +18,11 @@ from torch import Tensor
 
 from cropper import SearchConfig, find_best_crop, from_array, load_image, load_scorer
 from cropper.boxes import Boxes, iou
+from cropper.cli import main
 from cropper.errors import ConfigError, DataError, MissingModelError
 from cropper.scorers.convnet import ConvNetScorer
 from cropper.scorers.cropnet import CropNetConfig, CropNetScorer
+from cropper.scorers.header import read_header
 from cropper.scorers.trunk import Trunk, input_size
 from cropper.train import ConvNetConfig, CropsConfig, train_convnet, train_crops, train_from_crops
 from cropper.train.augment import Augment, Drawn, draw, render
@@ -580,3 +583,48 @@ def test_a_trunk_that_is_no_weights_is_named(
         train_crops(
             trained.folder / "data", trunk, tmp_path / "out", SHORT, net_config=TINY, log=ignore
         )
+
+
+# Folds, and what a held-out judge is trained on
+
+
+def test_folds_are_disjoint_and_together_everything(folder: Path) -> None:
+    whole = [item.path for item in load_judged(folder, "train", 9409)]
+    parts = [[i.path for i in load_judged(folder, "train", 9409, fold=(k, 2))] for k in (0, 1)]
+    assert sorted(parts[0] + parts[1]) == sorted(whole)
+    assert not set(parts[0]) & set(parts[1])
+    assert min(map(len, parts)) > 0
+
+
+def test_a_trunk_rate_of_nothing_leaves_the_trunk_and_the_header_says_so(
+    trained: Trained, tmp_path: Path
+) -> None:
+    config = replace(trained.config, epochs=1, trunk_rate=0.0, fold=(1, 2), seed=5)
+    trunk = trained.folder / "trunk.safetensors"
+    train_crops(
+        trained.folder / "data",
+        trunk,
+        tmp_path,
+        config,
+        net_config=TINY,
+        device="cpu",
+        log=ignore,
+    )
+    before, after = load_file(trunk), load_file(tmp_path / "cropnet.safetensors")
+    for key, value in before.items():
+        torch.testing.assert_close(after["trunk." + key], value.half())
+    said = read_header(tmp_path / "cropnet.safetensors")["trained"]
+    assert said == {"seed": 5, "fold": "1/2", "trunk": "frozen"}
+
+
+@pytest.mark.parametrize("fold", ["2/2", "x", "1", "-1/2", "0/0"])
+def test_a_fold_that_is_none_is_refused(folder: Path, fold: str) -> None:
+    line = ["train", "crops", "--data", str(folder), "--fold", fold]
+    ran = CliRunner().invoke(main, line)
+    assert ran.exit_code == 2
+    assert "is not K/N" in ran.output
+
+
+def test_convnet_has_no_trunk_rate(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--trunk-rate is cropnet's"):
+        train_from_crops("convnet", folder, None, tmp_path, trunk_rate=0.0)

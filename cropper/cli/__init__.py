@@ -2,8 +2,9 @@
 
 from cropper.cli.best import best
 from cropper.cli.bulk import bulk
+from cropper.cli.compare import compare
 from cropper.cli.group import main
 from cropper.cli.scorers import scorers
 from cropper.cli.train import train
 
-__all__ = ["best", "bulk", "main", "scorers", "train"]
+__all__ = ["best", "bulk", "compare", "main", "scorers", "train"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,7 +40,23 @@ Examples:
     "original.",
 )
 @click.option(
-    "--size", callback=parse_size, metavar="WxH", help="Exact size of the output in pixels."
+    "--size",
+    callback=parse_size,
+    metavar="WxH",
+    help="Exact size of the output in pixels.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["search", "stn", "localizer", "search+stn"]),
+    default="search",
+    show_default=True,
+    help="search: boxes. stn: affine crops, which may be turned, by ascent from a few starts; "
+    "search+stn: from the search's winners; localizer: in one pass of a learned transformer.",
+)
+@click.option(
+    "--localizer",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Weights for --method localizer, of `cropper train localizer`.",
 )
 @find_options
 @click.option(

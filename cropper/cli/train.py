@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,16 @@ from cropper.errors import extra
 __all__ = ["train"]
 
 
+def _fold(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,3})/(\d{1,3})", value)
+    if not match or int(match[1]) >= int(match[2]):
+        raise click.BadParameter(f"{value!r} is not K/N with K from 0 to N - 1, as in 0/2")
+    return int(match[1]), int(match[2])
+
+
 @main.group()
 def train() -> None:
-    """Train scorers."""
+    """Train scorers, and the learned transformer."""
 
 
 @train.command("crops")
@@ -42,6 +51,19 @@ def train() -> None:
 @click.option("--model", type=click.Choice(["cropnet", "convnet"]), default="cropnet")
 @click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--fold",
+    callback=_fold,
+    default="0/1",
+    show_default=True,
+    metavar="K/N",
+    help="Train on the K-th of N parts of the pictures, as for a judge that shares none.",
+)
+@click.option(
+    "--trunk-rate",
+    type=click.FloatRange(0),
+    help="Learning rate of cropnet's trunk; 0 leaves it as it is. Default: the recipe's.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Only this many pictures of each split.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 def train_crops_command(
@@ -57,3 +79,38 @@ def train_crops_command(
     train_from_crops(
         model, data, trunk, epochs=epochs, seed=seed, log=partial(click.echo, err=True), **options
     )
+
+
+@train.command("localizer")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="Folder with annotations.json ({image, split, box}) and images/; the boxes are not used.",
+)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs/localizer"),
+    show_default=True,
+    help="Folder for the weights.",
+)
+@click.option("--epochs", type=click.IntRange(2), help="Default: the recipe's.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--limit", type=click.IntRange(1), help="Only this many pictures of each split.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+def train_localizer_command(
+    data: Path, scorer: str, out: Path, epochs: int | None, seed: int, **options: Any
+) -> None:
+    """Train the learned spatial transformer: one pass of a small head instead of a search.
+
+    It copies the search's crops first and then climbs the score by backprop through the scorer.
+    """
+    from cropper.train.localizer import LocalizeConfig, train_localizer  # noqa: PLC0415 - torch
+
+    config = LocalizeConfig(seed=seed)
+    if epochs is not None:
+        config = replace(config, epochs=epochs)
+    train_localizer(data, out, scorer, config, log=partial(click.echo, err=True), **options)
+    click.echo(f"wrote {out / 'localizer'}.safetensors", err=True)

@@ -11,9 +11,11 @@ import io
 import math
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "span_of",
     "to_palette",
     "to_srgb",
+    "transform",
 ]
 
 Span = tuple[float, float]  # black, white
@@ -150,6 +153,42 @@ def resample(
     gap = None if part.mode == "I;16" else 3.0
     inner = (x0 - left, y0 - top, x1 - left, y1 - top)
     return part.resize(size, Image.Resampling.LANCZOS, inner, gap)
+
+
+def transform(
+    image: Image.Image, corners: NDArray[np.float64], size: tuple[int, int]
+) -> Image.Image:
+    """The parallelogram with (4, 2) ``corners`` read into ``size``, alpha premultiplied.
+
+    Bicubic, not antialiased: for a size no smaller than the parallelogram. The result is in a mode
+    of ``averageable``.
+    """
+    across = (corners[1] - corners[0]) / size[0]
+    down = (corners[3] - corners[0]) / size[1]
+    data = (across[0], down[0], corners[0, 0], across[1], down[1], corners[0, 1])
+
+    def read(band: Image.Image) -> Image.Image:
+        """In floats, since Pillow cuts off the fractions of whole numbers, and knows no I;16."""
+        kind = np.asarray(band).dtype
+        wide = Image.fromarray(np.asarray(band, dtype=np.float32))
+        warped = wide.transform(size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
+        values = np.asarray(warped)
+        if kind.kind != "f":
+            limits = np.iinfo(kind)
+            values = np.clip(np.rint(values.astype(np.float64)), limits.min, limits.max)
+        return Image.fromarray(values.astype(kind))
+
+    image = averageable(image)
+    if image.mode == "LA":  # which Pillow cannot merge premultiplied
+        image = image.convert("RGBA")
+    if image.mode == "RGBA":
+        return _merged(image.convert("RGBa"), read).convert("RGBA")
+    return _merged(image, read)
+
+
+def _merged(image: Image.Image, read: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    bands = image.split()
+    return read(image) if len(bands) == 1 else Image.merge(image.mode, [read(b) for b in bands])
 
 
 def over_white(image: Image.Image) -> Image.Image:

@@ -23,7 +23,15 @@ from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
 from cropper.image.formats import sniff
 from cropper.image.header import Header, color_key, in_memory, inspect, open_picture, reading
-from cropper.image.pixels import Span, eight_bits, over_white, resample, span_of, to_srgb
+from cropper.image.pixels import (
+    Span,
+    eight_bits,
+    over_white,
+    resample,
+    span_of,
+    to_srgb,
+    transform,
+)
 
 __all__ = ["SourceImage", "View", "from_array", "load_image"]
 
@@ -155,6 +163,30 @@ class SourceImage:
         width, height = self.size if self.header.orientation < 5 else self.size[::-1]
         x0, y0, x1, y1 = self._as_stored(_box_inside(box, self.size))
         return (x0 / width, y0 / height, x1 / width, y1 / height)
+
+    def warp(self, corners: ArrayLike, size: tuple[int, int]) -> Image.Image:
+        """A parallelogram from the full resolution, upright, as a picture of ``size``.
+
+        ``corners`` (4, 2) px are where the output's top left, top right, bottom right and bottom
+        left lie. It is read once, by bicubic interpolation; where ``size`` is smaller than the
+        parallelogram, that is done at its own size and averaged down. Palette and 1-bit pictures
+        become RGB, RGBA or L. Raises BoxError for corners outside of the picture.
+        """
+        points = np.asarray(corners, dtype=np.float64)
+        outside = np.maximum(-points, points - np.array(self.size))
+        if points.shape != (4, 2) or not np.isfinite(points).all() or outside.max() > _SLACK:
+            raise BoxError(
+                f"a warped crop has four corners within (0, 0, {self.size[0]}, {self.size[1]}), "
+                f"got {points.tolist()}"
+            )
+        width, height = (_at_least_one("a side of the crop", side) for side in size)
+        own = [float(np.linalg.norm(points[end] - points[0])) for end in (1, 3)]
+        full = (max(width, round(own[0])), max(height, round(own[1])))
+        if full[0] * full[1] > _MAX_PIXELS:
+            raise ConfigError(f"a crop has at most {_MAX_PIXELS} px, got {width} x {height}")
+        with reading(self.name, self.format):
+            read = transform(self._upright(self._decoded()), points, full)
+            return read if full == (width, height) else resample(read, (width, height))
 
     def _no_smaller_than(self, size: tuple[int, int]) -> tuple[Image.Image, _Box | None]:
         """The stored picture in at least ``size``, and the box of it that is the picture."""

@@ -22,8 +22,15 @@ _HEAT = 0.4  # opacity of the heat map
 _DIM = 0.45  # brightness of what is cut away
 
 
-def draw_overlay(view: View, crops: Sequence[Crop], heat: ScoreMap | None = None) -> Image.Image:
+def draw_overlay(
+    view: View,
+    crops: Sequence[Crop],
+    heat: ScoreMap | None = None,
+    quads: Sequence[Sequence[tuple[float, float]]] = (),
+) -> Image.Image:
     """The view with the best crop bright and framed, runners-up as thin frames, heat beneath.
+
+    ``quads`` are turned crops by their corners, drawn over the boxes around them.
 
     The heat at a place is the score of the best crop centred there, from the worst (dark) to the
     best (yellow); places where no crop of the aspect can be centred stay as they are.
@@ -44,6 +51,10 @@ def draw_overlay(view: View, crops: Sequence[Crop], heat: ScoreMap | None = None
     for frame in frames[1:]:
         _frame(draw, frame, line, (150, 200, 255))
     _frame(draw, frames[0], 2 * line, (255, 255, 255))
+    for quad in quads:
+        corners = [(x * scale[0], y * scale[1]) for x, y in quad]
+        for colour, extra in (((0, 0, 0), 2), ((255, 210, 60), 0)):
+            draw.line([*corners, corners[0]], fill=colour, width=line + extra)
     return picture
 
 

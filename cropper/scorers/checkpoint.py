@@ -25,6 +25,7 @@ from cropper.scorers.header import read_header, spec_from
 __all__ = [
     "load_cropnet",
     "load_trunk",
+    "module_digest",
     "save_scorer",
     "scorer_from_file",
     "trunk_digest",
@@ -103,8 +104,17 @@ def trunk_from(path: Path) -> dict[str, Tensor]:
 
 def trunk_digest(path: Path) -> str:
     """SHA-256 over the trunk inside a checkpoint: a head fits the trunk that it was trained on."""
+    return _digest(trunk_from(path))
+
+
+def module_digest(module: nn.Module) -> str:
+    """SHA-256 over all weights of a loaded module: a localizer fits the CropNet that it read."""
+    return _digest({key: value.cpu() for key, value in module.state_dict().items()})
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
-    for key, value in sorted(trunk_from(path).items()):
+    for key, value in sorted(tensors.items()):
         digest.update(key.encode())
         digest.update(value.numpy().tobytes())
     return digest.hexdigest()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, R
 from safetensors.numpy import load_file
 
 from cropper.boxes import Boxes, normalise
-from cropper.errors import MissingModelError
+from cropper.errors import MissingModelError, extra
 from cropper.image import View
-from cropper.scorers.base import BoundScorer, ScorerSpec
+from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
 from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size
 from cropper.scorers.lattice import Floats, Pyramid, groups, pyramid, read_boxes, read_lattice
 
@@ -56,11 +57,19 @@ class OnnxCropNetScorer:
         weights = {key: np.ascontiguousarray(value, np.float32) for key, value in stored.items()}
         self.spec = spec
         self.config = config
+        self._path = path
         try:
             self._session = _session(weights)
             self._head = _Head(weights, config)
         except (KeyError, ValueError, Fail, InvalidArgument, RuntimeException) as error:
             raise MissingModelError(f"{path} does not fit its own header: {error}") from error
+
+    @cached_property
+    def twin(self) -> Scorer:
+        """The same weights on torch, for those who need gradients or affine crops."""
+        with extra("torch"):
+            from cropper.scorers.checkpoint import scorer_from_file  # noqa: PLC0415 - slow
+        return scorer_from_file(self._path, "cpu")
 
     def bind(self, view: View) -> BoundScorer:
         pixels = view.resized(*input_size(view.size, self.config.pixels))

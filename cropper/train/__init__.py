@@ -23,11 +23,17 @@ def train_from_crops(
     *,
     epochs: int | None = None,
     seed: int = 0,
+    fold: tuple[int, int] = (0, 1),
+    trunk_rate: float | None = None,
     limit: int | None = None,
     device: str = "auto",
     log: Callable[[str], None] = print,
 ) -> None:
-    """Train ``cropnet`` or ``convnet`` by its recipe; ``trunk`` None is the usual start."""
+    """Train ``cropnet`` or ``convnet`` by its recipe; ``trunk`` None is the usual start.
+
+    ``fold`` (k, n) trains on the k-th of n parts of the data. ``trunk_rate`` is cropnet's alone,
+    since convnet never changes its trunk.
+    """
     if trunk is None:
         usual = data.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
         trunk = usual if model == "cropnet" else WEIGHTS / "cropnet.safetensors"
@@ -35,9 +41,13 @@ def train_from_crops(
         raise ConfigError(f"no weights to start from at {trunk}: give --trunk FILE")
     changed: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     if model == "cropnet":
-        config = replace(CropsConfig(seed=seed), **changed)
+        if trunk_rate is not None:
+            changed["trunk_rate"] = trunk_rate
+        config = replace(CropsConfig(seed=seed, fold=fold), **changed)
         train_crops(data, trunk, out, config, device=device, limit=limit, log=log)
     else:
-        recipe = replace(ConvNetConfig(seed=seed), **changed)
+        if trunk_rate is not None:
+            raise ConfigError("--trunk-rate is cropnet's: convnet leaves its trunk as it is")
+        recipe = replace(ConvNetConfig(seed=seed, fold=fold), **changed)
         train_convnet(data, trunk, out, recipe, device=device, limit=limit, log=log)
     log(f"wrote {out / model}.safetensors")

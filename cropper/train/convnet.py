@@ -40,6 +40,7 @@ class ConvNetConfig:
     weight_decay: float = 1e-2
     pixels: int = 204_800  # area of the picture that crops are read from
     seed: int = 0
+    fold: tuple[int, int] = (0, 1)  # (k, n): the k-th of n parts of ``train``
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def train_convnet(
     rng = np.random.default_rng(config.seed)
     looked: dict[str, list[_Looked]] = {}
     for split in ("train", "val"):
-        items = load_judged(data, split, config.pixels, limit)
+        fold = config.fold if split == "train" else (0, 1)
+        items = load_judged(data, split, config.pixels, limit, fold)
         looked[split] = []
         for count, item in enumerate(items, 1):
             looked[split].append(_look(net, item, config, rng))

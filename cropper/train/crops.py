@@ -51,6 +51,7 @@ class CropsConfig:
     weight_decay: float = 1e-2
     average: float = 0.995  # decay of the moving average, a step
     seed: int = 0
+    fold: tuple[int, int] = (0, 1)  # (k, n): the k-th of n parts of ``train``, for held-out judges
     augment: Augment = field(default_factory=Augment)
     start: str | None = None  # a cropnet checkpoint to go on from; None: the trunk and a new head
     teachers: tuple[str, ...] = ()  # checkpoints whose beliefs are learned beside the judgments
@@ -95,7 +96,8 @@ def train_crops(
         load_trunk(net.trunk, trunk)
     net = net.to(resolve_device(device)).to(memory_format=torch.channels_last)  # faster on a CPU
     run = _Run(net, config, out, log)
-    train = load_judged(data, "train", 2 * net.config.pixels, limit)  # windows are enlarged
+    enlarged = 2 * net.config.pixels  # a window is a part, shown at the size of the whole
+    train = load_judged(data, "train", enlarged, limit, config.fold)
     val = load_judged(data, "val", net.config.pixels, limit)
     if config.teachers:
         train = _taught(train, net.config, config, log)
@@ -131,6 +133,8 @@ class _Run:
         self.net, self.config, self.out, self.log = net, config, out, log
         self.average = copy.deepcopy(net)
         net.trunk.freeze_below()
+        if config.trunk_rate == 0:  # no backward pass through what stays as it is
+            net.trunk.requires_grad_(False)
         above = [p for p in net.trunk.parameters() if p.requires_grad]
         groups = [
             {"params": above, "lr": config.trunk_rate},
@@ -217,7 +221,9 @@ class _Run:
         if validation.mean > self.best.mean:
             self.best = validation
             save_scorer(
-                self.average, _header(self.average.config), self.out / "cropnet.safetensors"
+                self.average,
+                _header(self.average.config, self.config),
+                self.out / "cropnet.safetensors",
             )
         seconds = time.perf_counter() - self.started
         row = {"epoch": self.epoch, "loss": self.loss, **asdict(validation), "seconds": seconds}
@@ -285,7 +291,8 @@ def _validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validati
     return Validation(float(given), float(free))
 
 
-def _header(config: CropNetConfig) -> dict[str, Any]:
+def _header(config: CropNetConfig, recipe: CropsConfig) -> dict[str, Any]:
+    fold, parts = recipe.fold
     return {
         "kind": "cropnet",
         "name": "cropnet",
@@ -294,4 +301,10 @@ def _header(config: CropNetConfig) -> dict[str, Any]:
         "long_side": 512,
         "batch_size": 4096,
         "config": config.to_dict(),
+        # what a judge of another scorer's crops should not share with it
+        "trained": {
+            "seed": recipe.seed,
+            "fold": f"{fold}/{parts}",
+            "trunk": "tuned" if recipe.trunk_rate else "frozen",
+        },
     }

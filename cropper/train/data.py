@@ -57,10 +57,17 @@ class Judged:
     aspect: float | None = None  # normalised, of the given list; None: that of the expert's box
 
 
-def load_judged(root: Path, split: str, pixels: int, limit: int | None = None) -> list[Judged]:
+def load_judged(
+    root: Path,
+    split: str,
+    pixels: int,
+    limit: int | None = None,
+    fold: tuple[int, int] = (0, 1),
+) -> list[Judged]:
     """Every readable picture of ``split``, scaled to about ``pixels`` in area.
 
-    Raises DataError for a broken annotation file and for a picture that cannot be read.
+    ``fold`` = (k, n) takes the k-th of n disjoint parts of the split, k from 0. Raises DataError
+    for a broken annotation file and for a picture that cannot be read.
     """
     path = root / "annotations.json"
     try:
@@ -72,7 +79,8 @@ def load_judged(root: Path, split: str, pixels: int, limit: int | None = None) -
         ) from error
     if not entries:
         raise DataError(f"{path} has no picture of split {split!r}: check the 'split' fields")
-    jobs = (joblib.delayed(_load)(root, entry, pixels) for entry in entries[:limit])
+    part = entries[fold[0] :: fold[1]][:limit]
+    jobs = (joblib.delayed(_load)(root, entry, pixels) for entry in part)
     items: list[Judged] = joblib.Parallel(-1, "threading")(jobs)
     return items
 

@@ -1,0 +1,25 @@
+"""``cropper compare`` on the shell: ``python -m eval compare`` under the product's name."""
+
+from __future__ import annotations
+
+import click
+
+from cropper.cli.group import main
+
+__all__ = ["compare"]
+
+
+@main.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True},
+    short_help="Hold search against the spatial transformer.",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def compare(arguments: tuple[str, ...]) -> None:
+    """Search against the spatial transformer, by a held-out judge; --help says more."""
+    from eval.__main__ import cli  # noqa: PLC0415 - and its options are defined there
+
+    line = ["compare", *arguments]
+    code = cli.main(line, prog_name="cropper", standalone_mode=False)
+    if code:
+        raise SystemExit(code)
