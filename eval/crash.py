@@ -9,6 +9,7 @@ uninterrupted one; then the next folder begins.
 from __future__ import annotations
 
 import random
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -167,8 +168,7 @@ def _quick(device: str) -> QuickScorer:
 
 
 if __name__ == "__main__":
-    from cropper.cli import main
     from cropper.scorers import register
 
     register("quick")(_quick)
-    main(prog_name="cropper")
+    runpy.run_module("cropper", run_name="__main__")  # the command, which knows it from now on

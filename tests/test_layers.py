@@ -41,7 +41,7 @@ LAYERS = {
 ONLY_IN = {
     "click": {"cropper.cli", "eval.__main__"},
     "joblib": {"cropper.bulk", "cropper.train"},
-    "PIL": {"cropper.image", "cropper.report", "eval.bench"},
+    "PIL": {"cropper.image", "cropper.report", "eval.bench", "eval.bench_bulk"},
     "pillow_heif": {"cropper.image"},
     "torchvision": {"cropper.scorers.convnet", "cropper.train"},
 }
