@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BestOptions", "crop_files"]
 
+_UNDECIDED = 0.05  # this close to one half, people hardly prefer either
 _RUNNERS_UP = 3  # drawn on an overlay beside the best
 
 
@@ -354,6 +355,7 @@ def _line(
             f"{job.source} -> {verb}{path}: {place}, score {crop.score:.2f} "
             f"(full frame {result.full_frame_score:.2f})"
         )
+    lines[0] += _certainty(result)
     if options.verbose:
         found = result.search
         lines.append(
@@ -361,6 +363,16 @@ def _line(
             f"rounds, ended by {found.stop}, {result.seconds:.2f} s"
         )
     return "\n".join(lines)
+
+
+def _certainty(result: CropResult) -> str:
+    """How many people would prefer the best crop, where the scorer can say."""
+    whole, centre = result.preferred_to_full_frame, result.preferred_to_centre
+    if whole is None or centre is None:
+        return ""
+    if abs(whole - 0.5) < _UNDECIDED:
+        return f"; hardly better than the full frame ({whole:.0%} prefer it)"
+    return f"; {whole:.0%} prefer it to the full frame, {centre:.0%} to a centred one"
 
 
 def _print_json(record: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ from cropper.scorers import (
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace, crop_spaces
 
-__all__ = ["CropFinder", "ScoreMap", "default_search", "find_best_crop", "search_config"]
+__all__ = ["CropFinder", "ScoreMap", "centred", "default_search", "find_best_crop", "search_config"]
 
 COSTLY_BUDGET = 500  # evaluations where each is a network pass: seconds, not minutes, on a CPU
 
@@ -113,6 +113,8 @@ class CropFinder:
             source_size=image.size,
             search=replace(found, crops=tuple(crops)),
             full_frame_score=float(scores[-1]),
+            centre_score=float(objective(centred(crops[0], image.size))[0]),
+            calibrated=self.scorer.spec.calibrated,
             scorer=self.scorer.spec.name,
             seconds=time.perf_counter() - started,
         )
@@ -161,6 +163,12 @@ def _without_gradients(bound: BoundScorer) -> Objective:
             return bound(boxes)
 
     return objective
+
+
+def centred(crop: Crop, size: tuple[int, int]) -> Boxes:
+    """(1, 4): the crop's box, moved to the middle of a picture of ``size``."""
+    x0, y0 = (size[0] - crop.width) / 2, (size[1] - crop.height) / 2
+    return np.array([[x0, y0, x0 + crop.width, y0 + crop.height]])
 
 
 def _no_grad() -> AbstractContextManager[object]:

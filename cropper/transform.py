@@ -96,15 +96,19 @@ class TransformFinder:
         warps = tuple(_on_pixels(warp, image.size) for warp in warps)
         thetas = torch.stack([torch.tensor(warp.theta) for warp in warps])
         whole = torch.eye(2, 3)[None]
-        scores = bound(torch.cat([thetas, whole])).double().cpu().numpy()
+        middle = thetas[:1].clone()
+        middle[:, :, 2] = 0
+        scores = bound(torch.cat([thetas, whole, middle])).double().cpu().numpy()
         crops = tuple(
             Crop.of(_around(warp, image.size), score)
-            for warp, score in zip(warps, scores[:-1], strict=True)
+            for warp, score in zip(warps, scores[:-2], strict=True)
         )
         result = CropResult(
             source_size=image.size,
             search=SearchResult(crops, self.method, found.evaluations, found.rounds, found.stop),
-            full_frame_score=float(scores[-1]),
+            full_frame_score=float(scores[-2]),
+            centre_score=float(scores[-1]),
+            calibrated=self.scorer.spec.calibrated,
             scorer=self.scorer.spec.name,
             seconds=time.perf_counter() - started,
         )

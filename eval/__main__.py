@@ -346,6 +346,32 @@ def bench(picture: Path | None, scorer: str, device: str, candidates: int, repea
     click.echo(render_bench(report))
 
 
+@cli.command()
+@click.option(
+    "--root", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option("--split", default="all", show_default=True, help="A split that the data has.")
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N photos.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), callback=_in_folder)
+def calibration(
+    *, root: Path, split: str, scorer: str, device: str, limit: int | None, plot: Path | None
+) -> None:
+    """Whether score differences are log-odds of preference, on pairs that people voted on."""
+    from eval.calibration import draw_calibration, measure_calibration, render_calibration
+    from eval.datasets import load_dataset
+    from eval.environment import read_environment
+
+    dataset = load_dataset(root, split)
+    with _progress("photos") as progress:
+        result = measure_calibration(dataset, scorer, device, limit, progress)
+    click.echo(f"{render_calibration(result)}\n\n{read_environment()}")
+    if plot:
+        with _writing(plot):
+            draw_calibration(result, plot)
+
+
 @cli.command("bench-bulk")
 @click.option("--photos", type=click.IntRange(2), default=50, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)

@@ -37,6 +37,7 @@ from tests.conftest import (
 from tests.image.pictures import decoded, difference, encoded
 
 FIELDS = ["input", "output", "source_size", "box", "box_norm", "score", "full_frame_score"]
+FIELDS += ["centre_score", "preferred_to_full_frame", "preferred_to_centre"]
 FIELDS += ["scorer", "candidates", "seconds"]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from cropper.boxes import Crop
 from cropper.bulk.signature import Signature
+from cropper.result import preference
 
-__all__ = ["DONE", "FAILED", "LEFT", "Outcome", "Written", "preference"]
+__all__ = ["DONE", "FAILED", "LEFT", "Outcome", "Written"]
 
 DONE, LEFT, FAILED = "done", "left", "failed"
 
@@ -94,8 +94,3 @@ class Outcome:
                 for each in self.written
             ]
         return record
-
-
-def preference(gain: float) -> float:
-    """The probability that people prefer one of two crops, by the difference of their scores."""
-    return 1 / (1 + math.exp(-gain)) if gain > -700 else 0.0

@@ -15,11 +15,12 @@ from cropper.boxes import Crop
 from cropper.bulk.judge import cores
 from cropper.bulk.manifest import Manifest
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import FAILED, LEFT, Outcome, preference
+from cropper.bulk.outcome import FAILED, LEFT, Outcome
 from cropper.bulk.plan import Layout
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError
 from cropper.image import View, encode, format_for, from_array, load_image, write_atomic
 from cropper.report import Pictured, ShownCrop, draw_sheet, render_page
+from cropper.result import preference
 
 __all__ = ["check_publications", "claim_publications", "publish"]
 

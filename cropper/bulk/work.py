@@ -12,13 +12,13 @@ from pathlib import Path
 from cropper.boxes import Crop
 from cropper.bulk.judge import Judge
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome, Written, preference
+from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome, Written
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.signature import Signature, digest
 from cropper.bulk.xmp import sidecar
 from cropper.errors import CropperError, ImageReadError, ImageWriteError
 from cropper.image import encode, format_for, load_image, sniff, write_atomic
-from cropper.result import CropResult
+from cropper.result import CropResult, preference
 
 __all__ = ["Job", "crop_photo"]
 

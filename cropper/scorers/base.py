@@ -26,6 +26,7 @@ class ScorerSpec:
     costly: bool  # True: a network pass for each crop, so search by halving, on a small budget
     summary: str  # one line for `cropper scorers`
     licence: str  # of the weights
+    calibrated: bool = False  # differences of scores are log-odds that people prefer a crop
 
 
 @runtime_checkable

@@ -48,6 +48,7 @@ def spec_from(header: dict[str, Any], path: Path) -> ScorerSpec:
             costly=header["kind"] == "convnet",
             summary=header["summary"],
             licence=header["licence"],
+            calibrated=bool(header.get("calibrated", False)),
         )
     except KeyError as error:
         raise MissingModelError(

@@ -25,13 +25,13 @@ from cropper.boxes import Boxes, iou
 from cropper.scorers.checkpoint import load_cropnet, load_trunk, save_scorer
 from cropper.scorers.cropnet import CropNet, CropNetConfig, PictureFeatures
 from cropper.scorers.device import resolve_device
-from cropper.scorers.loading import scorer_at
 from cropper.scorers.trunk import normalise_pixels
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.augment import Augment, Drawn, draw, render
+from cropper.train.calibrate import calibrate
 from cropper.train.data import Judged, candidates, load_judged, overlap
-from cropper.train.distill import DistillConfig, teach
+from cropper.train.distill import DistillConfig, Teacher, teach
 from cropper.train.losses import list_loss, pair_loss
 
 __all__ = ["CropsConfig", "train_crops"]
@@ -105,14 +105,14 @@ def train_crops(
     run.resume()
     while run.epoch < config.epochs:
         run.train_epoch(train)
-        run.finish_epoch(_validate(run.average, val))
+        run.finish_epoch(_validate(run.average, val), val)
     return run.best
 
 
 def _taught(
     judged: list[Judged], net: CropNetConfig, config: CropsConfig, log: Log
 ) -> list[Judged]:
-    teachers = [scorer_at(Path(path)) for path in config.teachers]
+    teachers = [Teacher.read(Path(path)) for path in config.teachers]
     photos = sorted(Path(config.photos).rglob("*.jpg")) if config.photos else []
     log(f"{len(teachers)} teachers judge {len(judged)} pictures, parts of them and {len(photos)}")
 
@@ -216,15 +216,11 @@ class _Run:
         for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
 
-    def finish_epoch(self, validation: Validation) -> None:
+    def finish_epoch(self, validation: Validation, val: list[Judged]) -> None:
         """Log, keep the weights if they are the best so far, checkpoint."""
         if validation.mean > self.best.mean:
             self.best = validation
-            save_scorer(
-                self.average,
-                _header(self.average.config, self.config),
-                self.out / "cropnet.safetensors",
-            )
+            self._save(val)
         seconds = time.perf_counter() - self.started
         row = {"epoch": self.epoch, "loss": self.loss, **asdict(validation), "seconds": seconds}
         with (self.out / "log.jsonl").open("a") as file:
@@ -244,6 +240,11 @@ class _Run:
         }
         torch.save(state, self.out / "last.pt.part")
         (self.out / "last.pt.part").replace(self.out / "last.pt")
+
+    def _save(self, val: list[Judged]) -> None:
+        net = copy.deepcopy(self.average)
+        header = _header(net.config, self.config) | {"calibration": calibrate(net, val)}
+        save_scorer(net, header, self.out / "cropnet.safetensors")
 
     def _recipe(self) -> dict[str, Any]:
         return asdict(self.config) | {"net": self.net.config.to_dict()}
@@ -300,6 +301,7 @@ def _header(config: CropNetConfig, recipe: CropsConfig) -> dict[str, Any]:
         "licence": "Apache-2.0",
         "long_side": 512,
         "batch_size": 4096,
+        "calibrated": True,
         "config": config.to_dict(),
         # what a judge of another scorer's crops should not share with it
         "trained": {

@@ -21,18 +21,20 @@ from cropper.errors import CropperError
 from cropper.image import View, load_image
 from cropper.scorers import BoundScorer, Scorer
 from cropper.scorers.cropnet_config import input_size
+from cropper.scorers.header import read_header
+from cropper.scorers.loading import scorer_at
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.data import Belief, Judged
 
-__all__ = ["DistillConfig", "teach"]
+__all__ = ["DistillConfig", "Teacher", "teach"]
 
 _NO_PAIRS, _NO_VOTES = np.empty((0, 2, 4)), np.empty((0, 2))
 
 
 @dataclass(frozen=True)
 class DistillConfig:
-    sharpness: float = 3.0  # of a belief: softmax(sharpness * score); best expected IoU on val
+    sharpness: float = 3.0  # of a belief: softmax(sharpness * score before calibration)
     trust: float = 0.5  # share of the expert's box in the belief, where there is one
     free: int = 1500  # boxes that a belief of free aspect is over
     given: int = 400  # boxes that a belief of one aspect is over
@@ -40,10 +42,20 @@ class DistillConfig:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Teacher:
+    scorer: Scorer
+    calibration: float  # what its scores were multiplied by, to be log-odds
+
+    @classmethod
+    def read(cls, path: Path) -> Teacher:
+        return cls(scorer_at(path), float(read_header(path).get("calibration", 1.0)))
+
+
 def teach(
     judged: Sequence[Judged],
     photos: Sequence[Path],
-    teachers: Sequence[Scorer],
+    teachers: Sequence[Teacher],
     pixels: int,
     *,
     config: DistillConfig | None = None,
@@ -107,11 +119,11 @@ def _resized(item: Judged, pixels: int) -> Judged:
 
 
 def _believed(
-    item: Judged, aspect: float, trust: float, teachers: Sequence[Scorer], config: DistillConfig
+    item: Judged, aspect: float, trust: float, teachers: Sequence[Teacher], config: DistillConfig
 ) -> Judged:
     """With ``trust`` 0 the teachers' best crop stands where the expert's would."""
     view = View(item.pixels, item.size)
-    bound = [teacher.bind(view) for teacher in teachers]
+    bound = [(teacher.scorer.bind(view), teacher.calibration) for teacher in teachers]
     free = _belief(bound, item.size, "free", config.free, config.sharpness)
     given = _belief(bound, item.size, aspect, config.given, config.sharpness)
     if trust:
@@ -127,7 +139,7 @@ def _relative(aspect: float, item: Judged) -> float:
 
 
 def _belief(
-    bound: Sequence[BoundScorer],
+    bound: Sequence[tuple[BoundScorer, float]],
     size: tuple[int, int],
     aspect: float | str,
     count: int,
@@ -141,7 +153,7 @@ def _belief(
 
     search(record, crop_spaces(size, aspect, 0.5), SearchConfig(budget=count))
     boxes = np.concatenate(asked)
-    scores = np.mean([score(boxes) for score in bound], axis=0)
+    scores = np.mean([score(boxes) / factor for score, factor in bound], axis=0)
     weights = np.exp(sharpness * (scores - scores.max()))
     kept = weights > 1e-3  # of the best: the rest adds nothing but time
     return Belief(boxes[kept] / np.array(size * 2), weights[kept] / weights[kept].sum())

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from cropper.bulk.outcome import preference
+from cropper.result import preference
 from tests.bulk.conftest import Bulk, tree
 from tests.conftest import pixels, records, spotted
 from tests.image.pictures import with_exif
