@@ -628,3 +628,25 @@ def test_a_fold_that_is_none_is_refused(folder: Path, fold: str) -> None:
 def test_convnet_has_no_trunk_rate(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--trunk-rate is cropnet's"):
         train_from_crops("convnet", folder, None, tmp_path, trunk_rate=0.0)
+
+
+def test_a_student_goes_on_from_its_first_teacher(trained: Trained, tmp_path: Path) -> None:
+    first = short_run(trained, tmp_path / "teacher") / "cropnet.safetensors"
+    lines: list[str] = []
+    train_crops(
+        trained.folder / "data",
+        trained.folder / "trunk.safetensors",
+        tmp_path / "student",
+        replace(SHORT.distilled((str(first), str(first)), None), epochs=1),
+        net_config=TINY,
+        device="cpu",
+        limit=6,
+        log=lines.append,
+    )
+    assert lines[0] == "2 teachers judge 6 pictures, parts of them and 0"
+    assert lines[1].startswith("12 pictures to train on")
+    student = load_file(tmp_path / "student" / "cropnet.safetensors")
+    teacher = load_file(first)
+    frozen = "trunk.features.3.expand.weight"
+    assert torch.equal(student[frozen], teacher[frozen])
+    assert not torch.equal(student["head.reduce.weight"], teacher["head.reduce.weight"])

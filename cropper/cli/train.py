@@ -64,6 +64,19 @@ def train() -> None:
     type=click.FloatRange(0),
     help="Learning rate of cropnet's trunk; 0 leaves it as it is. Default: the recipe's.",
 )
+@click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A trained cropnet; repeatable. Goes on from the first and learns from all together.",
+)
+@click.option(
+    "--photos",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="With --teacher: folder of pictures (*.jpg) that only the teachers judge.",
+)
+@click.option("--augment/--no-augment", default=True, help="Vary the pictures each epoch.")
 @click.option("--limit", type=click.IntRange(1), help="Only this many pictures of each split.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 def train_crops_command(

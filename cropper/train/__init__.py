@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cropper.errors import ConfigError
 from cropper.scorers import WEIGHTS
+from cropper.train.augment import Augment
 from cropper.train.convnet import ConvNetConfig, train_convnet
 from cropper.train.crops import CropsConfig, train_crops
 
@@ -25,14 +26,18 @@ def train_from_crops(
     seed: int = 0,
     fold: tuple[int, int] = (0, 1),
     trunk_rate: float | None = None,
+    teachers: Sequence[Path] = (),
+    photos: Path | None = None,
+    augment: bool = True,
     limit: int | None = None,
     device: str = "auto",
     log: Callable[[str], None] = print,
 ) -> None:
     """Train ``cropnet`` or ``convnet`` by its recipe; ``trunk`` None is the usual start.
 
-    ``fold`` (k, n) trains on the k-th of n parts of the data. ``trunk_rate`` is cropnet's alone,
-    since convnet never changes its trunk.
+    ``fold`` (k, n) trains on the k-th of n parts of the data. ``trunk_rate``, ``teachers``,
+    ``photos`` and ``augment`` are cropnet's alone. With ``teachers`` (cropnet checkpoints) it goes
+    on from the first of them and learns what all of them believe together.
     """
     if trunk is None:
         usual = data.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
@@ -43,11 +48,19 @@ def train_from_crops(
     if model == "cropnet":
         if trunk_rate is not None:
             changed["trunk_rate"] = trunk_rate
-        config = replace(CropsConfig(seed=seed, fold=fold), **changed)
+        if not augment:
+            changed["augment"] = Augment(0, 0, 0, 0)
+        config = CropsConfig(seed=seed, fold=fold)
+        if teachers:
+            config = config.distilled(tuple(map(str, teachers)), str(photos) if photos else None)
+        config = replace(config, **changed)
         train_crops(data, trunk, out, config, device=device, limit=limit, log=log)
     else:
-        if trunk_rate is not None:
-            raise ConfigError("--trunk-rate is cropnet's: convnet leaves its trunk as it is")
+        if trunk_rate is not None or teachers or photos or not augment:
+            raise ConfigError(
+                "--trunk-rate, --teacher, --photos and --no-augment are cropnet's: convnet leaves "
+                "its trunk as it is"
+            )
         recipe = replace(ConvNetConfig(seed=seed, fold=fold), **changed)
         train_convnet(data, trunk, out, recipe, device=device, limit=limit, log=log)
     log(f"wrote {out / model}.safetensors")

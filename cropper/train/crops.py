@@ -13,7 +13,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,18 @@ class CropsConfig:
     start: str | None = None  # a cropnet checkpoint to go on from; None: the trunk and a new head
     teachers: tuple[str, ...] = ()  # checkpoints whose beliefs are learned beside the judgments
     photos: str | None = None  # folder of pictures that only the teachers judge
+
+    def distilled(self, teachers: tuple[str, ...], photos: str | None) -> CropsConfig:
+        """The recipe for learning from ``teachers``: on from the first, shorter and slower."""
+        return replace(
+            self,
+            epochs=3,
+            trunk_rate=5e-5,
+            head_rate=2.5e-4,
+            start=teachers[0],
+            teachers=teachers,
+            photos=photos,
+        )
 
 
 @dataclass(frozen=True)
