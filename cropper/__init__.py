@@ -5,11 +5,13 @@
 >>> found = CropFinder().find(photo, aspect="4:5")  # doctest: +SKIP
 >>> save_crop(photo, found.best.box, "cropped.jpg")  # doctest: +SKIP
 
-Importing it imports neither torch nor click.
+Importing it imports neither torch nor click, and ``cropper.bulk`` when it is first asked for.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from cropper.boxes import Crop
-from cropper.bulk import BulkOptions, BulkReport, crop_folder
 from cropper.errors import CropperError
 from cropper.finder import CropFinder, find_best_crop
 from cropper.image import SourceImage, View, from_array, load_image, save_crop
@@ -17,6 +19,9 @@ from cropper.result import CropResult, SearchResult, StopReason
 from cropper.scorers import BoundScorer, Scorer, ScorerSpec, load_scorer, register
 from cropper.search import SearchConfig, search
 from cropper.space import CropSpace, crop_spaces
+
+if TYPE_CHECKING:
+    from cropper.bulk import BulkOptions, BulkReport, crop_folder
 
 __all__ = [
     "BoundScorer",
@@ -44,3 +49,9 @@ __all__ = [
     "save_crop",
     "search",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("BulkOptions", "BulkReport", "crop_folder"):
+        return getattr(import_module("cropper.bulk"), name)
+    raise AttributeError(f"module 'cropper' has no attribute {name!r}")

@@ -336,10 +336,24 @@ def _writing(path: Path) -> Iterator[None]:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--candidates", type=click.IntRange(1), default=10_000, show_default=True)
 @click.option("--repeats", type=click.IntRange(2), default=15, show_default=True)
-def bench(picture: Path | None, scorer: str, device: str, candidates: int, repeats: int) -> None:
+@click.option("--cold", is_flag=True, help="Fresh processes, beside smartcrop.py's command.")
+def bench(
+    *,
+    picture: Path | None,
+    scorer: str,
+    device: str,
+    candidates: int,
+    repeats: int,
+    cold: bool,
+) -> None:
     """Time each stage of one crop; PICTURE is a synthetic 12-megapixel JPEG unless given."""
     from eval.bench import render_bench, run_bench
+    from eval.bench_cold import render_cold, run_cold
+    from eval.environment import read_environment
 
+    if cold:
+        click.echo(f"{render_cold(run_cold(picture, repeats))}\n\n{read_environment()}")
+        return
     report = run_bench(
         picture, scorer=scorer, device=device, candidates=candidates, repeats=repeats
     )

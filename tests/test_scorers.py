@@ -160,7 +160,7 @@ def test_a_plug_in_is_listed_unloaded_and_loaded_by_name(monkeypatch: pytest.Mon
         asked.append(group)
         return [point]
 
-    monkeypatch.setattr(registry, "entry_points", entry_points)
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
     assert "plugged" in scorer_names()
     assert point.loads == 0
     assert isinstance(load_scorer("plugged", "cpu"), Stub)
@@ -173,7 +173,7 @@ def test_the_package_s_own_scorer_wins_over_a_plug_in_of_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     point = Point("cropnet", lambda device: Stub())
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point])
     assert load_scorer("cropnet", "cpu").spec.name == "cropnet"
     assert point.loads == 0
 

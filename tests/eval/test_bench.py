@@ -39,3 +39,12 @@ def test_the_synthetic_photo_is_a_jpeg_of_its_size_and_repeats() -> None:
     assert first == synthetic_photo(320, 200)
     with Image.open(io.BytesIO(first)) as image:
         assert (image.format, image.size) == ("JPEG", (320, 200))
+
+
+def test_fresh_processes_are_timed_with_their_memory(tmp_path: Path) -> None:
+    photo = data.photo(tmp_path / "a.jpg", size=(1200, 1100))
+    done = CliRunner().invoke(cli, ["bench", str(photo), "--cold", "--repeats", "2"])
+    assert done.exit_code == 0, done.output
+    row = next(line for line in done.stdout.splitlines() if line.startswith("cropper best "))
+    assert " MB" in row
+    assert float(row.split("MB")[0].split()[-1]) > 20
