@@ -1,6 +1,8 @@
-"""How fast one picture is cropped, stage by stage, with Pillow's own decode in the same run.
+"""How fast one picture is cropped, stage by stage, against a peer or a bound in the same run.
 
-The candidates are those that the grid search asks for.
+The candidates are those that the grid search asks for. Two baselines: Pillow's own reduced decode
+(``draft``), and for CropNet's head on a CPU the time that its multiply-adds take at the rate of a
+large matrix product of NumPy's.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import io
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from cropper.boxes import Boxes
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.image import encode, from_array, load_image
+from cropper.scorers.cropnet_config import CropNetConfig
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from eval.environment import Environment, read_environment
@@ -82,9 +85,22 @@ def run_bench(
         ("after decode, in all", lambda: search(finder.bind(image), space, config), None),
     ]
     timings = [Timing(name, _times(work, repeats), base) for name, work, base in stages]
+    if isinstance(config_of := getattr(finder.scorer, "config", None), CropNetConfig):
+        bound = _bound(len(boxes) * config_of.head_multiply_adds, repeats)
+        timings[3] = replace(timings[3], baseline=bound.name)
+        timings.insert(3, bound)
     shown = str(picture) if picture else "synthetic photo"
     size = f"{shown}, {image.size[0]}x{image.size[1]}"
     return BenchReport(size, len(boxes), tuple(timings), read_environment())
+
+
+def _bound(multiply_adds: int, repeats: int) -> Timing:
+    """So many multiply-adds in a matrix product of 1536 x 1536 by 1536 x 1536."""
+    side = 1536
+    a = np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)
+    seconds = _times(lambda: a @ a, repeats)
+    share = multiply_adds / side**3
+    return Timing("their matrix products' bound", tuple(share * each for each in seconds))
 
 
 def _asked_for(finder: CropFinder, data: bytes, config: SearchConfig) -> Boxes:
@@ -134,12 +150,12 @@ def synthetic_photo(width: int = 4000, height: int = 3000, seed: int = 0) -> byt
 
 def render_bench(report: BenchReport) -> str:
     medians = {timing.name: timing.median for timing in report.timings}
-    lines = [report.picture, "", f"{'stage':26} {'median':>9} {'quartiles':>17}  against"]
+    lines = [report.picture, "", f"{'stage':28} {'median':>9} {'quartiles':>17}  against"]
     for timing in report.timings:
         low, high = (1000 * value for value in timing.spread)
         against = ""
         if timing.baseline:
             against = f"{timing.median / medians[timing.baseline]:.2f}x {timing.baseline}"
-        row = f"{timing.name:26} {1000 * timing.median:6.1f} ms {low:8.1f}-{high:.1f} ms"
-        lines.append(f"{row:54}  {against}".rstrip())
+        row = f"{timing.name:28} {1000 * timing.median:6.1f} ms {low:8.1f}-{high:.1f} ms"
+        lines.append(f"{row:56}  {against}".rstrip())
     return "\n".join([*lines, "", str(report.environment)])

@@ -38,6 +38,13 @@ class CropNetConfig:
     def to_dict(self) -> dict[str, float]:
         return asdict(self)
 
+    @property
+    def head_multiply_adds(self) -> int:
+        """Of the head's layers for one candidate, what reading its features takes left out."""
+        first = self.channels * self.roi**2 + 2 * self.rod**2 + 9
+        half = self.hidden // 2
+        return self.hidden * (first + half) + half
+
 
 def input_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
     """(width, height) of the network's input for a picture of ``size``: sides of 32 k + 1 px.
