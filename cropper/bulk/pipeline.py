@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -112,7 +113,8 @@ def _dask(options: BulkOptions) -> Iterator[None]:
     else:
         place = {"address": options.cluster}
     try:
-        client = distributed.Client(**place)
+        with _children_ignore_ctrl_c():
+            client = distributed.Client(**place)
     except (OSError, ValueError) as error:
         raise ConfigError(f"no Dask scheduler at {options.cluster}: {error}") from error
     with client:
@@ -127,13 +129,27 @@ def _ray(options: BulkOptions) -> Iterator[None]:
         return
     place = {"address": options.cluster} if options.cluster else {"num_cpus": options.workers}
     try:
-        ray.init(**place, log_to_driver=False, logging_level="ERROR")
+        with _children_ignore_ctrl_c():
+            ray.init(**place, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError) as error:
         raise ConfigError(f"no Ray cluster at {options.cluster}: {error}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _children_ignore_ctrl_c() -> Iterator[None]:
+    """A terminal sends it to all processes, but only this one may decide what ends when."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which processes started now inherit
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _needed(module: str, remedy: str) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cropper.bulk.manifest import Manifest
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import FAILED
+from cropper.bulk.outcome import FAILED, Outcome
 from cropper.bulk.pipeline import Backend, open_backend
 from cropper.bulk.plan import PlannedPhoto, read_layout
 from cropper.bulk.prepare import Prepared, prepare
@@ -151,23 +151,29 @@ class _Run:
         remote = self.options.backend != "local"  # other processes have other current folders
         folders = (self.layout.source, self.layout.root)
         source, root = (str(path.absolute() if remote else path) for path in folders)
+        job = Job(source, root, self.options)
         try:
-            for outcome in backend.run(self._photos(manifest), Job(source, root, self.options)):
-                tally.add(outcome)
-                manifest.finish(outcome, self.settings)
-                self.watcher.finished(outcome)
-                if outcome.stops:
-                    self.no_room = True
-                    self._end("stopped, nothing more can be written")
-                elif outcome.state == FAILED and self.options.fail_fast:
-                    self._end("stopped at the first failure")
-        except ImageWriteError as error:  # the manifest's
-            self.no_room = True
-            self._end(f"stopped, {error}")
+            for outcome in backend.run(self._photos(manifest), job):
+                self._note(outcome, manifest, tally)
         except Exception as error:
             if self.options.backend == "local":
                 raise
             self._end(f"stopped, the cluster failed: {type(error).__name__}: {error}")
+
+    def _note(self, outcome: Outcome, manifest: Manifest, tally: Tally) -> None:
+        """What has begun comes here also after the end was decided, to be noted if it can be."""
+        tally.add(outcome)
+        try:
+            manifest.finish(outcome, self.settings)
+            self.watcher.finished(outcome)
+        except ImageWriteError as error:  # of the manifest, or standard output
+            self.no_room = True
+            self._end(f"stopped, {error}")
+        if outcome.stops:
+            self.no_room = True
+            self._end("stopped, nothing more can be written")
+        elif outcome.state == FAILED and self.options.fail_fast:
+            self._end("stopped at the first failure")
 
     def _photos(self, manifest: Manifest) -> Iterator[PlannedPhoto]:
         for photo in manifest.todo():

@@ -9,7 +9,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -70,36 +69,20 @@ def test_a_cluster_that_loses_a_worker_does_every_photo_once(spot: None, tmp_pat
     assert crop_folder(tmp_path / "in", tmp_path / "out", SPOT).current == 60
 
 
-class WorkerKiller(Killer):
-    """Kills the workers of Ray, which are not known before they work."""
-
-    def finished(self, outcome: Outcome) -> None:
-        self.done.append(outcome.source)
-        if len(self.done) == self.after:
-            for process in psutil().Process().children(recursive=True):
-                if process.cmdline()[:1] and process.cmdline()[0].startswith("ray::"):
-                    process.kill()
-                    self.victim = process.pid
-                    return
-
-
-def psutil() -> Any:
-    return pytest.importorskip("psutil")
-
-
 def test_ray_does_every_photo_once(spot: None, tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
     write_photos(tmp_path / "in", 60)
     alone = crop_folder(tmp_path / "in", tmp_path / "alone", SPOT)
     hook = {"worker_process_setup_hook": "tests.bulk.spot_worker.setup"}
     ray.init(num_cpus=2, runtime_env=hook, log_to_driver=False, include_dashboard=False)
-    killer = WorkerKiller(10, 0)
     try:
+        killer = Killer(10, ray.get(ray.remote(lambda: os.getpid()).remote()))
         options = replace(SPOT, backend="ray")
         report = crop_folder(tmp_path / "in", tmp_path / "out", options, watcher=killer)
     finally:
         ray.shutdown()
-    assert killer.victim
+    with pytest.raises(ProcessLookupError):
+        os.kill(killer.victim, 0)
     assert (report.exit_code, report.done) == (0, alone.done)
     assert len(killer.done) == len(set(killer.done)) == 60
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")
