@@ -23,7 +23,7 @@ from cropper.image import View
 from cropper.scorers import BoundScorer
 from eval.crash import write_photos
 from tests.bulk.conftest import Bulk, tree
-from tests.conftest import SpotScorer
+from tests.conftest import ROOT, SpotScorer
 
 SPOT = BulkOptions(("1:1", "3:2"), scorer="spot", budget=300)
 
@@ -78,8 +78,11 @@ def test_ray_does_every_photo_once(spot: None, tmp_path: Path) -> None:
     ray = pytest.importorskip("ray")
     write_photos(tmp_path / "in", 60)
     alone = crop_folder(tmp_path / "in", tmp_path / "alone", SPOT)
-    hook = {"worker_process_setup_hook": "tests.bulk.spot_worker.setup"}
-    ray.init(num_cpus=2, runtime_env=hook, log_to_driver=False, include_dashboard=False)
+    workers = {
+        "worker_process_setup_hook": "tests.bulk.spot_worker.setup",
+        "env_vars": {"PYTHONPATH": str(ROOT)},
+    }
+    ray.init(num_cpus=2, runtime_env=workers, log_to_driver=False, include_dashboard=False)
     try:
         killer = Killer(10, ray.get(ray.remote(process_id).remote()))
         options = replace(SPOT, backend="ray")
@@ -108,7 +111,7 @@ def test_a_backend_that_is_not_installed(
     monkeypatch.setitem(sys.modules, module, None)
     found = bulk("--backend", backend)
     assert found.exit_code == 3
-    assert "pip install" in found.stderr
+    assert f"pip install 'cropper[{backend}]'" in found.stderr
 
 
 # --- the owner of a device
