@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS outputs (
     key BLOB PRIMARY KEY,       -- equal for names that one file may answer to
     path BLOB NOT NULL,
     source BLOB NOT NULL,
-    plan INTEGER NOT NULL
+    plan INTEGER NOT NULL,
+    written INTEGER NOT NULL    -- whether any run wrote it, and did not only plan to
 ) WITHOUT ROWID;
 """
 
@@ -100,6 +101,7 @@ class Manifest:
                 "cropper that wrote it, or another output folder"
             )
         self.plan = int(self.get("plan") or 0)
+        self.cut_off = self.get("running") == "1"  # then planned names may have been written to
 
     def _run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Raises ImageWriteError where the disk is full, ConfigError for a broken file."""
@@ -165,25 +167,28 @@ class Manifest:
             self._run("ROLLBACK")
         self.plan = int(self.get("plan") or 0)
 
-    def claim(self, output: str, source: str) -> str | None:
+    def claim(self, output: str, source: str) -> bool:
         """Takes a name for a source's output in this plan.
 
-        Returns the name by which earlier runs wrote it, None where none did. Raises ConfigError
-        where the plan has given it to another source.
+        Returns whether a file of that name is a run's own. Raises ConfigError where the plan has
+        given it to another source.
         """
-        key = os.fsencode(unicodedata.normalize("NFC", output).casefold())
-        row = self._run("SELECT path, source, plan FROM outputs WHERE key = ?", (key,)).fetchone()
+        row = self._run(
+            "SELECT path, source, plan, written FROM outputs WHERE key = ?", (_key(output),)
+        ).fetchone()
         if row and row[2] == self.plan:
             raise ConfigError(
                 f"{os.fsdecode(row[1])} and {source} would both be written to {output} (where "
                 "case does not count): use {stem}, {ext}, {dir}, {aspect} or {rank} in -o, or "
                 "leave one out with --exclude"
             )
+        same = bool(row) and os.fsdecode(row[0]) == output
+        written = same and bool(row[3])
         self._run(
-            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?)",
-            (key, os.fsencode(output), os.fsencode(source), self.plan),
+            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)",
+            (_key(output), os.fsencode(output), os.fsencode(source), self.plan, written),
         )
-        return os.fsdecode(row[0]) if row else None
+        return written or (same and self.cut_off)
 
     def known(self, source: str) -> Known | None:
         row = self._run(
@@ -251,6 +256,8 @@ class Manifest:
 
     def finish(self, outcome: Outcome, settings: str) -> None:
         """Raises ImageWriteError where the disk is full."""
+        for each in outcome.written:
+            self._run("UPDATE outputs SET written = 1 WHERE key = ?", (_key(each.path),))
         self._run(
             "UPDATE photos SET state = ?, settings = ?, outcome = ? WHERE source = ?",
             (outcome.state, settings, outcome.to_json(), os.fsencode(outcome.source)),
@@ -269,3 +276,7 @@ class Manifest:
             for source, value in rows:
                 yield os.fsdecode(source), value
             last = rows[-1][0]
+
+
+def _key(output: str) -> bytes:
+    return os.fsencode(unicodedata.normalize("NFC", output).casefold())

@@ -80,6 +80,7 @@ class _Run:
         self.settings = options.key(self.layout.template)
         self.reason: str | None = None  # why it ended early by itself
         self.no_room = False
+        self.all_noted = True  # the manifest knows of every file that was written
 
     def perform(self, manifest: Manifest) -> BulkReport:
         with contextlib.ExitStack() as stack:
@@ -102,7 +103,8 @@ class _Run:
                     self._crop(manifest, backend, tally)
                     if self.options.backend != "local":
                         _sweep(self.layout.root)
-        manifest.put_lenient("running", "0")
+        if self.all_noted:
+            manifest.put_lenient("running", "0")
         report = self._report(tally)
         if not self.options.dry_run and not self.stop.is_set():
             publish(self.layout, self.options, report.summary, manifest)
@@ -119,7 +121,7 @@ class _Run:
 
     def _prepare(self, manifest: Manifest) -> Prepared:
         layout, options = self.layout, self.options
-        if manifest.get("running") == "1" and not options.dry_run:
+        if manifest.cut_off and not options.dry_run:
             _sweep(layout.root)
         manifest.put("running", "1")
         manifest.begin_plan()
@@ -158,6 +160,7 @@ class _Run:
         except Exception as error:
             if self.options.backend == "local":
                 raise
+            self.all_noted = False
             self._end(f"stopped, the cluster failed: {type(error).__name__}: {error}")
 
     def _note(self, outcome: Outcome, manifest: Manifest, tally: Tally) -> None:
@@ -165,8 +168,13 @@ class _Run:
         tally.add(outcome)
         try:
             manifest.finish(outcome, self.settings)
+        except ImageWriteError as error:
+            self.all_noted = False
+            self.no_room = True
+            self._end(f"stopped, {error}")
+        try:
             self.watcher.finished(outcome)
-        except ImageWriteError as error:  # of the manifest, or standard output
+        except ImageWriteError as error:  # of standard output
             self.no_room = True
             self._end(f"stopped, {error}")
         if outcome.stops:

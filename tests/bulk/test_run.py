@@ -228,6 +228,27 @@ def test_a_full_disk_stops_the_run(
     assert "3 done, 1 were done already" in bulk().stderr
 
 
+def test_a_photo_that_failed_half_way_is_completed(
+    bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first crop is the run's own, and may be replaced by the next run."""
+    calls: list[int] = []
+
+    def fsync(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 3:  # file and folder of the first crop, then the second crop
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fsync)
+        found = bulk("--workers", "1", "--top-k", "2")
+    assert found.exit_code == 1
+    assert "3 done, 1 failed (1 ImageWriteError)" in found.stderr
+    assert len(tree(tmp_path / "out")) == 7
+    assert "1 done, 3 were done already" in bulk("--top-k", "2").stderr
+    assert len(tree(tmp_path / "out")) == 8
+
+
 def test_an_output_folder_that_cannot_be_made(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = bulk(output="file/out")
