@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -11,6 +12,7 @@ from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import BulkReport, Watcher
+from cropper.errors import ImageWriteError
 
 __all__ = ["Console"]
 
@@ -93,9 +95,14 @@ class Console(Watcher):
             print(line, file=sys.stderr, flush=True)
 
     def _print(self, line: str) -> None:
-        # names need not be UTF-8, and a plan that can't be printed is no reason to fail
-        sys.stdout.buffer.write(line.encode("utf-8", "surrogateescape") + b"\n")
-        sys.stdout.buffer.flush()
+        data = line.encode("utf-8", "surrogateescape") + b"\n"  # names need not be UTF-8
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            # Python would try once more to flush at exit, and fail with a traceback
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise ImageWriteError(f"standard output cannot be written: {error.strerror}") from error
 
 
 def _bar(total: int) -> Any:

@@ -10,7 +10,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from types import TracebackType
 
@@ -21,6 +21,8 @@ from cropper.result import CropResult
 from cropper.search import Objective
 
 __all__ = ["Judge", "Owner", "cores", "load_judge", "one_core_each"]
+
+_THREADS = "OMP_NUM_THREADS"
 
 _Request = tuple[SourceImage, View, "Future[tuple[CropResult, ...]]"]
 
@@ -134,15 +136,33 @@ def cores() -> int:
 
 
 @contextlib.contextmanager
-def one_core_each(workers: int) -> Iterator[None]:
-    """Splits the cores among the workers; torch would give all of them to each."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(min(cores() // workers, before), 1))
+def one_core_each() -> Iterator[Callable[[], None]]:
+    """Lets each worker compute in its own thread alone; call what it gives when all is loaded.
+
+    Left alone, NumPy, torch and ONNX Runtime would each start a thread a core for every worker,
+    and these wait for each other in loops. One thread whatever the number of workers, since sums
+    in another order have other last digits, and a crop may depend on them.
+    """
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"  # ONNX Runtime and what starts its threads when it is loaded
+    torch_threads: list[int] = []
+    limits = contextlib.ExitStack()
+
+    def limit() -> None:
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - looks at all libraries
+
+        limits.enter_context(threadpool_limits(1))
+        if torch := sys.modules.get("torch"):
+            torch_threads.append(torch.get_num_threads())
+            torch.set_num_threads(1)
+
     try:
-        yield
+        with limits:
+            yield limit
     finally:
-        torch.set_num_threads(before)
+        if torch_threads:
+            sys.modules["torch"].set_num_threads(torch_threads[0])
+        if before is None:
+            os.environ.pop(_THREADS, None)
+        else:
+            os.environ[_THREADS] = before

@@ -21,6 +21,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 from cropper.bulk.outcome import FAILED, Outcome
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
@@ -45,7 +46,8 @@ CREATE TABLE IF NOT EXISTS outputs (
     key BLOB PRIMARY KEY,       -- equal for names that one file may answer to
     path BLOB NOT NULL,
     source BLOB NOT NULL,
-    plan INTEGER NOT NULL
+    plan INTEGER NOT NULL,
+    written INTEGER NOT NULL    -- whether any run wrote it, and did not only plan to
 ) WITHOUT ROWID;
 """
 
@@ -99,6 +101,15 @@ class Manifest:
                 "cropper that wrote it, or another output folder"
             )
         self.plan = int(self.get("plan") or 0)
+        self.cut_off = self.get("running") == "1"  # then planned names may have been written to
+
+    def _run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Raises ImageWriteError where the disk is full, ConfigError for a broken file."""
+        with self._lock:
+            try:
+                return self._db.execute(statement, values)
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
 
     def _explained(self, error: sqlite3.Error) -> ConfigError | ImageWriteError:
         text = str(error)
@@ -120,15 +131,15 @@ class Manifest:
         self._db.close()
 
     def get(self, key: str) -> str | None:
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        row = self._run("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else None
 
     def put(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def put_lenient(self, key: str, value: str) -> None:
         """``put`` where nothing is lost if the disk is full."""
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(ImageWriteError):
             self.put(key, value)
 
     def discard(self, folders: Sequence[Path]) -> None:
@@ -142,32 +153,28 @@ class Manifest:
 
     def begin_plan(self) -> None:
         """Opens the transaction that ``end_plan`` closes: a plan is there in full or not at all."""
-        self._db.execute("BEGIN")
+        self._run("BEGIN")
         self.plan += 1
         self.put("plan", str(self.plan))
 
     def end_plan(self) -> None:
         """From here on the planned names are this run's own, also if it is killed."""
-        try:
-            self._db.execute("COMMIT")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            raise self._explained(error) from error
+        self._run("COMMIT")
+        self._run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def drop_plan(self) -> None:
         if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+            self._run("ROLLBACK")
         self.plan = int(self.get("plan") or 0)
 
-    def claim(self, output: str, source: str) -> str | None:
+    def claim(self, output: str, source: str) -> bool:
         """Takes a name for a source's output in this plan.
 
-        Returns the name by which earlier runs wrote it, None where none did. Raises ConfigError
-        where the plan has given it to another source.
+        Returns whether a file of that name is a run's own. Raises ConfigError where the plan has
+        given it to another source.
         """
-        key = os.fsencode(unicodedata.normalize("NFC", output).casefold())
-        row = self._db.execute(
-            "SELECT path, source, plan FROM outputs WHERE key = ?", (key,)
+        row = self._run(
+            "SELECT path, source, plan, written FROM outputs WHERE key = ?", (_key(output),)
         ).fetchone()
         if row and row[2] == self.plan:
             raise ConfigError(
@@ -175,14 +182,16 @@ class Manifest:
                 "case does not count): use {stem}, {ext}, {dir}, {aspect} or {rank} in -o, or "
                 "leave one out with --exclude"
             )
-        self._db.execute(
-            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?)",
-            (key, os.fsencode(output), os.fsencode(source), self.plan),
+        same = bool(row) and os.fsdecode(row[0]) == output
+        written = same and bool(row[3])
+        self._run(
+            "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)",
+            (_key(output), os.fsencode(output), os.fsencode(source), self.plan, written),
         )
-        return os.fsdecode(row[0]) if row else None
+        return written or (same and self.cut_off)
 
     def known(self, source: str) -> Known | None:
-        row = self._db.execute(
+        row = self._run(
             "SELECT settings, outcome FROM photos WHERE source = ?", (os.fsencode(source),)
         ).fetchone()
         return Known(row[0], Outcome.from_json(row[1])) if row and row[1] else None
@@ -192,37 +201,37 @@ class Manifest:
         planned = json.dumps([[list(astuple(crop)) for crop in photo.crops], photo.sidecar])
         source = os.fsencode(photo.source)
         if current:
-            self._db.execute(
+            self._run(
                 "UPDATE photos SET plan = ?, planned = ? WHERE source = ?",
                 (self.plan, planned, source),
             )
         else:
-            self._db.execute(
+            self._run(
                 "INSERT OR REPLACE INTO photos VALUES (?, ?, ?, 'todo', '', NULL)",
                 (source, self.plan, planned),
             )
 
     def add_failure(self, outcome: Outcome) -> None:
         """What the walk found and could not read."""
-        self._db.execute(
+        self._run(
             "INSERT OR REPLACE INTO photos VALUES (?, ?, '[[], null]', ?, '', ?)",
             (os.fsencode(outcome.source), self.plan, FAILED, outcome.to_json()),
         )
 
     def refresh(self, source: str, outcome: Outcome) -> None:
         """Keeps newer signatures of files whose content is what it was."""
-        self._db.execute(
+        self._run(
             "UPDATE photos SET outcome = ? WHERE source = ?",
             (outcome.to_json(), os.fsencode(source)),
         )
 
     def forget(self) -> None:
         """Everything is to be done again; which outputs are its own it still knows."""
-        self._db.execute("DELETE FROM photos")
+        self._run("DELETE FROM photos")
 
     def count_todo(self) -> int:
         return int(
-            self._db.execute(
+            self._run(
                 "SELECT COUNT(*) FROM photos WHERE plan = ? AND state = 'todo'", (self.plan,)
             ).fetchone()[0]
         )
@@ -247,26 +256,27 @@ class Manifest:
 
     def finish(self, outcome: Outcome, settings: str) -> None:
         """Raises ImageWriteError where the disk is full."""
-        with self._lock:
-            try:
-                self._db.execute(
-                    "UPDATE photos SET state = ?, settings = ?, outcome = ? WHERE source = ?",
-                    (outcome.state, settings, outcome.to_json(), os.fsencode(outcome.source)),
-                )
-            except sqlite3.Error as error:
-                raise self._explained(error) from error
+        for each in outcome.written:
+            self._run("UPDATE outputs SET written = 1 WHERE key = ?", (_key(each.path),))
+        self._run(
+            "UPDATE photos SET state = ?, settings = ?, outcome = ? WHERE source = ?",
+            (outcome.state, settings, outcome.to_json(), os.fsencode(outcome.source)),
+        )
 
     def _pages(self, condition: str, column: str) -> Iterator[tuple[str, str]]:
         last = b""
         while True:
-            with self._lock:
-                rows = self._db.execute(
-                    f"SELECT source, {column} FROM photos WHERE plan = ? AND {condition} "
-                    "AND source > ? ORDER BY source LIMIT ?",
-                    (self.plan, last, _PAGE),
-                ).fetchall()
+            rows = self._run(
+                f"SELECT source, {column} FROM photos WHERE plan = ? AND {condition} "
+                "AND source > ? ORDER BY source LIMIT ?",
+                (self.plan, last, _PAGE),
+            ).fetchall()
             if not rows:
                 return
             for source, value in rows:
                 yield os.fsdecode(source), value
             last = rows[-1][0]
+
+
+def _key(output: str) -> bytes:
+    return os.fsencode(unicodedata.normalize("NFC", output).casefold())

@@ -83,7 +83,7 @@ class Outcome:
         record |= Crop(*self.best, self.best_score).to_dict(self.source_size)
         record |= {
             "full_frame_score": self.full_frame_score,
-            "preferred": round(preference(self.gain), 4),
+            "preferred_to_full_frame": round(preference(self.gain), 4),
             "scorer": self.scorer,
             "candidates": self.candidates,
             "seconds": round(self.seconds, 4),

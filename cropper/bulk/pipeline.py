@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
+import logging
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -19,7 +20,7 @@ from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import Outcome
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.work import Job, crop_photo
-from cropper.errors import ConfigError, MissingModelError
+from cropper.errors import ConfigError, extra
 
 __all__ = ["Backend", "Dask", "Local", "Ray", "open_backend"]
 
@@ -39,7 +40,7 @@ class Local:
         workers = job.options.workers or cores()
         # those that wait for a GPU's owner leave their core to others
         threads = workers + job.options.batch_size * isinstance(self.judge, Owner)
-        with one_core_each(workers), self.judge:
+        with self.judge:
             parallel = Parallel(threads, backend="threading", return_as="generator_unordered")
             crop = delayed(self._crop)
             for outcome in parallel(crop(photo, job) for photo in photos):
@@ -69,9 +70,11 @@ class Ray:
     """As Dask. Without joblib, whose Ray backend gives no results before all are there."""
 
     def run(self, photos: Photos, job: Job) -> Iterator[Outcome]:
-        ray = _needed("ray", _RAY)
+        import ray  # noqa: PLC0415 - slow
+
         crop = ray.remote(_crop_remotely)  # it is tried again where its worker is lost
-        at_once = 2 * int(ray.cluster_resources().get("CPU", 1))
+        resources: Any = ray.cluster_resources  # it has no types
+        at_once = 2 * int(resources().get("CPU", 1))
         running: list[Any] = []
         for photo in photos:
             running.append(crop.remote(photo, job))
@@ -84,14 +87,16 @@ class Ray:
 
 
 Backend = Local | Dask | Ray
-_RAY = "pip install ray"
 
 
 @contextlib.contextmanager
 def open_backend(options: BulkOptions, stop: threading.Event) -> Iterator[Backend]:
-    """Workers, ready. Raises MissingModelError for a scorer or package that is not there."""
+    """Workers, ready. Raises MissingModelError or MissingExtraError for what is not there."""
     if options.backend == "local":
-        yield Local(load_judge(options), stop)
+        with one_core_each() as limit:
+            judge = load_judge(options)
+            limit()
+            yield Local(judge, stop)
     elif options.backend == "dask":
         with _dask(options):
             yield Dask()
@@ -102,7 +107,9 @@ def open_backend(options: BulkOptions, stop: threading.Event) -> Iterator[Backen
 
 @contextlib.contextmanager
 def _dask(options: BulkOptions) -> Iterator[None]:
-    distributed = _needed("distributed", "pip install 'cropper[dask]'")
+    with extra("dask"):
+        import distributed  # noqa: PLC0415 - slow
+    connect: Any = distributed.Client  # it has no types
     if options.cluster is None:
         place: dict[str, Any] = {
             "n_workers": options.workers or cores(),
@@ -112,7 +119,8 @@ def _dask(options: BulkOptions) -> Iterator[None]:
     else:
         place = {"address": options.cluster}
     try:
-        client = distributed.Client(**place)
+        with _children_ignore_ctrl_c():
+            client = connect(**place)
     except (OSError, ValueError) as error:
         raise ConfigError(f"no Dask scheduler at {options.cluster}: {error}") from error
     with client:
@@ -121,13 +129,15 @@ def _dask(options: BulkOptions) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ray(options: BulkOptions) -> Iterator[None]:
-    ray = _needed("ray", _RAY)
+    with extra("ray"):
+        import ray  # noqa: PLC0415 - slow
     if ray.is_initialized():  # the caller's own connection
         yield
         return
     place = {"address": options.cluster} if options.cluster else {"num_cpus": options.workers}
     try:
-        ray.init(**place, log_to_driver=False, logging_level="ERROR")
+        with _children_ignore_ctrl_c():
+            ray.init(**place, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError) as error:
         raise ConfigError(f"no Ray cluster at {options.cluster}: {error}") from error
     try:
@@ -136,11 +146,17 @@ def _ray(options: BulkOptions) -> Iterator[None]:
         ray.shutdown()
 
 
-def _needed(module: str, remedy: str) -> Any:
+@contextlib.contextmanager
+def _children_ignore_ctrl_c() -> Iterator[None]:
+    """A terminal sends it to all processes, but only this one may decide what ends when."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which processes started now inherit
     try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise MissingModelError(f"{module.partition('.')[0]} is not installed: {remedy}") from error
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 _loading = threading.Lock()
@@ -155,7 +171,7 @@ def _crop_remotely(photo: PlannedPhoto, job: Job) -> Outcome:
 @functools.lru_cache(maxsize=1)
 def _judge(options: BulkOptions) -> Judge:
     """Loaded once a worker process and kept: loading takes longer than many photos."""
+    limit = one_core_each().__enter__()  # for as long as the process lives
     judge = load_judge(options)
-    if not isinstance(judge, Owner):
-        one_core_each(cores()).__enter__()  # for as long as the process lives
+    limit()
     return judge.__enter__()

@@ -60,7 +60,7 @@ def prepare(
         else:
             photo = layout.plan(entry.path)
             for output in photo.outputs:
-                outputs.check(output, manifest.claim(output, photo.source))
+                outputs.check(output, own=manifest.claim(output, photo.source))
             is_current = _is_current(photo, layout, manifest, settings)
             manifest.add(photo, current=is_current)
             todo, current = todo + (not is_current), current + is_current
@@ -76,8 +76,8 @@ class _Outputs:
         # photos come folder by folder, so few folders are asked about again
         self.check_folder = functools.lru_cache(maxsize=64)(self._check_folder)
 
-    def check(self, output: str, known_as: str | None) -> None:
-        """``known_as`` is the name by which an earlier run wrote it, if one did."""
+    def check(self, output: str, *, own: bool) -> None:
+        """``own``: an earlier run wrote it."""
         self.check_folder(os.path.dirname(output))
         path = self.layout.root / output
         try:
@@ -92,7 +92,7 @@ class _Outputs:
             raise ConfigError(
                 f"{path} is a link, where a crop would go: remove it, or write elsewhere with -o"
             )
-        if known_as != output and not self.overwrite:
+        if not own and not self.overwrite:
             raise ConfigError(
                 f"{path} exists and no earlier run wrote it: use --overwrite, or write elsewhere "
                 "with -o"

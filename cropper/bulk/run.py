@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cropper.bulk.manifest import Manifest
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import FAILED
+from cropper.bulk.outcome import FAILED, Outcome
 from cropper.bulk.pipeline import Backend, open_backend
 from cropper.bulk.plan import PlannedPhoto, read_layout
 from cropper.bulk.prepare import Prepared, prepare
@@ -80,6 +80,7 @@ class _Run:
         self.settings = options.key(self.layout.template)
         self.reason: str | None = None  # why it ended early by itself
         self.no_room = False
+        self.all_noted = True  # the manifest knows of every file that was written
 
     def perform(self, manifest: Manifest) -> BulkReport:
         with contextlib.ExitStack() as stack:
@@ -102,7 +103,8 @@ class _Run:
                     self._crop(manifest, backend, tally)
                     if self.options.backend != "local":
                         _sweep(self.layout.root)
-        manifest.put_lenient("running", "0")
+        if self.all_noted:
+            manifest.put_lenient("running", "0")
         report = self._report(tally)
         if not self.options.dry_run and not self.stop.is_set():
             publish(self.layout, self.options, report.summary, manifest)
@@ -119,7 +121,7 @@ class _Run:
 
     def _prepare(self, manifest: Manifest) -> Prepared:
         layout, options = self.layout, self.options
-        if manifest.get("running") == "1" and not options.dry_run:
+        if manifest.cut_off and not options.dry_run:
             _sweep(layout.root)
         manifest.put("running", "1")
         manifest.begin_plan()
@@ -151,23 +153,35 @@ class _Run:
         remote = self.options.backend != "local"  # other processes have other current folders
         folders = (self.layout.source, self.layout.root)
         source, root = (str(path.absolute() if remote else path) for path in folders)
+        job = Job(source, root, self.options)
         try:
-            for outcome in backend.run(self._photos(manifest), Job(source, root, self.options)):
-                tally.add(outcome)
-                manifest.finish(outcome, self.settings)
-                self.watcher.finished(outcome)
-                if outcome.stops:
-                    self.no_room = True
-                    self._end("stopped, nothing more can be written")
-                elif outcome.state == FAILED and self.options.fail_fast:
-                    self._end("stopped at the first failure")
-        except ImageWriteError as error:  # the manifest's
-            self.no_room = True
-            self._end(f"stopped, {error}")
+            for outcome in backend.run(self._photos(manifest), job):
+                self._note(outcome, manifest, tally)
         except Exception as error:
             if self.options.backend == "local":
                 raise
+            self.all_noted = False
             self._end(f"stopped, the cluster failed: {type(error).__name__}: {error}")
+
+    def _note(self, outcome: Outcome, manifest: Manifest, tally: Tally) -> None:
+        """What has begun comes here also after the end was decided, to be noted if it can be."""
+        tally.add(outcome)
+        try:
+            manifest.finish(outcome, self.settings)
+        except ImageWriteError as error:
+            self.all_noted = False
+            self.no_room = True
+            self._end(f"stopped, {error}")
+        try:
+            self.watcher.finished(outcome)
+        except ImageWriteError as error:  # of standard output
+            self.no_room = True
+            self._end(f"stopped, {error}")
+        if outcome.stops:
+            self.no_room = True
+            self._end("stopped, nothing more can be written")
+        elif outcome.state == FAILED and self.options.fail_fast:
+            self._end("stopped at the first failure")
 
     def _photos(self, manifest: Manifest) -> Iterator[PlannedPhoto]:
         for photo in manifest.todo():

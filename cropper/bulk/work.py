@@ -6,7 +6,7 @@ import errno
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cropper.boxes import Crop
@@ -38,19 +38,21 @@ class Job:
 def crop_photo(photo: PlannedPhoto, job: Job, judge: Judge) -> Outcome:
     """Never raises: whatever is wrong with one photo is its outcome and nobody else's."""
     started = time.perf_counter()
+    written: list[Written] = []
     try:
-        return _crop(photo, job, judge, started)
+        outcome = _crop(photo, job, judge, written)
     except Exception as error:
-        return _failure(photo, job, error, time.perf_counter() - started)
+        outcome = replace(_failure(photo, job, error), written=tuple(written))
+    return replace(outcome, seconds=time.perf_counter() - started)
 
 
-def _crop(photo: PlannedPhoto, job: Job, judge: Judge, started: float) -> Outcome:
+def _crop(photo: PlannedPhoto, job: Job, judge: Judge, written: list[Written]) -> Outcome:
+    """Fills ``written`` as it goes, so that it is known also where a later file fails."""
     path = Path(job.source, photo.source)
     data, signature = _read(path)
     image = load_image(data, max_mpixels=job.options.max_mpixels, name=str(path))
     results = judge.judge(image)
     wanted = [_gain(result) >= job.options.min_gain for result in results]
-    written = []
     targets = job.options.targets()
     for planned in photo.crops:
         crops = results[planned.target].search.crops
@@ -77,7 +79,6 @@ def _crop(photo: PlannedPhoto, job: Job, judge: Judge, started: float) -> Outcom
         best_score=first.best.score,
         written=tuple(written),
         notes=(*image.notes, *_enlarged(written, job.options)),
-        seconds=time.perf_counter() - started,
     )
 
 
@@ -124,7 +125,7 @@ def _enlarged(written: Sequence[Written], options: BulkOptions) -> list[str]:
     return notes
 
 
-def _failure(photo: PlannedPhoto, job: Job, error: Exception, seconds: float) -> Outcome:
+def _failure(photo: PlannedPhoto, job: Job, error: Exception) -> Outcome:
     name = str(Path(job.source, photo.source))
     message = str(error) or ("not enough memory" if isinstance(error, MemoryError) else "")
     if not isinstance(error, CropperError | MemoryError):
@@ -141,5 +142,4 @@ def _failure(photo: PlannedPhoto, job: Job, error: Exception, seconds: float) ->
         kind=type(error).__name__,
         message=message,
         stops=stops,
-        seconds=seconds,
     )

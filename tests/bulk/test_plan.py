@@ -143,6 +143,20 @@ def test_files_of_others_are_not_replaced_unless_asked(
     assert pixels(tmp_path / "out/b.png").shape
 
 
+def test_a_name_that_was_only_planned_is_not_a_run_s_own(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    sound = (photos / "a.jpg").read_bytes()
+    (photos / "a.jpg").write_bytes(b"no picture")
+    assert bulk().exit_code == 1
+    (tmp_path / "out/a.jpg").write_text("precious")
+    (photos / "a.jpg").write_bytes(sound)
+    found = bulk()
+    assert found.exit_code == 2
+    assert "out/a.jpg exists" in found.stderr
+    assert (tmp_path / "out/a.jpg").read_text() == "precious"
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

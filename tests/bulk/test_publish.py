@@ -178,7 +178,7 @@ def test_two_photos_cannot_share_a_sidecar(bulk: Bulk, photos: Path) -> None:
 def test_what_would_hardly_be_preferred_is_left_alone(
     bulk: Bulk, photos: Path, tmp_path: Path
 ) -> None:
-    chances = {each["input"]: each["preferred"] for each in records(bulk("--json"))}
+    chances = {each["input"]: each["preferred_to_full_frame"] for each in records(bulk("--json"))}
     limit = (sorted(chances.values())[1] + sorted(chances.values())[2]) / 2
     found = bulk("--json", "--min-gain", str(limit), output="picky")
     assert found.exit_code == 0

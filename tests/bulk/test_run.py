@@ -160,7 +160,7 @@ def test_what_a_killed_run_left_behind_goes(bulk: Bulk, photos: Path, tmp_path: 
 
 
 def test_killed_runs_are_completed_and_identical() -> None:
-    report = run_crash(rounds=5, photos=24, seed=1)
+    report = run_crash(rounds=4, photos=16, seed=1)
     assert report.sound, report
     assert report.trees >= 1
 
@@ -179,7 +179,7 @@ def test_a_second_run_is_kept_out(bulk: Bulk, photos: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_run_in_order(number: int, tmp_path: Path) -> None:
-    write_photos(tmp_path / "in", 200, size=(480, 320))
+    write_photos(tmp_path / "in", 100, size=(480, 320))
     options = ["bulk", "in", "-o", "out", "--scorer", "spot", "--json"]
     line, more = process(tmp_path, *options, spot=True)
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}
@@ -195,7 +195,7 @@ def test_signals_end_a_run_in_order(number: int, tmp_path: Path) -> None:
     assert {each["output"] for each in told} == {f"out/{name}" for name in tree(tmp_path / "out")}
     again = subprocess.run(line, capture_output=True, check=False, **more)
     assert again.returncode == 0
-    assert len(again.stdout.splitlines()) == 200 - len(told)
+    assert len(again.stdout.splitlines()) == 100 - len(told)
 
 
 def test_fail_fast_stops_at_the_first_failure(bulk: Bulk, photos: Path) -> None:
@@ -228,6 +228,27 @@ def test_a_full_disk_stops_the_run(
     assert "3 done, 1 were done already" in bulk().stderr
 
 
+def test_a_photo_that_failed_half_way_is_completed(
+    bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first crop is the run's own, and may be replaced by the next run."""
+    calls: list[int] = []
+
+    def fsync(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 3:  # file and folder of the first crop, then the second crop
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fsync)
+        found = bulk("--workers", "1", "--top-k", "2")
+    assert found.exit_code == 1
+    assert "3 done, 1 failed (1 ImageWriteError)" in found.stderr
+    assert len(tree(tmp_path / "out")) == 7
+    assert "1 done, 3 were done already" in bulk("--top-k", "2").stderr
+    assert len(tree(tmp_path / "out")) == 8
+
+
 def test_an_output_folder_that_cannot_be_made(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     found = bulk(output="file/out")
@@ -243,6 +264,22 @@ def test_a_broken_manifest_is_said_to_be(bulk: Bulk, photos: Path, tmp_path: Pat
     assert "is broken" in found.stderr
     (tmp_path / "out/.cropper/manifest.sqlite").unlink()
     assert bulk("--overwrite").exit_code == 0
+
+
+def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path) -> None:
+    write_photos(tmp_path / "in", 60)
+    line, more = process(
+        tmp_path, "bulk", "in", "-o", "out", "--scorer", "spot", "--json", spot=True
+    )
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more) as run:
+        assert run.stdout
+        run.stdout.close()
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 5
+    assert b"standard output cannot be written: Broken pipe" in errors
+    assert b"Traceback" not in errors
+    assert subprocess.run(line, capture_output=True, check=False, **more).returncode == 0
+    assert len(tree(tmp_path / "out")) == 60
 
 
 # --- files that fail
