@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cropper.errors import CropperError
+from cropper.errors import CropperError, extra
 
 if TYPE_CHECKING:
     from eval.methods import Method
@@ -245,7 +245,9 @@ def compare(
 ) -> None:
     """Search against the spatial transformer, on IMAGES or a dataset, by a held-out judge."""
     from cropper.scorers import load_scorer
-    from eval.compare import CompareConfig, held_out, load_localizer_for, run_comparison
+
+    with extra("torch"):
+        from eval.compare import CompareConfig, held_out, load_localizer_for, run_comparison
     from eval.compare_report import CompareReport, render_html, render_text, summarise_arms, to_json
     from eval.datasets import Example, load_dataset
     from eval.environment import read_environment
@@ -296,8 +298,9 @@ def slopes(*, images: tuple[Path, ...], seed: int, device: str, plot: Path | Non
     """How good gradients through resampled pixels are, by downscale, on IMAGES."""
     from eval.environment import read_environment
     from eval.report import aligned
-    from eval.slopes import ESTIMATES, MAP, measure_slopes, plot_slopes
 
+    with extra("torch"):
+        from eval.slopes import ESTIMATES, MAP, measure_slopes, plot_slopes
     with _progress("photos") as progress:
         found = measure_slopes(images, seed=seed, device=device, progress=progress)
     scales = sorted({(each.downscale, each.side) for each in found if each.side})
