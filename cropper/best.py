@@ -18,6 +18,7 @@ from cropper.errors import (
     ImageWriteError,
     MissingModelError,
     NoInputError,
+    extra,
 )
 from cropper.finder import CropFinder, search_config
 from cropper.image import (
@@ -122,7 +123,8 @@ class _Batch:
         self.done, self.failed, self.code = 0, 0, 0
 
     def _load_transformer(self, top_k: int) -> TransformFinder:
-        from cropper.transform import TransformFinder  # noqa: PLC0415 - torch is slow
+        with extra("torch"):
+            from cropper.transform import TransformFinder  # noqa: PLC0415 - torch is slow
 
         options = self.options
         if options.strategy and options.method != "search+stn":

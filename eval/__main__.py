@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cropper.errors import CropperError
+from cropper.errors import CropperError, extra
 
 if TYPE_CHECKING:
     from eval.methods import Method
@@ -245,7 +245,9 @@ def compare(
 ) -> None:
     """Search against the spatial transformer, on IMAGES or a dataset, by a held-out judge."""
     from cropper.scorers import load_scorer
-    from eval.compare import CompareConfig, held_out, load_localizer_for, run_comparison
+
+    with extra("torch"):
+        from eval.compare import CompareConfig, held_out, load_localizer_for, run_comparison
     from eval.compare_report import CompareReport, render_html, render_text, summarise_arms, to_json
     from eval.datasets import Example, load_dataset
     from eval.environment import read_environment
@@ -296,11 +298,12 @@ def slopes(*, images: tuple[Path, ...], seed: int, device: str, plot: Path | Non
     """How good gradients through resampled pixels are, by downscale, on IMAGES."""
     from eval.environment import read_environment
     from eval.report import aligned
-    from eval.slopes import ESTIMATES, measure_slopes, plot_slopes
 
+    with extra("torch"):
+        from eval.slopes import ESTIMATES, MAP, measure_slopes, plot_slopes
     with _progress("photos") as progress:
         found = measure_slopes(images, seed=seed, device=device, progress=progress)
-    scales = sorted({(each.downscale, each.side) for each in found})
+    scales = sorted({(each.downscale, each.side) for each in found if each.side})
     table = [["cosine with the true slope", *(f"{d:.1f}x ({side} px)" for d, side in scales)]]
     for name in ESTIMATES:
         cells = {each.side: each.cosine for each in found if each.estimate == name}
@@ -308,11 +311,13 @@ def slopes(*, images: tuple[Path, ...], seed: int, device: str, plot: Path | Non
             [name, *(f"{c.mean:.2f} [{c.low:.2f}, {c.high:.2f}]" for c in _in(cells, scales))]
         )
     click.echo(aligned(table))
+    (smooth,) = (each.cosine for each in found if each.estimate == MAP)
+    click.echo(f"{MAP}: {smooth.mean:.2f} [{smooth.low:.2f}, {smooth.high:.2f}]")
     click.echo(f"\n{len(images)} photos, 2 crops each, seed {seed}\n{read_environment()}")
     click.echo(shlex.join(["python", "-m", "eval", *sys.argv[1:]]))
     if plot:
         with _writing(plot):
-            plot_slopes(found, plot, f"convnet, {len(images)} photos, 2 crops each")
+            plot_slopes(found, plot, f"{len(images)} photos, 2 crops each; convnet, and cropnet")
 
 
 def _in(cells: dict[int, Interval], scales: list[tuple[float, int]]) -> list[Interval]:

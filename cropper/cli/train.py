@@ -120,7 +120,8 @@ def train_localizer_command(
 
     It copies the search's crops first and then climbs the score by backprop through the scorer.
     """
-    from cropper.train.localizer import LocalizeConfig, train_localizer  # noqa: PLC0415 - torch
+    with extra("torch"):
+        from cropper.train.localizer import LocalizeConfig, train_localizer  # noqa: PLC0415
 
     config = LocalizeConfig(seed=seed)
     if epochs is not None:

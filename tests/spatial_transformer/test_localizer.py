@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from cropper import Scorer, from_array, load_image, load_scorer
 from cropper.cli import main
 from cropper.errors import ConfigError, MissingModelError
-from cropper.scorers.affine import as_affine
+from cropper.scorers.affine import as_affine, on_torch
 from cropper.scorers.checkpoint import module_digest, save_scorer
 from cropper.scorers.cropnet import CropNet, CropNetConfig, CropNetScorer
 from cropper.train.localizer import LocalizeConfig, train_localizer
@@ -42,7 +42,7 @@ def untrained_scorer(path: Path, config: CropNetConfig = TINY, seed: int = 0) ->
 
 @pytest.fixture(scope="module")
 def cropnet() -> CropNetScorer:
-    scorer = load_scorer("cropnet", "cpu")
+    scorer = on_torch(load_scorer("cropnet", "cpu"))
     assert isinstance(scorer, CropNetScorer)
     return scorer
 
