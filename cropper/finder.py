@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, Crop, snap
-from cropper.image import SourceImage, load_image
+from cropper.errors import ConfigError
+from cropper.image import SourceImage, View, load_image
 from cropper.result import CropResult
-from cropper.scorers import DEFAULT_SCORER, Scorer, ScorerSpec, load_scorer
+from cropper.scorers import DEFAULT_SCORER, Describes, Scorer, ScorerSpec, load_scorer
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace, crop_spaces
 
@@ -49,14 +50,31 @@ class CropFinder:
 
     def bind(self, image: SourceImage) -> Objective:
         """The objective of one picture, without gradients."""
+        return self.bind_view(image.view(self.scorer.spec.long_side))
+
+    def bind_view(self, view: View) -> Objective:
+        """The same, for a picture that is already decoded at the scorer's size."""
         with _no_grad():
-            bound = self.scorer.bind(image.view(self.scorer.spec.long_side))
+            bound = self.scorer.bind(view)
 
         def objective(boxes: Boxes) -> NDArray[np.float64]:
             with _no_grad():
                 return bound(boxes)
 
         return objective
+
+    def describe(self, view: View) -> NDArray[np.float32]:
+        """What the scorer's network makes of a whole picture before it judges: (D,).
+
+        Raises ConfigError for a scorer that has no such features.
+        """
+        if not isinstance(self.scorer, Describes):
+            raise ConfigError(
+                f"{self.scorer.spec.name} has no features of a whole picture: use a scorer that "
+                "runs a network on each crop, as selfie"
+            )
+        with _no_grad():
+            return self.scorer.describe(view)
 
     def find(
         self,

@@ -2,7 +2,18 @@
 
 from cropper.cli.best import best
 from cropper.cli.group import main
+from cropper.cli.looking import map_command, rank_command, score_command
 from cropper.cli.scorers import scorers
 from cropper.cli.train import train
+from cropper.cli.train_selfies import train_selfies_command
 
-__all__ = ["best", "main", "scorers", "train"]
+__all__ = [
+    "best",
+    "main",
+    "map_command",
+    "rank_command",
+    "score_command",
+    "scorers",
+    "train",
+    "train_selfies_command",
+]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
+from cropper.scorers.base import BoundScorer, Describes, Scorer, ScorerSpec
 from cropper.scorers.header import read_header
 from cropper.scorers.registry import DEFAULT_SCORER, load_scorer, register, scorer_names
 
 __all__ = [
     "DEFAULT_SCORER",
     "BoundScorer",
+    "Describes",
     "Scorer",
     "ScorerSpec",
     "describe_scorers",
@@ -51,3 +52,10 @@ def _convnet(device: str) -> Scorer:
     from cropper.scorers.checkpoint import scorer_from_file  # noqa: PLC0415 - torch is slow
 
     return scorer_from_file(WEIGHTS / "convnet.safetensors", device)
+
+
+@register("selfie")
+def _selfie(device: str) -> Scorer:
+    from cropper.scorers.checkpoint import scorer_from_file  # noqa: PLC0415 - torch is slow
+
+    return scorer_from_file(WEIGHTS / "selfie.safetensors", device)

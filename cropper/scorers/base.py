@@ -13,7 +13,7 @@ from cropper.boxes import Boxes, as_boxes
 from cropper.errors import ScorerOutputError
 from cropper.image import View
 
-__all__ = ["BoundScorer", "Scorer", "ScorerSpec"]
+__all__ = ["BoundScorer", "Describes", "Scorer", "ScorerSpec"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,15 @@ class Scorer(Protocol):
 
     def bind(self, view: View) -> BoundScorer:
         """Do the work that depends on the picture alone, once."""
+        ...
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A scorer that can also say what it sees: pictures alike have features near each other."""
+
+    def describe(self, view: View) -> NDArray[np.float32]:
+        """(D,): the input of the network's last layer, for the whole picture."""
         ...
 
 
