@@ -20,7 +20,7 @@ from torch import Tensor
 
 from cropper.errors import ConfigError
 from cropper.image import View, load_image
-from cropper.sampling import pyramid, sample_affine
+from cropper.sampling import sample_affine
 from cropper.scorers import load_scorer
 from cropper.scorers.affine import JUDGED, Reading, as_affine
 from cropper.scorers.convnet import ConvNetScorer
@@ -153,7 +153,7 @@ def _scores(
     """The scorer at another input side, as it reads crops and as it should."""
     prepared = replace(scorer.preprocessing, side=side)
     other = ConvNetScorer(scorer.module, prepared, scorer.spec, scorer.device)
-    levels = pyramid(scorer.pixels(view))
+    levels = scorer.levels(view)
 
     def exact(theta: Tensor) -> Tensor:
         many = (side * _SUPER, side * _SUPER)
