@@ -372,6 +372,8 @@ def _certainty(result: CropResult) -> str:
     whole, centre = result.preferred_to_full_frame, result.preferred_to_centre
     if whole is None or centre is None:
         return ""
+    if result.best.score == result.full_frame_score:
+        return "; the whole picture is its best crop"
     if abs(whole - 0.5) < _UNDECIDED:
         return f"; hardly better than the full frame ({whole:.0%} prefer it)"
     return f"; {whole:.0%} prefer it to the full frame, {centre:.0%} to a centred one"
