@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, Crop, snap
+from cropper.errors import ConfigError
 from cropper.image import SourceImage, View, load_image
 from cropper.result import CropResult
 from cropper.scorers import (
     DEFAULT_SCORER,
     BatchScorer,
     BoundScorer,
+    Describes,
     Scorer,
     ScorerSpec,
     load_scorer,
@@ -78,6 +80,23 @@ class CropFinder:
             if isinstance(self.scorer, BatchScorer):
                 return [_without_gradients(bound) for bound in self.scorer.bind_all(views)]
             return [_without_gradients(self.scorer.bind(view)) for view in views]
+
+    def bind_view(self, view: View) -> Objective:
+        """The same, for a picture that is already decoded at the scorer's size."""
+        return self.bind_views([view])[0]
+
+    def describe(self, view: View) -> NDArray[np.float32]:
+        """What the scorer's network makes of a whole picture before it judges: (D,).
+
+        Raises ConfigError for a scorer that has no such features.
+        """
+        if not isinstance(self.scorer, Describes):
+            raise ConfigError(
+                f"{self.scorer.spec.name} has no features of a whole picture: use a scorer that "
+                "runs a network on each crop, as selfie"
+            )
+        with _no_grad():
+            return self.scorer.describe(view)
 
     def find(
         self,

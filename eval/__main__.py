@@ -144,7 +144,7 @@ def benchmark(
         tuple((key, str(value)) for key, value in settings.items()),
         notes,
         read_environment(),
-        shlex.join(["python", "-m", "eval", *sys.argv[1:]]),
+        _command_line(),
     )
     click.echo(render(report))
     if json_path:
@@ -409,6 +409,58 @@ def scale(photos: int) -> None:
     with _progress("photos") as progress:
         report = run_scale(photos, progress)
     click.echo(f"{render_scale(report)}\n{read_environment()}")
+
+
+@cli.command("bench-convnet")
+@click.option("--network", "networks", multiple=True, default=["vgg16", "resnet50", "mobilenet_v2"],
+    show_default=True, metavar="NAME", help="Of torchvision; may be repeated.")  # fmt: skip
+@click.option("--side", "sides", multiple=True, type=click.IntRange(32), default=[112, 224],
+    show_default=True, help="Pixels of the input; may be repeated.")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--crops", type=click.IntRange(1), help="A repeat.  [default: 32, a GPU 8192]")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--peak", type=click.FloatRange(0, min_open=True), metavar="TFLOPS",
+    help="The device's limit, to show which share is reached.")  # fmt: skip
+def bench_convnet_command(
+    *,
+    networks: tuple[str, ...],
+    sides: tuple[int, ...],
+    device: str,
+    crops: int | None,
+    repeats: int,
+    peak: float | None,
+) -> None:
+    """Crops a second of exact scoring, a network pass for each crop."""
+    from eval.bench_convnet import bench_convnet, render_bench_convnet
+
+    speeds = bench_convnet(networks, sides, device=device, crops=crops, repeats=repeats)
+    limit = None if peak is None else 1e12 * peak
+    click.echo(render_bench_convnet(speeds, limit, _command_line()))
+
+
+@cli.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--scorer", default="convnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--aspect", default="original", show_default=True, metavar="original|W:H|free")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Photos.")
+@click.option("--grid", type=click.IntRange(10), default=2000, show_default=True,
+    help="Crops of the exhaustive grid at most.")  # fmt: skip
+@click.option("--strategy", type=click.Choice(["halving", "random"]), default="halving")
+@click.option("--budget", "budgets", multiple=True, type=click.IntRange(1),
+    default=[100, 200, 500], show_default=True, help="May be repeated.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def regret(photos: tuple[Path, ...], **options: Any) -> None:
+    """What halving loses against the exhaustive grid on PHOTOS, files or folders."""
+    from eval.regret import render_regret, run_regret
+
+    with _progress("photos") as progress:
+        report = run_regret(photos, progress=progress, **options)
+    click.echo(render_regret(report, _command_line()))
+
+
+def _command_line() -> str:
+    return shlex.join(["python", "-m", "eval", *sys.argv[1:]])
 
 
 @contextlib.contextmanager

@@ -137,7 +137,7 @@ def test_a_name_is_registered_once(factories: dict[str, Any]) -> None:
 
 
 def test_an_unknown_scorer_is_named_with_those_that_exist() -> None:
-    with pytest.raises(MissingModelError, match=r"'critic'.*convnet, cropnet.*safetensors"):
+    with pytest.raises(MissingModelError, match=r"'critic'.*convnet, cropnet, selfie.*safetensors"):
         load_scorer("critic")
 
 
@@ -215,11 +215,11 @@ assert "torchvision" not in sys.modules, "torchvision"
     assert "cropnet" in done.stdout.split()
 
 
-@pytest.mark.parametrize("name", ["cropnet", "convnet"])
+@pytest.mark.parametrize("name", ["cropnet", "convnet", "selfie"])
 def test_every_scorer_of_the_package_has_its_weights(name: str) -> None:
     scorer = load_scorer(name, "cpu")
     assert scorer.spec.name == name
-    assert scorer.spec.costly == (name == "convnet")
+    assert scorer.spec.costly == (name != "cropnet")
     assert isinstance(scorer, Scorer)
 
 

@@ -4,7 +4,20 @@ from cropper.cli.best import best
 from cropper.cli.bulk import bulk
 from cropper.cli.compare import compare
 from cropper.cli.group import main
+from cropper.cli.looking import map_command, rank_command, score_command
 from cropper.cli.scorers import scorers
 from cropper.cli.train import train
+from cropper.cli.train_selfies import train_selfies_command
 
-__all__ = ["best", "bulk", "compare", "main", "scorers", "train"]
+__all__ = [
+    "best",
+    "bulk",
+    "compare",
+    "main",
+    "map_command",
+    "rank_command",
+    "score_command",
+    "scorers",
+    "train",
+    "train_selfies_command",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cropper.scorers.base import BatchScorer, BoundScorer, Scorer, ScorerSpec
+from cropper.scorers.base import BatchScorer, BoundScorer, Describes, Scorer, ScorerSpec
 from cropper.scorers.header import read_header
 from cropper.scorers.loading import scorer_at
 from cropper.scorers.registry import DEFAULT_SCORER, load_scorer, register, scorer_names
@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT_SCORER",
     "BatchScorer",
     "BoundScorer",
+    "Describes",
     "Scorer",
     "ScorerSpec",
     "describe_scorers",
@@ -49,3 +50,8 @@ def _cropnet(device: str) -> Scorer:
 @register("convnet")
 def _convnet(device: str) -> Scorer:
     return scorer_at(WEIGHTS / "convnet.safetensors", device)
+
+
+@register("selfie")
+def _selfie(device: str) -> Scorer:
+    return scorer_at(WEIGHTS / "selfie.safetensors", device)

@@ -13,7 +13,7 @@ from cropper.boxes import Boxes, as_boxes
 from cropper.errors import ScorerOutputError
 from cropper.image import View
 
-__all__ = ["BatchScorer", "BoundScorer", "Scorer", "ScorerSpec"]
+__all__ = ["BatchScorer", "BoundScorer", "Describes", "Scorer", "ScorerSpec"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,15 @@ class BatchScorer(Scorer, Protocol):
 
     def bind_all(self, views: Sequence[View]) -> list[BoundScorer]:
         """``bind`` of each view, to the last digits that batched arithmetic changes."""
+        ...
+
+
+@runtime_checkable
+class Describes(Protocol):
+    """A scorer that can also say what it sees: pictures alike have features near each other."""
+
+    def describe(self, view: View) -> NDArray[np.float32]:
+        """(D,): the input of the network's last layer, for the whole picture."""
         ...
 
 

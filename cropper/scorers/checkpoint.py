@@ -43,7 +43,7 @@ def save_scorer(
     ``leave_out`` is the prefix of tensors that the header names another file for.
     """
     tensors = {
-        key: value.half().contiguous()
+        key: (value.half() if value.is_floating_point() else value).contiguous()
         for key, value in module.state_dict().items()
         if leave_out is None or not key.startswith(leave_out)
     }
@@ -71,7 +71,7 @@ def _build(header: dict[str, Any], path: Path, where: torch.device) -> Scorer:
         _load(net, path, header)
         return CropNetScorer(net, spec, where)
     if header["kind"] == "convnet":
-        module = build_backbone(header["backbone"])
+        module = build_backbone(header["backbone"], **header.get("head", {}))
         _load(module, path, header)
         return ConvNetScorer(module, Preprocessing(**header["preprocessing"]), spec, where)
     raise MissingModelError(f"{path} holds a {header['kind']!r}, which this version does not know")

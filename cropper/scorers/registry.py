@@ -5,12 +5,14 @@ A plug-in is a factory ``(device: str) -> Scorer`` under the entry point group `
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from cropper.errors import ConfigError, MissingModelError
 from cropper.scorers.base import Scorer
+from cropper.scorers.ensemble import EnsembleScorer, parse_parts
 from cropper.scorers.loading import scorer_at
 
 __all__ = ["DEFAULT_SCORER", "load_scorer", "register", "scorer_names"]
@@ -42,10 +44,14 @@ def scorer_names() -> list[str]:
 def load_scorer(name: str, device: str = "auto") -> Scorer:
     """A scorer by registered name or by the path of a ``.safetensors`` checkpoint.
 
-    ``device`` is ``auto``, ``cpu`` or ``cuda``. Raises MissingModelError for an unknown name.
+    Several of them, joined by ``+``, are an ensemble (``cropper.scorers.ensemble``). ``device`` is
+    ``auto``, ``cpu`` or ``cuda``. Raises MissingModelError for an unknown name.
     """
     if name in _factories:
         return _factories[name](device)
+    parts = None if os.path.isfile(name) else parse_parts(name)
+    if parts is not None:
+        return EnsembleScorer(parts, [load_scorer(part.name, device) for part in parts])
     if Path(name).suffix == ".safetensors":
         return scorer_at(Path(name), device)
     for point in entry_points(group="cropper.scorers"):
@@ -53,5 +59,6 @@ def load_scorer(name: str, device: str = "auto") -> Scorer:
             factory: Factory = point.load()
             return factory(device)
     raise MissingModelError(
-        f"no scorer {name!r}: choose {', '.join(scorer_names())}, or give a .safetensors file"
+        f"no scorer {name!r}: choose {', '.join(scorer_names())}, several joined by '+', or give a "
+        ".safetensors file"
     )

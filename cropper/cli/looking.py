@@ -1,0 +1,136 @@
+"""``cropper score``, ``cropper rank`` and ``cropper map`` on the shell."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cropper.cli.group import EXIT_CODES, main
+
+__all__ = ["map_command", "rank_command", "score_command"]
+
+_SCORES = """
+Scores are those of whole pictures. 'selfie' and scorers trained on labelled pictures compare one
+picture with another; 'cropnet', 'convnet' and ensembles compare crops of one picture alone.
+"""
+
+
+def _grid(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,2})[xX]([1-9][0-9]{0,2})", value)
+    if not match:
+        raise click.BadParameter(f"{value!r} is not rows and columns, as in 20x8")
+    return int(match[1]), int(match[2])
+
+
+def _shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that all three have."""
+    options = [
+        click.argument("inputs", metavar="IN...", nargs=-1, required=True),
+        click.option("--scorer", default="selfie", show_default=True, metavar="NAME|FILE"),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_QUALITY = click.option("--quality", type=click.IntRange(1, 100), default=90, show_default=True)
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+_IMAGE = click.Path(path_type=Path, dir_okay=False)
+
+
+@main.command("score", epilog=_SCORES + EXIT_CODES)
+@_shared
+def score_command(inputs: tuple[str, ...], **options: Any) -> None:
+    """Print the score of each picture in IN, files or folders, as it is known."""
+    from cropper.looking.commands import ScoreOptions, score  # noqa: PLC0415 - numpy and pillow
+
+    with _progress() as progress:
+        _end(score(inputs, ScoreOptions(**options), progress))
+
+
+@main.command(
+    "rank",
+    epilog="""
+\b
+Examples:
+  cropper rank photos/ --sheet best.jpg --top 100
+  cropper rank photos/ --sheet worst.jpg --worst --top 300 --tile 48
+  cropper rank photos/ --sheet all.jpg --continuum 20x8
+  cropper rank photos/ > ranking.txt
+"""
+    + _SCORES
+    + EXIT_CODES,
+)
+@_shared
+@click.option("--sheet", type=_IMAGE, metavar="FILE", help="A contact sheet of a part of them.")
+@click.option("--worst", is_flag=True, help="From the worst up.")
+@click.option(
+    "--continuum",
+    callback=_grid,
+    metavar="ROWSxCOLS",
+    help="A sheet from best to worst: rows of equal parts of the ranking.",
+)
+@click.option("--top", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N")
+@click.option("--tile", type=click.IntRange(16, 1024), default=128, show_default=True)
+@_QUALITY
+@_OVERWRITE
+def rank_command(inputs: tuple[str, ...], **options: Any) -> None:
+    """Rank all pictures in IN, files or folders, best first."""
+    from cropper.looking.commands import RankOptions, rank  # noqa: PLC0415 - numpy and pillow
+
+    with _progress() as progress:
+        _end(rank(inputs, RankOptions(**options), progress))
+
+
+@main.command("map", epilog=EXIT_CODES)
+@_shared
+@click.option("-o", "--output", type=_IMAGE, metavar="FILE", required=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(3),
+    default=5000,
+    show_default=True,
+    help="Pictures; of more, this many evenly spread.",
+)
+@click.option("--tile", type=click.IntRange(8, 512), default=64, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@_QUALITY
+@_OVERWRITE
+def map_command(inputs: tuple[str, ...], **options: Any) -> None:
+    """A map of the pictures in IN: those that the scorer's network sees alike lie side by side.
+
+    t-SNE of the network's last features, laid on a grid. Extra: pip install 'cropper[map]'.
+    """
+    from cropper.looking.commands import MapOptions, map_pictures  # noqa: PLC0415
+
+    with _progress() as progress:
+        _end(map_pictures(inputs, MapOptions(**options), progress))
+
+
+def _end(code: int) -> None:
+    if code:
+        raise SystemExit(code)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on standard error, only where that is a terminal and the table is not."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("pictures", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

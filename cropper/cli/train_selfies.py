@@ -1,0 +1,150 @@
+"""``cropper train selfies`` on the shell."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cropper.cli.group import EXIT_CODES
+from cropper.cli.train import train
+
+if TYPE_CHECKING:
+    from cropper.train.likes import LabelRules
+    from cropper.train.selfie_data import Selfies
+
+__all__ = ["train_selfies_command"]
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@train.command(
+    "selfies",
+    epilog="""
+\b
+Examples:
+  cropper train selfies --posts posts.csv --images pictures/ --drop-middle 0.3
+  cropper train selfies --ucf Selfie-dataset/ --backbone resnet50 --weights resnet50.pth
+  cropper train selfies --folders mine/ --backbone trunk --side 161
+  cropper train selfies --tiles selfies/ --out runs/selfie
+
+A TABLE of posts has the columns image, likes, followers, tags, posted_at and optionally user.
+"""
+    + EXIT_CODES,
+)
+@click.option("--posts", type=_FILE, metavar="TABLE", help="Posts with likes, as CSV.")
+@click.option("--images", type=_FOLDER, metavar="DIR", help="Where the table's images are.")
+@click.option("--ucf", type=_FOLDER, metavar="DIR", help="UCF Selfie, as published.")
+@click.option("--folders", type=_FOLDER, metavar="DIR", help="A folder with good/ and bad/.")
+@click.option(
+    "--tiles",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Ranked tiles {image, set, rank} in annotations.json: trains the package's 'selfie', a "
+    "head on the trunk of its cropnet, and cross-validates it. Only --trunk, --seed and --out "
+    "apply.",
+)
+@click.option("--trunk", type=_FILE, help="For --tiles: a cropnet.  [default: the package's]")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs/selfies"), show_default=True,
+    help="Folder for weights, report, log, curve and the state to continue from.")  # fmt: skip
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD",
+    help="The day that ages count from.  [default: of the latest post]")  # fmt: skip
+@click.option("--min-age", type=click.IntRange(0), default=30, show_default=True,
+    help="Days that a post has been online.")  # fmt: skip
+@click.option("--min-followers", type=click.IntRange(0), default=100, show_default=True)
+@click.option("--max-followers", type=click.IntRange(0), default=100_000, show_default=True)
+@click.option("--max-tags", type=click.IntRange(0), default=15, show_default=True)
+@click.option("--tag-bonus", type=click.FloatRange(0), default=10.0, show_default=True,
+    help="Followers that each tag after the first counts as.")  # fmt: skip
+@click.option("--group", type=click.IntRange(2), default=100, show_default=True,
+    help="Posts of about one audience, ranked by likes.")  # fmt: skip
+@click.option("--drop-middle", type=click.FloatRange(0, 1, max_open=True), default=0.0,
+    show_default=True, help="Share of each group left out around its middle.")  # fmt: skip
+@click.option("--require-face", is_flag=True,
+    help="Only pictures with a face (extra: cropper[faces]).")  # fmt: skip
+@click.option("--labels-only", is_flag=True, help="Write the summary of the labels, and stop.")
+@click.option("--backbone", default="vgg16", show_default=True, metavar="NAME",
+    help="A classifier of torchvision, or 'trunk', the package's own.")  # fmt: skip
+@click.option("--weights", default="own", show_default=True, metavar="own|none|FILE",
+    help="To start from: torchvision's own (fetched once), none, or a file.")  # fmt: skip
+@click.option("--side", type=click.IntRange(16), default=224, show_default=True,
+    help="Pixels of the network's input; 32 k + 1 for the trunk.")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
+@click.option("--batch", type=click.IntRange(2), default=32, show_default=True)
+@click.option("--rate", type=click.FloatRange(0, min_open=True), default=5e-5, show_default=True,
+    help="Of what was loaded.")  # fmt: skip
+@click.option("--fresh-rate", type=click.FloatRange(0, min_open=True), default=5e-4,
+    show_default=True, help="Of what starts at random.")  # fmt: skip
+@click.option("--dropout", is_flag=True, help="Keep the network's own dropout.")
+@click.option("--val-share", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.1, show_default=True, help="Of the users, held out.")  # fmt: skip
+@click.option("--name", default="selfies", show_default=True, help="Of the scorer.")
+@click.option("--licence", default="that of the pictures that it was trained on",
+    show_default=True, help="Of the weights.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(0),
+    help="Processes that read pictures.  [default: the cores with a GPU, else none]")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def train_selfies_command(
+    out: Path, tiles: Path | None, trunk: Path | None, seed: int, device: str, **options: Any
+) -> None:
+    """Train a scorer of whole pictures from what got likes.
+
+    Run the same command again after a cut: it continues after its last whole epoch.
+    """
+    from dataclasses import fields  # noqa: PLC0415
+
+    from cropper.train.selfies import SelfiesConfig, train_selfies  # noqa: PLC0415 - torch
+    from cropper.train.tiles import train_tiles  # noqa: PLC0415
+
+    log = partial(click.echo, err=True)
+    sources = [name for name in ("posts", "ucf", "folders") if options[name]]
+    if len(sources) + bool(tiles) != 1:
+        raise click.UsageError("give one of --posts, --ucf, --folders and --tiles")
+    if tiles:
+        train_tiles(tiles, trunk, out, seed=seed, device=device, log=log)
+        return
+    selfies = _read(sources[0], options, seed)
+    if options["require_face"]:
+        from cropper.train.faces import with_faces  # noqa: PLC0415 - an extra
+
+        selfies = with_faces(selfies, log)
+    if options["labels_only"]:
+        click.echo(selfies.summary)
+        return
+    known = {field.name for field in fields(SelfiesConfig)}
+    config = SelfiesConfig(seed=seed, **{k: v for k, v in options.items() if k in known})
+    train_selfies(selfies, out, config, device=device, workers=options["workers"], log=log)
+    log(f"wrote {out / config.name}.safetensors")
+
+
+def _read(source: str, options: dict[str, Any], seed: int) -> Selfies:
+    from cropper.train.selfie_data import read_folders, read_posts, read_ucf  # noqa: PLC0415
+
+    if source == "ucf":
+        return read_ucf(options["ucf"], options["drop_middle"])
+    if source == "folders":
+        return read_folders(options["folders"])
+    if options["images"] is None:
+        raise click.UsageError("--posts needs --images, the folder that the table's images are in")
+    return read_posts(options["posts"], options["images"], _rules(options, seed))
+
+
+def _rules(options: dict[str, Any], seed: int) -> LabelRules:
+    import numpy as np  # noqa: PLC0415
+
+    from cropper.train.likes import LabelRules  # noqa: PLC0415
+
+    day: datetime | None = options["as_of"]
+    names = ("min_age", "min_followers", "max_followers", "max_tags", "tag_bonus", "group")
+    return LabelRules(
+        as_of=None if day is None else np.datetime64(day.date()),
+        drop_middle=options["drop_middle"],
+        seed=seed,
+        **{name: options[name] for name in names},
+    )

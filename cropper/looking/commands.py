@@ -1,0 +1,214 @@
+"""``score``, ``rank`` and ``map`` without their shell: options in, exit code out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cropper.errors import ConfigError, NoInputError
+from cropper.finder import CropFinder
+from cropper.image import encode, format_for, from_array, write_atomic
+from cropper.listing import list_pictures
+from cropper.looking.layout import embed, grid_for, need, on_grid
+from cropper.looking.sheet import Canvas, columns_for, fitted, pick_continuum, squared
+from cropper.looking.stream import Failed, Scored, read_ahead, score_pictures
+
+__all__ = ["MapOptions", "RankOptions", "ScoreOptions", "map_pictures", "rank", "score"]
+
+Progress = Callable[[int, int], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    scorer: str = "selfie"
+    device: str = "auto"
+    as_json: bool = False
+
+
+@dataclass(frozen=True)
+class RankOptions(ScoreOptions):
+    sheet: Path | None = None
+    worst: bool = False  # from the worst up
+    continuum: tuple[int, int] | None = None  # (rows, columns) from the best to the worst
+    top: int = 100  # of a sheet without continuum
+    tile: int = 128  # px
+    quality: int = 90
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class MapOptions(ScoreOptions):
+    output: Path = Path("map.jpg")
+    limit: int = 5000  # pictures, evenly spread over those there are
+    tile: int = 64  # px
+    seed: int = 0
+    quality: int = 90
+    overwrite: bool = False
+
+
+def score(inputs: Sequence[str], options: ScoreOptions, progress: Progress | None = None) -> int:
+    """Print each picture's score as it is known."""
+    paths = list_pictures(inputs)
+    finder = CropFinder(options.scorer, options.device)
+    failures = _Failures(options.as_json)
+    for found in _counted(score_pictures(paths, finder), len(paths), progress):
+        if isinstance(found, Failed):
+            failures.add(found)
+        else:
+            _print(_line(found, options.as_json))
+    return failures.end(len(paths))
+
+
+def rank(inputs: Sequence[str], options: RankOptions, progress: Progress | None = None) -> int:
+    """Print all pictures in order, or lay a part of them on a contact sheet."""
+    if options.sheet is not None:
+        _check_target(options.sheet, options.overwrite)
+    if options.continuum and options.worst:
+        raise ConfigError("a continuum shows best and worst: leave --worst out")
+    paths = list_pictures(inputs)
+    finder = CropFinder(options.scorer, options.device)
+    failures = _Failures(options.as_json)
+    found: list[Scored] = []
+    for each in _counted(score_pictures(paths, finder), len(paths), progress):
+        if isinstance(each, Failed):
+            failures.add(each)
+        else:
+            found.append(each)
+    if not found:
+        raise NoInputError(f"none of {len(paths)} pictures could be read")
+    found.sort(key=lambda each: (each.score if options.worst else -each.score, str(each.path)))
+    if options.sheet is None:
+        for each in found:
+            _print(_line(each, options.as_json))
+    else:
+        _write_sheet(found, options, options.sheet, failures)
+    return failures.end(len(paths))
+
+
+def _write_sheet(
+    found: Sequence[Scored], options: RankOptions, target: Path, failures: _Failures
+) -> None:
+    """Pictures are read again for their tiles, so that a ranking keeps names and scores alone."""
+    if options.continuum:
+        rows = pick_continuum(len(found), *options.continuum)
+        columns = max(len(row) for row in rows)
+    else:
+        shown = min(options.top, len(found))
+        columns = columns_for(shown)
+        rows = [range(at, min(at + columns, shown)) for at in range(0, shown, columns)]
+    canvas = Canvas(len(rows), columns, options.tile)
+    places = [(row, column) for row, part in enumerate(rows) for column in range(len(part))]
+    chosen = [found[index] for part in rows for index in part]
+    views = read_ahead([each.path for each in chosen], 2 * options.tile)
+    for (row, column), each, (_, view) in zip(places, chosen, views, strict=True):
+        if isinstance(view, Failed):  # gone since it was scored
+            failures.add(view)
+            continue
+        canvas.put(row, column, fitted(view, options.tile))
+        record = {"row": row, "column": column, "score": each.score, "path": str(each.path)}
+        _print(json.dumps(record) if options.as_json else _line(each, False))
+    _write(canvas.pixels, target, options.quality, options.overwrite)
+    _say(f"wrote {target}: {len(chosen)} of {len(found)} pictures")
+
+
+def map_pictures(
+    inputs: Sequence[str], options: MapOptions, progress: Progress | None = None
+) -> int:
+    """Lay pictures that the scorer's network sees alike side by side."""
+    _check_target(options.output, options.overwrite)
+    for package in ("sklearn", "scipy"):  # rather now than after the work
+        need(package)
+    paths = list_pictures(inputs)
+    if len(paths) > options.limit:
+        chosen = np.linspace(0, len(paths) - 1, options.limit).round().astype(int)
+        _say(f"{options.limit} of {len(paths)} pictures, evenly spread: see --limit")
+        paths = [paths[index] for index in chosen]
+    finder = CropFinder(options.scorer, options.device)
+    failures = _Failures(options.as_json)
+    features, tiles, shown = [], [], []
+    views = read_ahead(paths, finder.scorer.spec.long_side)
+    for path, view in _counted(views, len(paths), progress):
+        if isinstance(view, Failed):
+            failures.add(view)
+            continue
+        features.append(finder.describe(view))
+        tiles.append(squared(view, options.tile))
+        shown.append(path)
+    if not shown:
+        raise NoInputError(f"none of {len(paths)} pictures could be read")
+    _say(f"laying out {len(shown)} pictures")
+    points = embed(np.stack(features), options.seed)
+    rows, columns = grid_for(len(shown))
+    canvas = Canvas(rows, columns, options.tile)
+    for (row, column), tile, path in zip(
+        on_grid(points, rows, columns).tolist(), tiles, shown, strict=True
+    ):
+        canvas.put(row, column, tile)
+        if options.as_json:
+            _print(json.dumps({"row": row, "column": column, "path": str(path)}))
+    _write(canvas.pixels, options.output, options.quality, options.overwrite)
+    _say(f"wrote {options.output}: {len(shown)} pictures on {rows} x {columns} cells")
+    return failures.end(len(paths))
+
+
+class _Failures:
+    """Counts bad files, tells of each, and owns the exit code."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json, self.count = as_json, 0
+
+    def add(self, failed: Failed) -> None:
+        self.count += 1
+        _say(f"error: {failed.reason}")
+        if self.as_json:
+            _print(json.dumps({"path": str(failed.path), "error": failed.reason}))
+
+    def end(self, total: int) -> int:
+        if self.count:
+            _say(f"{self.count} of {total} failed")
+        return 1 if self.count else 0
+
+
+def _counted(items: Iterator[T], total: int, progress: Progress | None) -> Iterator[T]:
+    for done, item in enumerate(items, 1):
+        yield item
+        if progress:
+            progress(done, total)
+
+
+def _line(found: Scored, as_json: bool) -> str:
+    if as_json:
+        width, height = found.size
+        return json.dumps(
+            {"path": str(found.path), "score": found.score, "width": width, "height": height}
+        )
+    return f"{found.score:9.4f}  {found.path}"
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    format_for(target)
+    if target.exists() and not overwrite:
+        raise ConfigError(f"{target} exists: use --overwrite, or write elsewhere")
+
+
+def _write(pixels: NDArray[np.uint8], target: Path, quality: int, overwrite: bool) -> None:
+    image = from_array(pixels)
+    whole = (0.0, 0.0, float(image.size[0]), float(image.size[1]))
+    data = encode(image.cut(whole), image, format_for(target), quality)
+    write_atomic(data, target, overwrite=overwrite)
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _say(line: str) -> None:
+    print(f"cropper: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,70 @@
+"""Pictures one after another, read ahead by threads, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cropper.errors import CropperError
+from cropper.finder import CropFinder
+from cropper.image import View, load_image
+
+__all__ = ["Failed", "Scored", "read_ahead", "score_pictures"]
+
+_READERS = 2  # threads; decoders let go of Python's lock
+_AHEAD = 8  # pictures decoded and not yet used
+
+
+@dataclass(frozen=True)
+class Scored:
+    path: Path
+    score: float  # of the whole picture
+    size: tuple[int, int]  # (width, height), px
+
+
+@dataclass(frozen=True)
+class Failed:
+    path: Path
+    reason: str
+
+
+def read_ahead(paths: Iterable[Path], long_side: int) -> Iterator[tuple[Path, View | Failed]]:
+    """Every picture in order, as a view of ``long_side`` px; or why it cannot be read."""
+
+    def load(path: Path) -> View | Failed:
+        try:
+            return load_image(path).view(long_side)
+        except (CropperError, MemoryError) as error:
+            return Failed(path, str(error) or "not enough memory")
+
+    waiting: deque[tuple[Path, Future[View | Failed]]] = deque()
+    pool = ThreadPoolExecutor(_READERS)
+    try:
+        for path in paths:
+            waiting.append((path, pool.submit(load, path)))
+            if len(waiting) > _AHEAD:
+                first, answer = waiting.popleft()
+                yield first, answer.result()
+        while waiting:
+            first, answer = waiting.popleft()
+            yield first, answer.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def score_pictures(paths: Iterable[Path], finder: CropFinder) -> Iterator[Scored | Failed]:
+    """Every picture's score as a whole, in order; a bad file does not stop the others."""
+    for path, view in read_ahead(paths, finder.scorer.spec.long_side):
+        if isinstance(view, Failed):
+            yield view
+            continue
+        try:
+            whole = np.array([[0.0, 0.0, *map(float, view.size)]])
+            yield Scored(path, float(finder.bind_view(view)(whole)[0]), view.size)
+        except (CropperError, MemoryError) as error:
+            yield Failed(path, f"{path}: {str(error) or 'not enough memory'}")
