@@ -16,7 +16,7 @@ from cropper.errors import ConfigError, NoInputError
 from cropper.finder import CropFinder
 from cropper.image import encode, format_for, from_array, write_atomic
 from cropper.listing import list_pictures
-from cropper.looking.layout import embed, extra, grid_for, on_grid
+from cropper.looking.layout import embed, grid_for, need, on_grid
 from cropper.looking.sheet import Canvas, columns_for, fitted, pick_continuum, squared
 from cropper.looking.stream import Failed, Scored, read_ahead, score_pictures
 
@@ -124,7 +124,8 @@ def map_pictures(
 ) -> int:
     """Lay pictures that the scorer's network sees alike side by side."""
     _check_target(options.output, options.overwrite)
-    extra("sklearn"), extra("scipy")  # rather now than after the work
+    for package in ("sklearn", "scipy"):  # rather now than after the work
+        need(package)
     paths = list_pictures(inputs)
     if len(paths) > options.limit:
         chosen = np.linspace(0, len(paths) - 1, options.limit).round().astype(int)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.errors import MissingModelError, NoInputError
+from cropper.errors import NoInputError, extra
 
-__all__ = ["embed", "grid_for", "on_grid"]
+__all__ = ["embed", "grid_for", "need", "on_grid"]
 
 Floats = NDArray[np.float64]
 
@@ -22,14 +22,10 @@ _COMPONENTS = 50  # of the features that t-SNE sees; the rest is noise and time
 _BLOCK = 400  # cells that are assigned at once: the cost grows with the cube of the count
 
 
-def extra(name: str) -> Any:
-    """A module of the extra, or MissingModelError that says how to get it."""
-    try:
+def need(name: str) -> Any:
+    """A module of the extra ``map``. Raises MissingExtraError."""
+    with extra("map"):
         return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingModelError(
-            f"a map needs scikit-learn and SciPy ({error}): pip install 'cropper[map]'"
-        ) from error
 
 
 def embed(features: NDArray[np.float32], seed: int = 0) -> Floats:
@@ -37,7 +33,7 @@ def embed(features: NDArray[np.float32], seed: int = 0) -> Floats:
     count = len(features)
     if count < 3:
         raise NoInputError(f"a map takes 3 pictures or more, got {count}")
-    decomposition, manifold = extra("sklearn.decomposition"), extra("sklearn.manifold")
+    decomposition, manifold = need("sklearn.decomposition"), need("sklearn.manifold")
     components = min(_COMPONENTS, count, features.shape[1])
     reduced = decomposition.PCA(components, svd_solver="randomized", random_state=seed)
     small = reduced.fit_transform(features.astype(np.float64))
@@ -111,5 +107,5 @@ def _assign(
     spread = (inside - low) / np.maximum(high - low, 1e-12)  # over the whole block
     wanted = spread[:, ::-1] * [bottom - top - 1, right - left - 1] + [top, left]
     cost = ((wanted[:, None] - places[None]) ** 2).sum(2)
-    rows, chosen = extra("scipy.optimize").linear_sum_assignment(cost)
+    rows, chosen = need("scipy.optimize").linear_sum_assignment(cost)
     cells[members[rows]] = places[chosen]

@@ -48,20 +48,29 @@ class Preprocessing:
     def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
-    def levels(self, pixels: Tensor) -> Pyramid:
-        """(H, W, 3) uint8 -> what crops are read from, normalised."""
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """(H, W, 3) uint8 -> (3, H, W) as the network wants them."""
         values = pixels.movedim(2, 0).float() / 255
         mean, std = values.new_tensor(self.mean), values.new_tensor(self.std)
-        return pyramid((values - mean[:, None, None]) / std[:, None, None])
+        return (values - mean[:, None, None]) / std[:, None, None]
+
+    def levels(self, pixels: Tensor) -> Pyramid:
+        """(H, W, 3) uint8 -> what crops are read from."""
+        return pyramid(self.normalised(pixels))
 
     def read(self, levels: Pyramid, boxes: Tensor) -> Tensor:
         """(N, 4) normalised xyxy -> (N, 3, side, side), the network's input."""
+        return self.enlarged(sample_boxes(levels, boxes, self.read_size))
+
+    @property
+    def read_size(self) -> tuple[int, int]:
+        """(height, width) at which a crop is read."""
         detail = self.detail or self.side
-        return self.enlarged(sample_boxes(levels, boxes, (detail, detail)))
+        return detail, detail
 
     def enlarged(self, crops: Tensor) -> Tensor:
-        """(N, 3, detail, detail) -> (N, 3, side, side)."""
-        if crops.shape[-1] == self.side:
+        """Crops as they are read -> (N, 3, side, side)."""
+        if self.read_size[0] == self.side:
             return crops
         return F.interpolate(crops, (self.side, self.side), mode="bilinear", align_corners=False)
 
@@ -132,15 +141,15 @@ class ConvNetScorer:
         self.spec = spec
         self.batch = AutoBatch(self.device, batch)
 
-    def levels(self, view: View) -> Pyramid:
-        """What crops are read from, as the network wants its pixels."""
-        return self.preprocessing.levels(torch.from_numpy(view.pixels).to(self.device))
+    def pixels(self, view: View) -> Tensor:
+        """(3, H, W) as the network wants them."""
+        return self.preprocessing.normalised(torch.from_numpy(view.pixels).to(self.device))
 
     def bind_affine(self, view: View) -> BoundAffine:
-        return _AffineCrops(self, self.levels(view), view.size)
+        return _AffineCrops(self, self.pixels(view), view.size)
 
     def bind(self, view: View) -> BoundScorer:
-        levels = self.levels(view)
+        levels = pyramid(self.pixels(view))
 
         def forward(boxes: Tensor) -> Tensor:
             crops = self.preprocessing.read(levels, boxes).to(self.dtype)
@@ -190,8 +199,9 @@ class _AffineCrops:
     reads_pixels = True
     mirror_invariant = False
 
-    def __init__(self, scorer: ConvNetScorer, levels: Pyramid, size: tuple[int, int]) -> None:
-        self.scorer, self.size, self.levels = scorer, size, levels
+    def __init__(self, scorer: ConvNetScorer, pixels: Tensor, size: tuple[int, int]) -> None:
+        self.scorer, self.size = scorer, size
+        self.levels = pyramid(pixels)
 
     def __call__(self, theta: Tensor, reading: Reading = JUDGED) -> Tensor:
         chunks = torch.split(theta.to(self.levels.levels[0]), self.scorer.spec.batch_size)
@@ -200,26 +210,26 @@ class _AffineCrops:
 
     def _by_pixels(self, theta: Tensor, reading: Reading) -> Tensor:
         preprocessing = self.scorer.preprocessing
-        detail = preprocessing.detail or preprocessing.side
-        crops = sample_affine(_read(self.levels, reading), theta, (detail, detail))
+        crops = sample_affine(_read(self.levels, reading), theta, preprocessing.read_size)
         logits: Tensor = self.scorer.module(preprocessing.enlarged(crops).to(self.scorer.dtype))
-        return logits.flatten()
+        return logits.flatten().float()
 
     def _by_features(self, theta: Tensor, reading: Reading) -> Tensor:
         means = []
-        for tap, scale in self._taps:
-            read = sample_affine(_read(tap, reading), theta * scale, (_CELLS, _CELLS))
-            means.append(read.mean((2, 3)))
+        taps = self._taps
         module = self.scorer.module
         assert isinstance(module, TrunkClassifier)
-        logits: Tensor = module.head(torch.cat(means, 1))
-        return logits.flatten()
+        for tap, scale in taps:
+            read = sample_affine(_read(tap, reading), theta * scale, (_CELLS, _CELLS))
+            means.append(F.adaptive_avg_pool2d(read, (module.bands, 1)).flatten(1))
+        logits: Tensor = module.head(torch.cat(means, 1).to(self.scorer.dtype))
+        return logits.flatten().float()
 
     @cached_property
     def _taps(self) -> list[tuple[Pyramid, Tensor]]:
         """The whole picture's taps, and what brings theta to the pixels of each."""
         module = self.scorer.module
-        if not isinstance(module, TrunkClassifier) or module.bands > 1:
+        if not isinstance(module, TrunkClassifier):
             raise ConfigError(
                 "reading from features takes the backbone 'trunk', whose taps are known: choose "
                 "another method"
@@ -231,10 +241,11 @@ class _AffineCrops:
         taps = []
         with torch.no_grad():
             picture = sample_affine(self.levels, whole, (height, width))
-            for stride, tap in zip(_STRIDES, module.trunk(picture), strict=True):
+            seen = module.trunk(picture.to(self.scorer.dtype))
+            for stride, tap in zip(_STRIDES, seen, strict=True):
                 cells = pixels.new_tensor([tap.shape[-1], tap.shape[-2]])
                 scale = (stride * (cells - 1) + 1) / (stride * cells)
-                taps.append((pyramid(tap[0]), scale[:, None]))
+                taps.append((pyramid(tap[0].float()), scale[:, None]))
         return taps
 
 
