@@ -3,7 +3,8 @@
 The true slope is that of the surface that a crop moves over: central differences over a reach of a
 few output pixels of the score of an antialiased crop (each output pixel averages 4 x 4 reads). An
 estimate is as good as the cosine between the two, over the six parameters in shares of the crop's
-side. The downscale, source px per output px, is set by the network's input side.
+side. The downscale, source px per output px, is set by the network's input side. CropNet, whose
+score is read from a feature map and from no pixels, is held against itself over the same reach.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from cropper.errors import ConfigError
 from cropper.image import View, load_image
 from cropper.sampling import pyramid, sample_affine
 from cropper.scorers import load_scorer
-from cropper.scorers.affine import JUDGED, Reading
+from cropper.scorers.affine import JUDGED, Reading, as_affine
 from cropper.scorers.convnet import ConvNetScorer
 from eval.metrics import Interval, bootstrap
 from spatial_transformer.affine import PARAMS, AffineCrop
 
-__all__ = ["ESTIMATES", "Agreement", "measure_slopes", "plot_slopes"]
+__all__ = ["ESTIMATES", "MAP", "Agreement", "measure_slopes", "plot_slopes"]
 
 SIDES = (321, 161, 97, 65)  # px of the network's input
 REACH = 6  # output px of an input of 161 px, either way: what a step of an ascent covers
@@ -34,6 +35,7 @@ _FORWARDS = 32  # of the evolution strategies
 _JITTERS = 16  # warps of the averaged gradient
 _SUPER = 4  # reads a side of an output pixel, for the true slope
 _CROPS = 2  # a photo
+MAP = "cropnet, backprop"
 
 Score = Callable[[Tensor, Reading], Tensor]
 
@@ -43,8 +45,8 @@ class Agreement:
     """Cosines of one estimate with the true slope, at one input side."""
 
     estimate: str
-    side: int  # px
-    downscale: float  # source px per output px, the mean over crops
+    side: int  # px; 0 for cropnet, which reads no pixels
+    downscale: float  # source px per output px, the mean over crops; 0 for cropnet
     cosine: Interval  # over crops
 
 
@@ -106,8 +108,8 @@ def measure_slopes(
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Agreement, ...]:
-    """Every estimate at every side, with the package's convnet, over two crops a photo."""
-    scorer = load_scorer("convnet", device)
+    """Every estimate at every side, with the package's scorers, over two crops a photo."""
+    scorer, maps = load_scorer("convnet", device), as_affine(load_scorer("cropnet", device))
     assert isinstance(scorer, ConvNetScorer)
     if not photos:
         raise ConfigError("slopes are measured on photos: name at least one")
@@ -120,6 +122,11 @@ def measure_slopes(
         space = AffineCrop.of(image.size, "free")
         rng = np.random.default_rng((seed, done))
         drawn = space.sample(_CROPS, rng)
+        bound = maps.bind_affine(image.view(maps.spec.long_side))
+        for params in drawn[:, None]:
+            site = _Site(space, params, bound, bound, rng, REACH / 161)
+            cosine = F.cosine_similarity(site.backprop(JUDGED), site.true(), dim=0).item()
+            found.setdefault((MAP, 0), []).append((0.0, cosine))
         for side in sides:
             score, exact = _scores(scorer, view, side)
             for params in drawn[:, None]:
@@ -180,9 +187,12 @@ def plot_slopes(found: Sequence[Agreement], path: Path, title: str) -> None:
         axes.plot(where, [row.cosine.mean for row in rows], marker="o", label=name)
         low, high = [row.cosine.low for row in rows], [row.cosine.high for row in rows]
         axes.fill_between(where, low, high, alpha=0.12)
+    (smooth,) = (each.cosine for each in found if each.estimate == MAP)
+    axes.axhline(smooth.mean, color="0.3", linestyle="--", label=MAP)
+    axes.axhspan(smooth.low, smooth.high, color="0.3", alpha=0.08, linewidth=0)
     axes.axhline(0, color="0.6", linewidth=0.8)
     axes.set_xscale("log")
-    ticks = sorted({round(each.downscale, 1) for each in found})
+    ticks = sorted({round(each.downscale, 1) for each in found if each.side})
     axes.set_xticks(ticks, [f"{tick}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("downscale, source px per output px")
