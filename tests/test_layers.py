@@ -42,7 +42,7 @@ LAYERS = {
 }
 # Of the packages beside cropper: all but what needs these. Keys and values are module prefixes
 ONLY_IN = {
-    "click": {"cropper.cli", "eval.__main__"},
+    "click": {"cropper.cli", "eval.commands"},
     "joblib": {"cropper.bulk", "cropper.train"},
     "PIL": {"cropper.image", "cropper.report", "eval.bench", "eval.bench_bulk"},
     "pillow_heif": {"cropper.image"},

@@ -626,7 +626,7 @@ def test_a_fold_that_is_none_is_refused(folder: Path, fold: str) -> None:
 
 
 def test_convnet_has_no_trunk_rate(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--trunk-rate, .* are cropnet's"):
+    with pytest.raises(ConfigError, match=r"--trunk-rate, .* are cropnet's"):
         train_from_crops("convnet", folder, None, tmp_path, trunk_rate=0.0)
 
 

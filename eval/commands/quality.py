@@ -1,0 +1,185 @@
+"""Crop quality against people: benchmark, calibration, regret."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs, so that help and usage errors are quick
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eval.commands.group import cli, command_line, in_folder, progress_bar, writing
+
+if TYPE_CHECKING:
+    from eval.methods import Method
+    from eval.report import Report
+
+__all__ = ["benchmark", "calibration", "regret"]
+
+
+@cli.command()
+@click.option(
+    "--root",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The dataset's folder: annotations.json, or FCDB, FLMS or GAICD as published.",
+)
+@click.option("--split", default="all", show_default=True, help="A split that the data has.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["given", "free"]),
+    default="given",
+    show_default=True,
+    help="given: the human crop's aspect is known. free: the method picks it too.",
+)
+@click.option(
+    "--scorer",
+    "scorers",
+    multiple=True,
+    default=["cropnet"],
+    show_default=True,
+    metavar="NAME",
+    help="Scorer or weights file; may be repeated. 'none': the baselines alone.",
+)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N photos.")
+@click.option(
+    "--min-scale",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Smallest crop, of the largest box's side.  [default: the benchmark's own]",
+)
+@click.option("--strategy", type=click.Choice(["grid", "random", "halving"]))
+@click.option("--budget", type=click.IntRange(min=1), help="Candidates a crop.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of bootstrap and search.")
+@click.option("--baselines", is_flag=True, help="Also smartcrop.py and pyvips, where installed.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_folder,
+    help="Write everything, scores by photo included, to this file.",
+)
+def benchmark(
+    *,
+    root: Path,
+    split: str,
+    protocol: str,
+    scorers: tuple[str, ...],
+    device: str,
+    limit: int | None,
+    min_scale: float | None,
+    strategy: str | None,
+    budget: int | None,
+    seed: int,
+    baselines: bool,
+    json_path: Path | None,
+) -> None:
+    """Crop quality on photos that people cropped, always beside the full frame and the centre."""
+    from eval.benchmark import DEFAULT_MIN_SCALE, run_benchmark
+    from eval.datasets import load_dataset
+    from eval.environment import read_environment
+    from eval.methods import Scored, load_scored
+    from eval.report import Report, render
+    from eval.summary import summarise
+
+    min_scale = min_scale or DEFAULT_MIN_SCALE
+    load = partial(
+        load_scored,
+        device=device,
+        min_scale=min_scale,
+        strategy=strategy,
+        budget=budget,
+        seed=seed,
+    )
+    methods, notes = _methods(protocol, scorers, load, baselines)
+    dataset = load_dataset(root, split)
+    with progress_bar("photos") as progress:
+        result = run_benchmark(dataset, methods, protocol, limit, progress)
+    for skip in result.skipped:
+        click.echo(f"skipped: {skip.photo}: {skip.reason}", err=True)
+    settings = {"min scale": min_scale, "seed": seed, "device": device}
+    settings |= {m.name: m.config for m in methods if isinstance(m, Scored)}
+    report = Report(
+        result,
+        summarise(result, seed=seed),
+        tuple((key, str(value)) for key, value in settings.items()),
+        notes,
+        read_environment(),
+        command_line(),
+    )
+    click.echo(render(report))
+    if json_path:
+        _write(report, json_path)
+
+
+def _methods(
+    protocol: str, scorers: tuple[str, ...], load: Callable[[str], Method], baselines: bool
+) -> tuple[list[Method], tuple[str, ...]]:
+    """The methods to measure, and a note on each that was asked for and can't run."""
+    from eval.methods import Centre, FullFrame, installed_baselines
+
+    methods: list[Method] = [FullFrame(), Centre()]
+    notes: tuple[str, ...] = ()
+    if baselines:
+        others = installed_baselines(protocol)
+        methods, notes = [*methods, *others.methods], others.missing
+    for note in notes:
+        click.echo(f"not run: {note}", err=True)
+    return methods + [load(name) for name in dict.fromkeys(scorers) if name != "none"], notes
+
+
+def _write(report: Report, path: Path) -> None:
+    from eval.report import write_json
+
+    with writing(path):
+        write_json(report, path)
+
+
+@cli.command()
+@click.option(
+    "--root", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option("--split", default="all", show_default=True, help="A split that the data has.")
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N photos.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), callback=in_folder)
+def calibration(
+    *, root: Path, split: str, scorer: str, device: str, limit: int | None, plot: Path | None
+) -> None:
+    """Whether score differences are log-odds of preference, on pairs that people voted on."""
+    from eval.calibration import draw_calibration, measure_calibration, render_calibration
+    from eval.datasets import load_dataset
+    from eval.environment import read_environment
+
+    dataset = load_dataset(root, split)
+    with progress_bar("photos") as progress:
+        result = measure_calibration(dataset, scorer, device, limit, progress)
+    click.echo(f"{render_calibration(result)}\n\n{read_environment()}")
+    if plot:
+        with writing(plot):
+            draw_calibration(result, plot)
+
+
+@cli.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--scorer", default="convnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--aspect", default="original", show_default=True, metavar="original|W:H|free")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Photos.")
+@click.option("--grid", type=click.IntRange(10), default=2000, show_default=True,
+    help="Crops of the exhaustive grid at most.")  # fmt: skip
+@click.option("--strategy", type=click.Choice(["halving", "random"]), default="halving")
+@click.option("--budget", "budgets", multiple=True, type=click.IntRange(1),
+    default=[100, 200, 500], show_default=True, help="May be repeated.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def regret(photos: tuple[Path, ...], **options: Any) -> None:
+    """What halving loses against the exhaustive grid on PHOTOS, files or folders."""
+    from eval.regret import render_regret, run_regret
+
+    with progress_bar("photos") as progress:
+        report = run_regret(photos, progress=progress, **options)
+    click.echo(render_regret(report, command_line()))

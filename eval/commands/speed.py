@@ -1,0 +1,115 @@
+"""Time, memory and crashes: bench, bench-bulk, bench-convnet, crash, scale."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs, so that help and usage errors are quick
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from eval.commands.group import cli, command_line, progress_bar
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["bench", "bench_bulk", "bench_convnet_command", "crash", "scale"]
+
+
+@cli.command()
+@click.argument(
+    "picture", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--candidates", type=click.IntRange(1), default=10_000, show_default=True)
+@click.option("--repeats", type=click.IntRange(2), default=15, show_default=True)
+@click.option("--cold", is_flag=True, help="Fresh processes, beside smartcrop.py's command.")
+def bench(
+    *,
+    picture: Path | None,
+    scorer: str,
+    device: str,
+    candidates: int,
+    repeats: int,
+    cold: bool,
+) -> None:
+    """Time each stage of one crop; PICTURE is a synthetic 12-megapixel JPEG unless given."""
+    from eval.bench import render_bench, run_bench
+    from eval.bench_cold import render_cold, run_cold
+    from eval.environment import read_environment
+
+    if cold:
+        click.echo(f"{render_cold(run_cold(picture, repeats))}\n\n{read_environment()}")
+        return
+    report = run_bench(
+        picture, scorer=scorer, device=device, candidates=candidates, repeats=repeats
+    )
+    click.echo(render_bench(report))
+
+
+@cli.command("bench-bulk")
+@click.option("--photos", type=click.IntRange(2), default=50, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+def bench_bulk(photos: int, rounds: int, scorer: str) -> None:
+    """Folders per second, beside smartcrop.py and pyvips attention where installed."""
+    from eval.bench_bulk import render_bulk_bench, run_bulk_bench
+
+    click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer)))
+
+
+@cli.command("bench-convnet")
+@click.option("--network", "networks", multiple=True, default=["vgg16", "resnet50", "mobilenet_v2"],
+    show_default=True, metavar="NAME", help="Of torchvision; may be repeated.")  # fmt: skip
+@click.option("--side", "sides", multiple=True, type=click.IntRange(32), default=[112, 224],
+    show_default=True, help="Pixels of the input; may be repeated.")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--crops", type=click.IntRange(1), help="A repeat.  [default: 32, a GPU 8192]")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--peak", type=click.FloatRange(0, min_open=True), metavar="TFLOPS",
+    help="The device's limit, to show which share is reached.")  # fmt: skip
+def bench_convnet_command(
+    *,
+    networks: tuple[str, ...],
+    sides: tuple[int, ...],
+    device: str,
+    crops: int | None,
+    repeats: int,
+    peak: float | None,
+) -> None:
+    """Crops a second of exact scoring, a network pass for each crop."""
+    from eval.bench_convnet import bench_convnet, render_bench_convnet
+
+    speeds = bench_convnet(networks, sides, device=device, crops=crops, repeats=repeats)
+    limit = None if peak is None else 1e12 * peak
+    click.echo(render_bench_convnet(speeds, limit, command_line()))
+
+
+@cli.command()
+@click.option("--rounds", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--photos", type=click.IntRange(1), default=60, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def crash(rounds: int, photos: int, seed: int) -> None:
+    """Kill `cropper bulk` at random moments and compare what comes out; exit 1 if it differs."""
+    from eval.crash import render_crash, run_crash
+    from eval.environment import read_environment
+
+    with progress_bar("rounds") as progress:
+        report = run_crash(rounds, photos, seed, progress)
+    click.echo(f"{render_crash(report)}\n{read_environment()}")
+    if not report.sound:
+        raise SystemExit(1)
+
+
+@cli.command()
+@click.option("--photos", type=click.IntRange(10), default=10_000, show_default=True)
+def scale(photos: int) -> None:
+    """How memory and time of `cropper bulk` grow with the folder, and what a resume costs."""
+    from eval.environment import read_environment
+    from eval.scale import render_scale, run_scale
+
+    with progress_bar("photos") as progress:
+        report = run_scale(photos, progress)
+    click.echo(f"{render_scale(report)}\n{read_environment()}")

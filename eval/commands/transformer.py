@@ -1,0 +1,170 @@
+"""Search against the spatial transformer: compare, slopes."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs, so that help and usage errors are quick
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cropper.errors import extra
+from eval.commands.group import cli, in_folder, progress_bar, writing
+
+if TYPE_CHECKING:
+    from eval.metrics import Interval
+
+__all__ = ["compare", "slopes"]
+
+
+@cli.command()
+@click.argument("images", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A dataset's folder instead of IMAGES: then with the human crops.",
+)
+@click.option("--split", default="all", show_default=True, help="A split that the data has.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N photos.")
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option(
+    "--judge",
+    required=True,
+    metavar="FILE",
+    help="A held-out cropnet, as `cropper train crops --fold 0/2 --seed 1 --trunk-rate 0` makes.",
+)
+@click.option(
+    "--localizer",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Of `cropper train localizer`, for the arms that start from it.",
+)
+@click.option("--arm", "only", multiple=True, metavar="NAME", help="Only this arm; repeatable.")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Evaluations an arm and photo.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option(
+    "--shown",
+    type=click.IntRange(0),
+    default=24,
+    show_default=True,
+    help="Photos drawn in the HTML report.",
+)
+@click.option(
+    "--report",
+    "html_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_folder,
+    help="Write the HTML report to this file.",
+)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_folder,
+    help="Write everything, trajectories included, to this file.",
+)
+def compare(
+    *,
+    images: tuple[Path, ...],
+    root: Path | None,
+    split: str,
+    limit: int | None,
+    scorer: str,
+    judge: str,
+    localizer: Path | None,
+    only: tuple[str, ...],
+    budget: int,
+    seed: int,
+    device: str,
+    shown: int,
+    html_path: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Search against the spatial transformer, on IMAGES or a dataset, by a held-out judge."""
+    from cropper.scorers import load_scorer
+
+    with extra("torch"):
+        from eval.compare import CompareConfig, held_out, load_localizer_for, run_comparison
+    from eval.compare_report import CompareReport, render_html, render_text, summarise_arms, to_json
+    from eval.datasets import Example, load_dataset
+    from eval.environment import read_environment
+    from eval.report import write_text
+
+    if bool(images) == bool(root):
+        raise click.UsageError("give IMAGES or --root, one of them")
+    examples = load_dataset(root, split).examples if root else tuple(map(Example, images))
+    notes = held_out(scorer, judge)
+    climbed = load_scorer(scorer, device)
+    with progress_bar("photos") as progress:
+        comparison = run_comparison(
+            examples[:limit],
+            climbed,
+            load_scorer(judge, device),
+            CompareConfig(budget, seed),
+            localizer=load_localizer_for(climbed, localizer) if localizer else None,
+            only=only,
+            progress=progress,
+        )
+    report = CompareReport(
+        comparison,
+        summarise_arms(comparison, seed),
+        (("scorer", scorer), *notes, ("budget", str(budget)), ("seed", str(seed))),
+        read_environment(),
+        shlex.join(["python", "-m", "eval", *sys.argv[1:]]),
+    )
+    click.echo(render_text(report))
+    if json_path:
+        with writing(json_path):
+            write_text(to_json(report), json_path)
+    if html_path:
+        with writing(html_path):
+            write_text(render_html(report, shown), html_path)
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_folder,
+    help="Draw the cosines over the downscale into this file (.png, .svg).",
+)
+def slopes(*, images: tuple[Path, ...], seed: int, device: str, plot: Path | None) -> None:
+    """How good gradients through resampled pixels are, by downscale, on IMAGES."""
+    from eval.environment import read_environment
+    from eval.report import aligned
+
+    with extra("torch"):
+        from eval.slopes import ESTIMATES, MAP, measure_slopes, plot_slopes
+    with progress_bar("photos") as progress:
+        found = measure_slopes(images, seed=seed, device=device, progress=progress)
+    scales = sorted({(each.downscale, each.side) for each in found if each.side})
+    table = [["cosine with the true slope", *(f"{d:.1f}x ({side} px)" for d, side in scales)]]
+    for name in ESTIMATES:
+        cells = {each.side: each.cosine for each in found if each.estimate == name}
+        table.append(
+            [name, *(f"{c.mean:.2f} [{c.low:.2f}, {c.high:.2f}]" for c in _in(cells, scales))]
+        )
+    click.echo(aligned(table))
+    (smooth,) = (each.cosine for each in found if each.estimate == MAP)
+    click.echo(f"{MAP}: {smooth.mean:.2f} [{smooth.low:.2f}, {smooth.high:.2f}]")
+    click.echo(f"\n{len(images)} photos, 2 crops each, seed {seed}\n{read_environment()}")
+    click.echo(shlex.join(["python", "-m", "eval", *sys.argv[1:]]))
+    if plot:
+        with writing(plot):
+            plot_slopes(found, plot, f"{len(images)} photos, 2 crops each; convnet, and cropnet")
+
+
+def _in(cells: dict[int, Interval], scales: list[tuple[float, int]]) -> list[Interval]:
+    return [cells[side] for _, side in scales]
