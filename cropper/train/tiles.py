@@ -134,7 +134,7 @@ def train_tiles(
 def _tell_effects(
     net: TrunkClassifier, tiles: _Tiles, config: TilesConfig, log: Callable[[str], None]
 ) -> None:
-    """What the head likes, on half the continuum; the range from best to worst row is 2."""
+    """What the head likes, on the continuum; the whole range from best to worst row is 2."""
     weight = net.head.weight[0].detach().cpu().double().numpy()  # type: ignore[index]
 
     def score(pictures: Sequence[NDArray[np.uint8]]) -> Floats:
@@ -142,7 +142,7 @@ def _tell_effects(
         seen = [_look(net, _preprocessing(config), list(part)).mean(0) for part in parts]
         return np.asarray(np.concatenate(seen) @ weight)
 
-    pictures = [tiles.pixels[row] for row in np.flatnonzero(tiles.row >= 0)[::2]]
+    pictures = [tiles.pixels[row] for row in np.flatnonzero(tiles.row >= 0)]
     log(f"change of the score of {len(pictures)} tiles, where best to worst row is 2:")
     for effect in probe(score, pictures):
         log(f"  {effect.mean:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]  {effect.change}")
