@@ -77,6 +77,13 @@ def train() -> None:
     help="With --teacher: folder of pictures (*.jpg) that only the teachers judge.",
 )
 @click.option("--augment/--no-augment", default=True, help="Vary the pictures each epoch.")
+@click.option(
+    "--runs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Train cropnet that many times from one start and average the weights (a soup).",
+)
 @click.option("--limit", type=click.IntRange(1), help="Only this many pictures of each split.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 def train_crops_command(

@@ -12,8 +12,16 @@ from cropper.scorers import WEIGHTS
 from cropper.train.augment import Augment
 from cropper.train.convnet import ConvNetConfig, train_convnet
 from cropper.train.crops import CropsConfig, train_crops
+from cropper.train.soup import train_soup
 
-__all__ = ["ConvNetConfig", "CropsConfig", "train_convnet", "train_crops", "train_from_crops"]
+__all__ = [
+    "ConvNetConfig",
+    "CropsConfig",
+    "train_convnet",
+    "train_crops",
+    "train_from_crops",
+    "train_soup",
+]
 
 
 def train_from_crops(
@@ -29,6 +37,7 @@ def train_from_crops(
     teachers: Sequence[Path] = (),
     photos: Path | None = None,
     augment: bool = True,
+    runs: int = 1,
     limit: int | None = None,
     device: str = "auto",
     log: Callable[[str], None] = print,
@@ -37,7 +46,8 @@ def train_from_crops(
 
     ``fold`` (k, n) trains on the k-th of n parts of the data. ``trunk_rate``, ``teachers``,
     ``photos`` and ``augment`` are cropnet's alone. With ``teachers`` (cropnet checkpoints) it goes
-    on from the first of them and learns what all of them believe together.
+    on from the first of them and learns what all of them believe together. ``runs`` of one start
+    are averaged.
     """
     if trunk is None:
         usual = data.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
@@ -54,12 +64,15 @@ def train_from_crops(
         if teachers:
             config = config.distilled(tuple(map(str, teachers)), str(photos) if photos else None)
         config = replace(config, **changed)
-        train_crops(data, trunk, out, config, device=device, limit=limit, log=log)
+        if runs == 1:
+            train_crops(data, trunk, out, config, device=device, limit=limit, log=log)
+        else:
+            train_soup(data, trunk, out, config, runs, device=device, limit=limit, log=log)
     else:
-        if trunk_rate is not None or teachers or photos or not augment:
+        if trunk_rate is not None or teachers or photos or not augment or runs != 1:
             raise ConfigError(
-                "--trunk-rate, --teacher, --photos and --no-augment are cropnet's: convnet leaves "
-                "its trunk as it is"
+                "--trunk-rate, --teacher, --photos, --no-augment and --runs are cropnet's: convnet "
+                "leaves its trunk as it is"
             )
         recipe = replace(ConvNetConfig(seed=seed, fold=fold), **changed)
         train_convnet(data, trunk, out, recipe, device=device, limit=limit, log=log)

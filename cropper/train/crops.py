@@ -34,7 +34,7 @@ from cropper.train.data import Judged, candidates, load_judged, overlap
 from cropper.train.distill import DistillConfig, Teacher, teach
 from cropper.train.losses import list_loss, pair_loss
 
-__all__ = ["CropsConfig", "train_crops"]
+__all__ = ["CropsConfig", "Validation", "header_of", "train_crops", "validate"]
 
 Log = Callable[[str], None]
 
@@ -50,7 +50,8 @@ class CropsConfig:
     head_rate: float = 5e-4
     weight_decay: float = 1e-2
     average: float = 0.995  # decay of the moving average, a step
-    seed: int = 0
+    seed: int = 0  # of the head's first weights
+    order: int = 0  # of everything drawn in training; runs of one seed can be averaged
     fold: tuple[int, int] = (0, 1)  # (k, n): the k-th of n parts of ``train``, for held-out judges
     augment: Augment = field(default_factory=Augment)
     start: str | None = None  # a cropnet checkpoint to go on from; None: the trunk and a new head
@@ -117,7 +118,7 @@ def train_crops(
     run.resume()
     while run.epoch < config.epochs:
         run.train_epoch(train)
-        run.finish_epoch(_validate(run.average, val), val)
+        run.finish_epoch(validate(run.average, val), val)
     return run.best
 
 
@@ -143,7 +144,7 @@ class _Run:
 
     def __init__(self, net: CropNet, config: CropsConfig, out: Path, log: Log) -> None:
         self.net, self.config, self.out, self.log = net, config, out, log
-        self.average = copy.deepcopy(net)
+        self.average = copy.deepcopy(net).eval()
         net.trunk.freeze_below()
         if config.trunk_rate == 0:  # no backward pass through what stays as it is
             net.trunk.requires_grad_(False)
@@ -160,7 +161,7 @@ class _Run:
         self.loss = math.nan
 
     def train_epoch(self, items: list[Judged]) -> None:
-        rng = np.random.default_rng((self.config.seed, self.epoch))
+        rng = np.random.default_rng((self.config.seed + self.config.order, self.epoch))
         torch.manual_seed(int(rng.integers(2**31)))  # of dropout: a resumed run draws the same
         batches = self._batches(items, rng)
         losses = []
@@ -255,7 +256,7 @@ class _Run:
 
     def _save(self, val: list[Judged]) -> None:
         net = copy.deepcopy(self.average)
-        header = _header(net.config, self.config) | {"calibration": calibrate(net, val)}
+        header = header_of(net.config, self.config) | {"calibration": calibrate(net, val)}
         save_scorer(net, header, self.out / "cropnet.safetensors")
 
     def _recipe(self) -> dict[str, Any]:
@@ -278,7 +279,8 @@ class _Run:
 
 
 @torch.no_grad()
-def _validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validation:
+def validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validation:
+    """The mean over pictures; ``net`` is in its evaluation mode."""
     device = next(net.parameters()).device
     overlaps = []
     for item in items:
@@ -303,7 +305,8 @@ def _validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validati
     return Validation(float(given), float(free))
 
 
-def _header(config: CropNetConfig, recipe: CropsConfig) -> dict[str, Any]:
+def header_of(config: CropNetConfig, recipe: CropsConfig) -> dict[str, Any]:
+    """What a checkpoint of a CropNet says of itself."""
     fold, parts = recipe.fold
     return {
         "kind": "cropnet",
