@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cropper.bulk.judge import cores
+from cropper.errors import CropperError
 from cropper.finder import CropFinder
 from cropper.image import EXTENSION_OF
 from cropper.serve.desk import Desk, Scoring, Ticket
@@ -32,6 +34,7 @@ __all__ = ["make_app"]
 
 _PICTURES = tuple(MEDIA_TYPES.values())
 _KIND_OF = {media_type: kind for kind, media_type in MEDIA_TYPES.items()}
+_LOG = logging.getLogger("cropper.serve")
 _MOST_WORKERS = 4  # each may hold one decoded picture of max_mpixels
 
 Work = Callable[[Ticket], Any]
@@ -113,7 +116,13 @@ class _Service:
             await drain(request, options)
         with self.desk.place():
             upload = await read_upload(request, options)
-            answer = await self.desk.run(request, work(upload), options.answer_seconds)
+            try:
+                answer = await self.desk.run(request, work(upload), options.answer_seconds)
+            except (ProblemError, CropperError, ClientDisconnect):
+                raise
+            except Exception as error:  # of a scorer, say; raised on, it would cut the connection
+                _LOG.exception("a request failed")
+                raise ProblemError("internal", "the service's log says more") from error
         if isinstance(answer, Picture):
             return _picture_response(answer)
         return JSONResponse(answer, headers={"Vary": "Accept"})

@@ -14,7 +14,7 @@ from cropper.finder import CropFinder
 from cropper.serve.app import make_app
 from cropper.serve.options import ServeOptions
 
-__all__ = ["serve"]
+__all__ = ["listen", "serve"]
 
 _BACKLOG = 512
 _KEEP_ALIVE = 10  # s that an idle connection stays
@@ -27,7 +27,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
     KeyboardInterrupt after a SIGINT.
     """
     finder = CropFinder(options.scorer, options.device)
-    listener = _listen(options)
+    listener = listen(options)
     host, port = listener.getsockname()[:2]
     if not options.local:
         say(
@@ -57,7 +57,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def _listen(options: ServeOptions) -> socket.socket:
+def listen(options: ServeOptions) -> socket.socket:
     """Bound before anything is announced, so that port 0 has its number."""
     try:
         found = socket.getaddrinfo(
