@@ -68,6 +68,10 @@ def describe(options: ServeOptions) -> dict[str, Any]:
             "/readyz": _get("ready", "Whether a request would be taken in", _ref("Status"), "busy"),
             "/metrics": _get("metrics", "Counters for Prometheus", None, guarded=True),
         },
+        "x-problems": {
+            name: {"status": kind.status, "title": kind.title, "remedy": kind.remedy}
+            for name, kind in KINDS.items()
+        },
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
