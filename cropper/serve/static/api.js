@@ -2,7 +2,8 @@
 
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(problem.detail || problem.title || `the service answered ${status}`);
+    const detail = problem.detail?.replace(/^the photo: /, ""); // whose name the page knows
+    super(detail || problem.title || `the service answered ${status}`);
     this.status = status;
     this.kind = (problem.type || "").split("#")[1];
   }

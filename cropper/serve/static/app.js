@@ -71,7 +71,6 @@ async function select(photo) {
     tile.setAttribute("aria-current", String(tile.photo === photo));
   }
   await showCurrent();
-  if (get("show-heat").checked) wantHeat();
 }
 
 async function showCurrent() {
@@ -97,7 +96,7 @@ async function showCurrent() {
   if (photo.state !== "done") return;
   stage.show(photo.size, photo.frame, settings.ratioOf(photo.best));
   drawRunners();
-  showHeat();
+  wantHeat();
   const known = photo.crops.find((crop) => same(crop.frame, photo.frame));
   if (known) showFigures(known);
   else score();
@@ -192,14 +191,15 @@ async function wantHeat() {
   const photo = current;
   const options = settings.options();
   if (photo?.state !== "done") return;
+  showHeat();
   if (get("show-heat").checked && !photo.heat && options) {
     try {
       photo.heat = (await api.crop(photo.file, { ...options, heat: "true" })).heat;
     } catch (error) {
       complain([`${photo.name}: ${error.message}`]);
     }
+    if (photo === current) showHeat();
   }
-  if (photo === current) showHeat();
 }
 
 // --- many photos ----------------------------------------------------------------------------
