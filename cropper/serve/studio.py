@@ -86,6 +86,8 @@ class Studio:
         """The caller's own box as a picture."""
         self._check_size(asked.size)
         source = self._load(data)
+        if asked.size:  # a small JPEG is scaled from what was decoded to be judged: here as there
+            source.view(self.finder.scorer.spec.long_side)
         ticket.check()
         cut = source.cut(asked.box, asked.size)
         kind = kind or source.format

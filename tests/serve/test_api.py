@@ -120,15 +120,20 @@ def test_shell_python_and_service_agree_on_a_photo(tmp_path: Path) -> None:
         main, ["best", str(path), "--aspect", "4:5", "--json", "-o", str(tmp_path / "crop.jpg")]
     )
     told = json.loads(shell.stdout)
+    content = path.read_bytes()
     finder = CropFinder()
     python = finder.find(path, aspect="4:5").to_dict()
     with serving(finder.scorer) as client:
-        service = as_form(client, path.read_bytes(), aspect="4:5").json()
-        picture = client.post(
-            "/v1/crop?aspect=4:5", content=path.read_bytes(), headers={"Accept": "image/*"}
-        )
+        service = as_form(client, content, aspect="4:5").json()
+        picture = client.post("/v1/crop?aspect=4:5", content=content, headers={"Accept": "image/*"})
         box = ",".join(map(str, service["box"]))
-        cut = post(client, path.read_bytes(), "/v1/cut", box=box)
+        cut = post(client, content, "/v1/cut", box=box)
+        sized = {"size": "100x125", "aspect": "4:5"}
+        small = [
+            client.post(where, content=content, params=query, headers={"Accept": "image/*"})
+            for where, query in [("/v1/crop", sized), ("/v1/cut", {"box": box, "size": "100x125"})]
+        ]
+    assert small[0].content == small[1].content
     for key in ("box", "score", "full_frame_score", "candidates", "scorer"):
         assert told[key] == python[key] == service[key]
     assert picture.content == cut.content == (tmp_path / "crop.jpg").read_bytes()
