@@ -113,7 +113,9 @@ class _Service:
         """Take a place, read the upload, have it worked on."""
         options = self.options
         if self.desk.full:
+            problem = self.desk.refusal()
             await drain(request, options)
+            raise problem
         with self.desk.place():
             upload = await read_upload(request, options)
             try:
@@ -146,7 +148,7 @@ class _Service:
                 "not-ready", "the scorer's thread has ended: start the service again"
             )
         if self.desk.full:
-            raise ProblemError("busy", "all places are taken", {"Retry-After": "1"}, rule="queue")
+            raise self.desk.refusal()
         return JSONResponse({"status": "ready"})
 
     async def metrics_text(self, _: Request) -> Response:

@@ -158,18 +158,20 @@ class Desk:
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
+    def refusal(self) -> ProblemError:
+        """What a client is told while all places are taken."""
+        wait = math.ceil(self.inside * self._seconds / self._workers)
+        return ProblemError(
+            "busy",
+            f"{self.places} requests are being worked on, and no more are taken in",
+            {"Retry-After": str(min(max(wait, 1), _LONGEST_WAIT)), "Connection": "close"},
+            rule="queue",
+            limit=self.places,
+        )
+
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """Raises ProblemError where all places are taken."""
-        if self.full:
-            wait = math.ceil(self.inside * self._seconds / self._workers)
-            raise ProblemError(
-                "busy",
-                f"{self.places} requests are being worked on, and no more are taken in",
-                {"Retry-After": str(min(max(wait, 1), _LONGEST_WAIT)), "Connection": "close"},
-                rule="queue",
-                limit=self.places,
-            )
+        """One of the places; who takes it has looked whether there is one."""
         self.inside += 1
         self.metrics.inside.set(self.inside)
         try:

@@ -17,6 +17,7 @@ from cropper.serve.options import ServeOptions
 __all__ = ["listen", "serve"]
 
 _BACKLOG = 512
+_CONNECTIONS = 500  # at once; those that send nothing cost little, but have no time limit
 _KEEP_ALIVE = 10  # s that an idle connection stays
 
 
@@ -41,6 +42,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         access_log=False,
         log_level="warning",
         backlog=_BACKLOG,
+        limit_concurrency=_CONNECTIONS,
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE,

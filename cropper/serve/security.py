@@ -63,7 +63,7 @@ class Guard:
                 rule="Host",
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and origin.lower().partition("://")[2] != host.lower():
             return ProblemError(
                 "foreign-origin", "requests come from the service's own page", rule="Origin"
             )

@@ -127,6 +127,21 @@ def test_a_full_queue_answers_503_and_the_rest_is_done(
         assert inside(client) == 0
 
 
+def test_a_refused_upload_stays_refused_when_a_place_comes_free(
+    held: HeldScorer, photo_bytes: bytes
+) -> None:
+    with serving(held, queue=1) as client, ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(post, client, photo_bytes)
+        until(lambda: inside(client) == 1)
+        head = f"POST /v1/crop HTTP/1.1\r\nContent-Length: {len(photo_bytes)}"
+        with raw(client, head) as connection:
+            connection.sendall(photo_bytes[:1000])
+            held.let.set()
+            assert answer.result().status_code == 200
+            connection.sendall(photo_bytes[1000:])
+            assert connection.recv(1000).startswith(b"HTTP/1.1 503 ")
+
+
 def test_pictures_that_wait_are_looked_at_together(held: HeldScorer, photo_bytes: bytes) -> None:
     with serving(held) as client, ThreadPoolExecutor(3) as threads:
         first = threads.submit(post, client, photo_bytes)
