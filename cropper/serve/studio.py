@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from cropper.boxes import Crop, clip
-from cropper.bulk.outcome import preference
 from cropper.errors import BoxError
 from cropper.finder import CropFinder, ScoreMap, search_config
 from cropper.image import FORMATS, SourceImage, encode, load_image, sniff
-from cropper.result import CropResult
+from cropper.result import CropResult, preference
 from cropper.search import Objective
 from cropper.serve.desk import Scoring, Ticket
 from cropper.serve.parameters import CropAsked, CutAsked, ScoreAsked

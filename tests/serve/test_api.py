@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from cropper.bulk.outcome import preference
 from cropper.cli import main
 from cropper.finder import CropFinder
 from cropper.image import load_image
+from cropper.result import preference
 from cropper.serve.negotiation import choose
 from tests.conftest import CliRunner, SpotScorer, spotted
 from tests.image.pictures import encoded
