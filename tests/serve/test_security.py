@@ -46,9 +46,7 @@ def test_the_token_is_asked_for_where_there_is_one(photo_bytes: bytes) -> None:
         assert operation["security"] == [{"token": []}]
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "["]
-)
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
 def test_other_host_names_are_refused_on_a_loopback_address(
     client: httpx.Client, host: str
 ) -> None:
@@ -56,7 +54,7 @@ def test_other_host_names_are_refused_on_a_loopback_address(
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://[", ""]
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://["]
 )
 def test_pages_of_other_sites_are_refused(
     client: httpx.Client, photo_bytes: bytes, origin: str
