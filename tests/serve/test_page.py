@@ -26,16 +26,16 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
 
-DROP = """
-(photos) => {
+GIVE = """
+([kind, photos]) => {
   const transfer = new DataTransfer();
   for (const [name, content] of photos) {
     const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
     transfer.items.add(new File([bytes], name));
   }
-  document.body.dispatchEvent(
-    new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
-  );
+  const how = { bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer };
+  const made = kind === "drop" ? new DragEvent(kind, how) : new ClipboardEvent(kind, how);
+  document.body.dispatchEvent(made);
 }
 """
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "color_scheme": "dark"}
@@ -75,9 +75,10 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def drop(page: Any, *paths: Path) -> None:
-    """As from a file manager."""
-    page.evaluate(DROP, [(p.name, base64.b64encode(p.read_bytes()).decode()) for p in paths])
+def drop(page: Any, *paths: Path, kind: str = "drop") -> None:
+    """As from a file manager, or with the ``kind`` paste from the clipboard."""
+    photos = [(path.name, base64.b64encode(path.read_bytes()).decode()) for path in paths]
+    page.evaluate(GIVE, [kind, photos])
 
 
 def frame(page: Any) -> list[int]:
@@ -217,7 +218,7 @@ def test_what_cannot_be_cropped_is_told(chromium: Any, url: str, tmp_path: Path)
 
 
 def test_the_heat_map_is_drawn(page: Any, photo: Path) -> None:
-    drop(page, photo)
+    drop(page, photo, kind="paste")
     settled(page)
     page.check("#show-heat")
     page.locator("#heat").wait_for()
