@@ -32,6 +32,7 @@ from cropper.space import CropSpace, crop_spaces
 __all__ = ["CropFinder", "ScoreMap", "centred", "default_search", "find_best_crop", "search_config"]
 
 COSTLY_BUDGET = 500  # evaluations where each is a network pass: seconds, not minutes, on a CPU
+_BUDGET = 1000  # else: halving then finds crops as good as a grid of 10,000 (docs/benchmarks.md)
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,20 @@ class ScoreMap:
 
 
 def default_search(spec: ScorerSpec) -> SearchConfig:
-    """The exhaustive grid, or halving where each candidate costs a network pass."""
-    return SearchConfig("halving", COSTLY_BUDGET) if spec.costly else SearchConfig()
+    """Halving, on a smaller budget where each candidate costs a network pass."""
+    return SearchConfig("halving", COSTLY_BUDGET if spec.costly else _BUDGET)
 
 
 def search_config(
     spec: ScorerSpec, strategy: str | None, budget: int | None, seed: int, top_k: int
 ) -> SearchConfig:
-    """What suits the scorer where ``strategy`` or ``budget`` is None. Raises SearchError."""
+    """What suits the scorer where ``strategy`` or ``budget`` is None. Raises SearchError.
+
+    A grid is exhaustive, and random draws are blind: both get the budget of ``SearchConfig``.
+    """
     base = default_search(spec)
+    if strategy not in (None, base.strategy) and not spec.costly:
+        base = SearchConfig()
     return replace(
         base,
         strategy=strategy or base.strategy,

@@ -31,7 +31,7 @@ class SearchConfig:
 
     strategy: str = "grid"  # exhaustive; 'random' as in 2015; 'halving' for costly objectives
     budget: int = 10_000  # evaluations at most; the grid is as fine as the budget allows
-    seed: int = 0  # of 'random'; the others use no chance
+    seed: int = 0  # of draws: 'random', and 'halving' where no grid is affordable
     top_k: int = 1  # crops returned, best first
     nms_iou: float = 0.7  # two returned crops overlap at most this much
     stride: float | None = None  # grid step as a fraction of the crop's side; None: from the budget
@@ -145,8 +145,13 @@ def _grid(run: _Run, config: SearchConfig) -> StopReason:
 
 
 def _random(run: _Run, config: SearchConfig) -> StopReason:
-    rng = np.random.default_rng(config.seed)
-    owners = rng.integers(len(run.spaces), size=run.budget)
+    _draw(run, run.budget, config.seed)
+    return StopReason.BUDGET
+
+
+def _draw(run: _Run, number: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    owners = rng.integers(len(run.spaces), size=number)
     counts = np.bincount(owners, minlength=len(run.spaces))
     run.score(
         [
@@ -154,19 +159,22 @@ def _random(run: _Run, config: SearchConfig) -> StopReason:
             for index, (space, count) in enumerate(zip(run.spaces, counts, strict=True))
         ]
     )
-    return StopReason.BUDGET
 
 
 def _halving(run: _Run, config: SearchConfig) -> StopReason:
     """A coarse grid on half the budget, then ever finer lattices around ever fewer survivors.
 
     After successive halving (Jamieson and Talwalkar 2016): each round halves both the stride and
-    the number of survivors, which NMS keeps apart while there are several.
+    the number of survivors, which NMS keeps apart while there are several. Where even the coarsest
+    grid is over the budget, as for crops that are mere strips, random draws stand in for it.
     """
     coarsest = sum(space.grid_size(_COARSEST) for space in run.spaces)
-    stride = _finest_stride(run.spaces, min(max(run.budget // 2, coarsest), run.budget))
-    survivors = 16
-    run.score([(index, space.grid(stride)) for index, space in enumerate(run.spaces)])
+    survivors, stride = 16, _COARSEST
+    if coarsest > run.budget:
+        _draw(run, max(run.budget // 2, 1), config.seed)
+    else:
+        stride = _finest_stride(run.spaces, max(run.budget // 2, coarsest))
+        run.score([(index, space.grid(stride)) for index, space in enumerate(run.spaces)])
     while stride > config.resolution:
         stride /= 2
         order = run.ranking()[:2000]
@@ -201,7 +209,7 @@ def _finest_stride(spaces: tuple[CropSpace, ...], budget: int) -> float:
     if count(coarse) > budget:
         raise SearchError(
             f"the coarsest grid of this space has {count(coarse)} crops, over the budget of "
-            f"{budget}: raise the budget or use strategy 'random'"
+            f"{budget}: raise the budget or use strategy 'halving'"
         )
     if count(fine) <= budget:
         return fine

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes
 from cropper.errors import ConfigError
-from cropper.finder import CropFinder
+from cropper.finder import CropFinder, default_search
 from cropper.image import encode, from_array, load_image
 from cropper.scorers.cropnet_config import CropNetConfig
 from cropper.search import SearchConfig, search
@@ -73,7 +73,7 @@ def run_bench(
     image = load_image(data)
     image.view(side)
     space = crop_spaces(image.size, "original", 0.5)
-    config = SearchConfig(budget=candidates)
+    config, usual = SearchConfig(budget=candidates), default_search(finder.scorer.spec)
     boxes = _asked_for(finder, data, config)
     objective = finder.bind(image)
     stages: list[tuple[str, Callable[[], object], str | None]] = [
@@ -82,7 +82,8 @@ def run_bench(
         ("trunk (bind)", lambda: finder.bind(image), None),
         (f"{len(boxes)} candidates", lambda: objective(boxes), None),
         ("search around them", lambda: search(lambda b: -b[:, 0], space, config), None),
-        ("after decode, in all", lambda: search(finder.bind(image), space, config), None),
+        ("grid after decode, in all", lambda: search(finder.bind(image), space, config), None),
+        ("usual search, in all", lambda: search(finder.bind(image), space, usual), None),
     ]
     timings = [Timing(name, _times(work, repeats), base) for name, work, base in stages]
     if isinstance(config_of := getattr(finder.scorer, "config", None), CropNetConfig):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, area
 from cropper.errors import DataError
-from cropper.finder import CropFinder, default_search
+from cropper.finder import CropFinder, search_config
 from cropper.image import SourceImage, from_array
 from cropper.search import SearchConfig
 from cropper.space import CropSpace
@@ -130,10 +130,7 @@ def load_scored(
     What is None stays as the finder has it for this scorer.
     """
     finder = CropFinder(name, device)
-    usual = default_search(finder.scorer.spec)
-    config = replace(
-        usual, strategy=strategy or usual.strategy, budget=budget or usual.budget, seed=seed
-    )
+    config = search_config(finder.scorer.spec, strategy, budget, seed, 1)
     return Scored(name, finder, min_scale, config)
 
 

@@ -46,7 +46,7 @@ def spotted(
 class SpotScorer:
     """Likes crops of one size, centred on the brightest part: their place is known beforehand."""
 
-    spec = ScorerSpec("spot", 512, 4096, False, "for tests", "none")
+    spec = ScorerSpec("spot", 512, 4096, False, "for tests", "none", calibrated=True)
 
     def bind(self, view: View) -> BoundScorer:
         grey = view.pixels.mean(2)

@@ -27,7 +27,7 @@ from cropper import (
 )
 from cropper.boxes import Boxes, iou
 from cropper.errors import ImageReadError, MissingModelError, ScorerOutputError, SpaceError
-from cropper.finder import default_search
+from cropper.finder import default_search, search_config
 
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
@@ -226,7 +226,24 @@ def test_costly_scorers_are_searched_by_halving_on_a_small_budget() -> None:
     result = CropFinder(Stub(spec=costly)).find(blank(400, 300), aspect="1:1")
     assert result.search.strategy == default_search(costly).strategy == "halving"
     assert result.search.evaluations <= 500
-    assert default_search(SPEC) == SearchConfig()
+    assert default_search(SPEC) == SearchConfig("halving", 1000)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "budget", "expected"),
+    [
+        (None, None, ("halving", 1000)),
+        (None, 70, ("halving", 70)),
+        ("halving", None, ("halving", 1000)),
+        ("grid", None, ("grid", 10_000)),
+        ("random", 70, ("random", 70)),
+    ],
+)
+def test_what_is_not_asked_for_suits_the_strategy(
+    strategy: str | None, budget: int | None, expected: tuple[str, int]
+) -> None:
+    config = search_config(SPEC, strategy, budget, 0, 1)
+    assert (config.strategy, config.budget) == expected
 
 
 @pytest.mark.parametrize("aspect", ["original", "1:1", "9:16", "free"])

@@ -328,11 +328,31 @@ def test_a_bad_score_is_named_with_its_box() -> None:
         search(broken, SQUARE)
 
 
-@pytest.mark.parametrize("strategy", ["grid", "halving"])
-def test_a_budget_too_small_for_the_coarsest_grid_is_refused(strategy: str) -> None:
-    with pytest.raises(SearchError, match=r"budget of 4:.*random"):
-        search(waves, SQUARE, SearchConfig(strategy, 4))
-    assert search(waves, SQUARE, SearchConfig("random", 4)).evaluations == 4
+def test_a_budget_too_small_for_the_coarsest_grid_is_refused() -> None:
+    with pytest.raises(SearchError, match=r"budget of 4:.*halving"):
+        search(waves, SQUARE, SearchConfig("grid", 4))
+
+
+@pytest.mark.parametrize("strategy", ["random", "halving"])
+@pytest.mark.parametrize("budget", [1, 2, 4])
+def test_without_a_grid_no_budget_is_too_small(strategy: str, budget: int) -> None:
+    found = search(waves, SQUARE, SearchConfig(strategy, budget))
+    assert 1 <= found.evaluations <= budget
+
+
+def test_strips_are_halved_from_random_draws() -> None:
+    strips = CropSpace((1200, 800), aspect=1081, min_scale=0.8)
+    middle = 523.0
+
+    def near(boxes: Boxes) -> Scores:
+        return -np.abs((boxes[:, 1] + boxes[:, 3]) / 2 - middle)
+
+    found = search(near, strips, SearchConfig("halving", 1000))
+    assert found.evaluations <= 1000
+    box = found.best.box
+    assert abs((box[1] + box[3]) / 2 - middle) < 3
+    again = search(near, strips, SearchConfig("halving", 1000))
+    assert again.best.box == box
 
 
 def test_an_explicit_stride_over_budget_is_refused_before_anything_is_scored() -> None:

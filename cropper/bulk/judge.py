@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from types import TracebackType
 
 from cropper.bulk.options import BulkOptions
+from cropper.errors import ConfigError
 from cropper.finder import CropFinder, search_config
 from cropper.image import SourceImage, View
 from cropper.result import CropResult
@@ -126,6 +127,11 @@ class Owner(Judge):
 def load_judge(options: BulkOptions) -> Judge:
     """Raises MissingModelError and ConfigError as ``load_scorer`` does."""
     finder = CropFinder(options.scorer, options.device)
+    if options.min_gain and not finder.scorer.spec.calibrated:
+        raise ConfigError(
+            f"--min-gain is a probability, and the scores of {finder.scorer.spec.name} are no "
+            "log-odds: use it with cropnet"
+        )
     device = getattr(getattr(finder.scorer, "device", None), "type", "cpu")
     return (Judge if device == "cpu" else Owner)(finder, options)
 

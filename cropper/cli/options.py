@@ -49,15 +49,21 @@ _FIND = (
     click.option(
         "--strategy",
         type=click.Choice(["grid", "random", "halving"]),
-        help="Default: grid; halving for a scorer that runs a network on each crop.",
+        help="halving (default): coarse to fine. grid: exhaustive. random: as in 2015.",
     ),
-    click.option("--budget", type=click.IntRange(1), metavar="N", help="Crops scored at most."),
+    click.option(
+        "--budget",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Crops scored at most. Default: 1000, or 500 where each is a network pass; 10,000 for "
+        "another strategy.",
+    ),
     click.option(
         "--seed",
         type=click.IntRange(0),
         default=0,
         show_default=True,
-        help="Of --strategy random.",
+        help="Of random draws.",
     ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
 )

@@ -70,11 +70,9 @@ def _build(header: dict[str, Any], path: Path, where: torch.device) -> Scorer:
         net = CropNet(CropNetConfig(**header["config"]))
         _load(net, path, header)
         return CropNetScorer(net, spec, where)
-    if header["kind"] == "convnet":
-        module = build_backbone(header["backbone"], **header.get("head", {}))
-        _load(module, path, header)
-        return ConvNetScorer(module, Preprocessing(**header["preprocessing"]), spec, where)
-    raise MissingModelError(f"{path} holds a {header['kind']!r}, which this version does not know")
+    module = build_backbone(header["backbone"], **header.get("head", {}))
+    _load(module, path, header)
+    return ConvNetScorer(module, Preprocessing(**header["preprocessing"]), spec, where)
 
 
 def load_trunk(module: nn.Module, path: Path) -> None:

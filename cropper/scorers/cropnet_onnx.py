@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -163,27 +164,58 @@ class _Head:
                 continue
             x0, y0, column, row = lattice
             shared = read_lattice(features.maps, x0, y0, where[rows[0]], side)
-            for start in range(0, len(rows), _BLOCK):
-                part = slice(start, start + _BLOCK)
-                read = shared[row[part], :, column[part]]
+            for part, read in _blocks(shared, column, row):
                 scores[rows[part]] = self._judge(features, boxes[rows[part]], read)
         return scores
 
     def _judge(self, features: _Features, boxes: NDArray[np.float64], read: Floats) -> Floats:
-        """Boxes with what was read of them, (n, roi, K) -> (n,)."""
+        """Boxes with what was read of them, (..., roi, K) -> (n,)."""
         config, count = self.config, len(boxes)
         middle = (config.roi - config.roi // 2) * config.channels  # of K: symmetric before it
         kept, turned = _geometry(boxes, features.aspect)
         outside = _outside(boxes, config.rod)
-        even, odd = read[:, :, :middle].reshape(count, -1), read[:, :, middle:].reshape(count, -1)
         ones = np.ones((count, 1), np.float32)
-        s = np.concatenate([even, outside, kept, ones], 1) @ features.symmetric
-        a = np.concatenate([odd, outside, turned], 1) @ features.antisymmetric
-        hidden = np.maximum(s + a, 0)
+        s = _joined(read[..., :middle], outside, kept, ones) @ features.symmetric
+        a = _joined(read[..., middle:], outside, turned) @ features.antisymmetric
+        hidden = s + a
+        np.maximum(hidden, 0, out=hidden)
         hidden += np.maximum(np.subtract(s, a, out=s), 0, out=s)
         weight, bias, last = self.out
         out: Floats = np.maximum(hidden @ weight + bias, 0) @ last + self.last_bias
         return out
+
+
+def _blocks(
+    shared: Floats, column: NDArray[np.intp], row: NDArray[np.intp]
+) -> Iterator[tuple[slice, Floats]]:
+    """(Y, roi, X, K) of a lattice -> slices of its boxes with what was read of them.
+
+    A whole lattice in order, as a grid search asks for it, is handed on as it lies, (y, X, roi, K).
+    """
+    rows, columns = shared.shape[0], shared.shape[2]
+    if len(row) == rows * columns and (row * columns + column == np.arange(len(row))).all():
+        step = max(_BLOCK // columns, 1)
+        for y in range(0, rows, step):
+            part = slice(y * columns, min(y + step, rows) * columns)
+            yield part, shared[y : y + step].transpose(0, 2, 1, 3)
+        return
+    for start in range(0, len(row), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        yield part, shared[row[part], :, column[part]]
+
+
+def _joined(read: Floats, *rest: Floats) -> Floats:
+    """(..., roi, K) and (n, D) each -> (n, roi * K + D...), each copied once."""
+    *lead, side, depth = read.shape
+    count = math.prod(lead)
+    out = np.empty((*lead, side * depth + sum(each.shape[1] for each in rest)), np.float32)
+    for index in range(side):
+        out[..., index * depth : (index + 1) * depth] = read[..., index, :]
+    out, start = out.reshape(count, -1), side * depth
+    for each in rest:
+        out[:, start : start + each.shape[1]] = each
+        start += each.shape[1]
+    return out
 
 
 def _plain(read: Floats, side: int, channels: int) -> Floats:

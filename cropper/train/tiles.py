@@ -5,7 +5,9 @@ and a continuum of rows from best to worst. A linear head on the trunk of a Crop
 place between best and worst, in closed form (ridge regression). What could give the place away
 without the picture is taken out:
 
-- the tiles' frame of one pixel, and white borders around the photo;
+- the tiles' frame of one pixel, and white borders around the photo; and what white and black
+  borders around the trimmed tiles change in the features is worth nothing to the head, or a search
+  would look for white walls;
 - resolution: the head learns from the tiles of full size among themselves, and from all tiles
   among themselves at the detail of the smallest. Both sets are centred by themselves, so that
   detail cannot be worth anything.
@@ -56,6 +58,8 @@ class TilesConfig:
     best: float = 1.1  # place of the best tiles, where the continuum goes from 1 to -1
     worst: float = -1.3
     ridge: float = 1000.0  # on standardised features
+    border: float = 0.08  # width of the borders that are worth nothing, of the shorter side
+    indifference: float = 1.0  # weight of a border's effect on the score, squared
     folds: int = 10
     repeats: int = 5  # shuffles into folds
     seed: int = 0
@@ -115,12 +119,13 @@ def train_tiles(
         _Level.see(net, tiles, config, detail=detail, weight=weight, log=log)
         for detail, weight in ((None, 1.0), (config.coarse, config.coarse_weight))
     ]
-    quality = _cross_validate(levels, tiles, config)
+    borders = _border_effects(net, tiles, config, levels[0])
+    quality = _cross_validate(levels, tiles, config, borders)
     log(
         f"held-out tiles of the continuum ({quality.count}): Spearman {quality.correlation:.3f} "
         f"[{quality.low:.3f}, {quality.high:.3f}], {config.repeats} x {config.folds} folds"
     )
-    weight, bias = _fit(levels, np.ones(len(tiles.place), dtype=bool), config.ridge)
+    weight, bias = _fit(levels, np.ones(len(tiles.place), dtype=bool), config, borders)
     net.head.load_state_dict(
         {"weight": torch.from_numpy(weight)[None], "bias": torch.tensor([bias])}
     )
@@ -254,10 +259,32 @@ def _look(
     return np.asarray(both.cpu().numpy(), dtype=np.float64)
 
 
-def _fit(levels: list[_Level], used: NDArray[np.bool_], ridge: float) -> tuple[Floats, float]:
+def _border_effects(
+    net: TrunkClassifier, tiles: _Tiles, config: TilesConfig, level: _Level
+) -> Floats:
+    """(2, N, D): what a white and a black border change in the features of the tiles of a level."""
+    effects = np.zeros_like(level.features)
+    rows = np.flatnonzero(level.weight > 0)
+    plain = level.features.mean(0)
+    for which, grey in enumerate((255, 0)):
+        for start in range(0, len(rows), _BATCH):
+            part = rows[start : start + _BATCH]
+            framed = [_framed(tiles.pixels[row], config.border, grey) for row in part]
+            effects[which, part] = _look(net, _preprocessing(config), framed).mean(0) - plain[part]
+    return effects
+
+
+def _framed(pixels: NDArray[np.uint8], width: float, grey: int) -> NDArray[np.uint8]:
+    edge = round(width * min(pixels.shape[:2]))
+    return np.pad(pixels, ((edge, edge), (edge, edge), (0, 0)), constant_values=grey)
+
+
+def _fit(
+    levels: list[_Level], used: NDArray[np.bool_], config: TilesConfig, borders: Floats
+) -> tuple[Floats, float]:
     """Weights (D,) and bias for features of the first level.
 
-    Each level is centred by itself; both are scaled by the first one's spread.
+    Each level is centred by itself; all are scaled by the first one's spread.
     """
     gram: Any = 0.0
     moment: Any = 0.0
@@ -274,13 +301,17 @@ def _fit(levels: list[_Level], used: NDArray[np.bool_], ridge: float) -> tuple[F
             weighed = each * weight[:, None]
             gram = gram + weighed.T @ each
             moment = moment + weighed.T @ place
-    solved = np.linalg.solve(gram + ridge * np.eye(len(scale)), moment) / scale
+    for effect in borders[:, rows] / scale:
+        gram = gram + config.indifference * effect.T @ effect
+    solved = np.linalg.solve(gram + config.ridge * np.eye(len(scale)), moment) / scale
     centre = np.average(first.features[:, rows].mean(0), axis=0, weights=first.weight[rows])
     mean = np.average(first.place[rows], weights=first.weight[rows])
     return np.asarray(solved), float(mean - centre @ solved)
 
 
-def _cross_validate(levels: list[_Level], tiles: _Tiles, config: TilesConfig) -> TilesQuality:
+def _cross_validate(
+    levels: list[_Level], tiles: _Tiles, config: TilesConfig, borders: Floats
+) -> TilesQuality:
     rows = np.flatnonzero(tiles.row >= 0)
     alike = tiles.thumbnails @ tiles.thumbnails.T > _DUPLICATE
     scores = np.zeros((config.repeats, len(tiles.row)))
@@ -291,7 +322,7 @@ def _cross_validate(levels: list[_Level], tiles: _Tiles, config: TilesConfig) ->
             held_out = shuffled[fold :: config.folds]
             used = np.asarray(~alike[:, held_out].any(1))
             used[held_out] = False
-            weight, bias = _fit(levels, used, config.ridge)
+            weight, bias = _fit(levels, used, config, borders)
             scores[repeat, held_out] = seen[held_out] @ weight + bias
 
     def correlation(chosen: NDArray[np.intp]) -> float:

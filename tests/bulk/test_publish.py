@@ -191,6 +191,15 @@ def test_what_would_hardly_be_preferred_is_left_alone(
     assert "4 were done already" in bulk("--min-gain", str(limit), output="picky").stderr
 
 
+def test_scores_that_are_no_log_odds_give_no_probability(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    found = bulk("--scorer", "selfie", "--min-gain", "0.6")
+    assert found.exit_code == 2
+    assert "selfie are no log-odds" in found.stderr
+    assert not (tmp_path / "out" / "a.jpg").exists()
+
+
 @pytest.mark.parametrize(("gain", "expected"), [(0, 0.5), (2, 0.8807970779778823), (-1000, 0)])
 def test_preference_is_the_logistic_function(gain: float, expected: float) -> None:
     assert preference(gain) == pytest.approx(expected, abs=1e-12)

@@ -19,7 +19,12 @@ def test_the_command_times_every_stage_of_a_picture(tmp_path: Path) -> None:
         cli, ["bench", str(photo), "--candidates", "300", "--repeats", "2", "--device", "cpu"]
     )
     assert done.exit_code == 0, done.output
-    for stage in ("decode for scoring", "trunk (bind)", "after decode, in all"):
+    for stage in (
+        "decode for scoring",
+        "trunk (bind)",
+        "grid after decode, in all",
+        "usual search, in all",
+    ):
         assert stage in done.stdout
     assert str(photo) in done.stdout
     assert "torch" in done.stdout

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from cropper import Scorer, from_array, load_image, load_scorer
 from cropper.cli import main
 from cropper.errors import ConfigError, MissingModelError
+from cropper.scorers import WEIGHTS
 from cropper.scorers.affine import as_affine, on_torch
 from cropper.scorers.checkpoint import module_digest, save_scorer
 from cropper.scorers.cropnet import CropNet, CropNetConfig, CropNetScorer
@@ -137,3 +138,9 @@ def test_the_training_command_names_a_scorer_that_it_cannot_use(tmp_path: Path) 
     ran = CliRunner().invoke(main, [*line, "--out", str(tmp_path / "out")])
     assert ran.exit_code == 2
     assert "convnet has none" in ran.output
+
+
+def test_the_package_s_localizer_fits_the_package_s_scorer() -> None:
+    scorer = on_torch(load_scorer("cropnet", "cpu"))
+    assert isinstance(scorer, CropNetScorer)
+    load_localizer(WEIGHTS / "localizer.safetensors", module_digest(scorer.net))
