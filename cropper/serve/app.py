@@ -119,7 +119,8 @@ class _Service:
         with self.desk.place():
             upload = await read_upload(request, options)
             try:
-                answer = await self.desk.run(request, work(upload), options.answer_seconds)
+                ticket = Ticket(work(upload))
+                answer = await self.desk.run(request, ticket, options.answer_seconds)
             except (ProblemError, CropperError, ClientDisconnect):
                 raise
             except Exception as error:  # of a scorer, say; raised on, it would cut the connection

@@ -45,11 +45,21 @@ class DroppedError(Exception):
 class Ticket:
     """One request's work, which may be called off from outside."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: Callable[[Ticket], Any]) -> None:
         self._dropped = threading.Event()
+        self._work: Callable[[Ticket], Any] | None = work
 
     def drop(self) -> None:
+        """Also lets the upload go, which the work holds, though it may still wait for a worker."""
         self._dropped.set()
+        self._work = None
+
+    def answer(self) -> Any:
+        """What the work makes. Raises DroppedError, and what the work raises."""
+        work = self._work
+        if work is None:
+            raise DroppedError
+        return work(self)
 
     def check(self) -> None:
         """Raises DroppedError."""
@@ -180,12 +190,9 @@ class Desk:
             self.inside -= 1
             self.metrics.inside.set(self.inside)
 
-    async def run(
-        self, request: Request, work: Callable[[Ticket], Answer], seconds: float
-    ) -> Answer:
-        """What a worker makes of ``work``, unless the client leaves or the time is up first."""
-        ticket = Ticket()
-        working = asyncio.wrap_future(self._pool.submit(self._timed, ticket, work))
+    async def run(self, request: Request, ticket: Ticket, seconds: float) -> Any:
+        """What a worker makes of a ticket, unless the client leaves or the time is up first."""
+        working = asyncio.wrap_future(self._pool.submit(self._timed, ticket))
         leaving = asyncio.ensure_future(_left(request))
         try:
             await asyncio.wait(
@@ -206,10 +213,9 @@ class Desk:
             working.cancel()
             leaving.cancel()
 
-    def _timed(self, ticket: Ticket, work: Callable[[Ticket], Answer]) -> Answer:
-        ticket.check()
+    def _timed(self, ticket: Ticket) -> Any:
         started = time.monotonic()
-        answer = work(ticket)
+        answer = ticket.answer()
         self._seconds += 0.2 * (time.monotonic() - started - self._seconds)
         return answer
 

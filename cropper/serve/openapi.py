@@ -24,8 +24,10 @@ _BOX = {
     "description": "x0, y0, x1, y1 in pixels of the upright picture, half-open.",
 }
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
-_PREFERRED = _SHARE | {
-    "description": "The probability that people prefer this crop to the whole picture."
+_PREFERRED = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+_TO_FULL_FRAME = _PREFERRED | {
+    "description": "The probability that people prefer this crop to the whole picture; null where "
+    "the scorer cannot say."
 }
 
 
@@ -186,7 +188,7 @@ def _schemas() -> dict[str, Any]:
         "box": _BOX,
         "box_norm": _BOX | {"items": _SHARE, "description": "The box in [0, 1]."},
         "score": number,
-        "preferred": _PREFERRED,
+        "preferred_to_full_frame": _TO_FULL_FRAME,
     }
     shared = {"source_size": size, "full_frame_score": number, "scorer": text}
     heat = {
@@ -202,6 +204,8 @@ def _schemas() -> dict[str, Any]:
     crops = {
         **shared,
         **crop,
+        "centre_score": number | {"description": "Of a centred crop of the best one's size."},
+        "preferred_to_centre": _PREFERRED,
         "candidates": {"type": "integer"},
         "seconds": number,
         "crops": {"type": "array", "minItems": 1, "items": _object(crop)},
@@ -209,7 +213,7 @@ def _schemas() -> dict[str, Any]:
         "notes": {"type": "array", "items": text},
         "heat": _object(heat),
     }
-    scored = _object({key: crop[key] for key in ("box", "score", "preferred")})
+    scored = _object({key: crop[key] for key in ("box", "score", "preferred_to_full_frame")})
     problem = {
         "type": text | {"description": f"/docs# and one of {', '.join(KINDS)}."},
         "title": text,

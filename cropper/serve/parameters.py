@@ -178,10 +178,12 @@ PARAMETERS = {
         {"type": "string", "enum": ["grid", "random", "halving"]},
         "How to search. Default: what suits the scorer.",
     ),
-    "budget": Parameter(_whole(1, MAX_BUDGET), _integer(1, MAX_BUDGET), "Crops scored at most."),
-    "seed": Parameter(
-        _whole(0, 2**32 - 1), _integer(0, 2**32 - 1, default=0), "Of the strategy random."
+    "budget": Parameter(
+        _whole(1, MAX_BUDGET),
+        _integer(1, MAX_BUDGET),
+        "Crops scored at most. Default: what suits the scorer and the strategy.",
     ),
+    "seed": Parameter(_whole(0, 2**32 - 1), _integer(0, 2**32 - 1, default=0), "Of random draws."),
     "quality": Parameter(
         _whole(1, 100), _integer(1, 100, default=92), "Of a JPEG, WebP, AVIF or HEIC answer."
     ),

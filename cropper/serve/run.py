@@ -12,12 +12,13 @@ import uvicorn
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.serve.app import make_app
+from cropper.serve.connections import Prompt
 from cropper.serve.options import ServeOptions
 
 __all__ = ["listen", "serve"]
 
 _BACKLOG = 512
-_CONNECTIONS = 500  # at once; those that send nothing cost little, but have no time limit
+_CONNECTIONS = 500  # at once
 _KEEP_ALIVE = 10  # s that an idle connection stays
 
 
@@ -37,7 +38,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         )
     config = uvicorn.Config(
         make_app(finder, options),
-        http="h11",
+        http=Prompt,
         ws="none",
         access_log=False,
         log_level="warning",

@@ -1,8 +1,8 @@
 """Who may ask, and what a browser may do with the answers.
 
 A page of another site can make a visitor's browser send forms to 127.0.0.1, under its own name or,
-by DNS rebinding, under a name that it controls. So foreign origins are refused, and on a loopback
-address foreign host names too. There is no CORS, and there are no cookies.
+by DNS rebinding, under a name that it controls. So foreign origins are refused, and foreign host
+names too on a loopback address without a token. There is no CORS, and there are no cookies.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Guard:
 
     def _refusal(self, path: str, headers: Headers) -> ProblemError | None:
         host = headers.get("host", "")
-        if self.options.local and not is_loopback(_name_of(host)):
+        if self._is_open and not is_loopback(_name_of(host)):
             return ProblemError(
                 "foreign-host",
                 "a service on a loopback address answers under localhost and its number alone",
@@ -75,6 +75,11 @@ class Guard:
                 rule="Authorization",
             )
         return None
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether a name that leads here by DNS rebinding is all that an attacker needs."""
+        return self.options.local and self.options.token is None
 
     def _has_token(self, headers: Headers) -> bool:
         if self.options.token is None:

@@ -58,12 +58,13 @@ class Studio:
         notes = list(source.notes)
         if asked.size and (asked.size[0] > best.width or asked.size[1] > best.height):
             notes.append("the crop is enlarged to {}x{}".format(*asked.size))
-        full = result.full_frame_score
         answer = {
             **result.to_dict(),
-            "preferred": _preferred(best.score, full),
             "crops": [
-                {**crop.to_dict(result.source_size), "preferred": _preferred(crop.score, full)}
+                {
+                    **crop.to_dict(result.source_size),
+                    **self._preferred(crop.score, result.full_frame_score),
+                }
                 for crop in result.search.crops
             ],
             "format": source.format,
@@ -110,10 +111,16 @@ class Studio:
             "full_frame_score": full,
             "scorer": self.finder.scorer.spec.name,
             "boxes": [
-                {"box": box, "score": score, "preferred": _preferred(score, full)}
+                {"box": box, "score": score, **self._preferred(score, full)}
                 for box, score in zip(asked.boxes.tolist(), scores, strict=True)
             ],
         }
+
+    def _preferred(self, score: float, full_frame: float) -> dict[str, float | None]:
+        """As in ``CropResult``: the probability that people prefer it, None for a scorer's whim."""
+        calibrated = self.finder.scorer.spec.calibrated
+        share = round(preference(score - full_frame), 4) if calibrated else None
+        return {"preferred_to_full_frame": share}
 
     def _load(self, data: bytes) -> SourceImage:
         if sniff(data) is None:
@@ -158,11 +165,6 @@ class Studio:
 
         result, heat = self.scoring.ask(ticket, source.view(spec.long_side), work)
         return replace(result, seconds=time.perf_counter() - started), heat
-
-
-def _preferred(score: float, full_frame: float) -> float:
-    """The probability that people prefer the crop to the whole picture."""
-    return round(preference(score - full_frame), 4)
 
 
 def _heat_record(heat: ScoreMap) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import uvicorn
 from cropper.finder import CropFinder
 from cropper.scorers import Scorer
 from cropper.serve.app import make_app
+from cropper.serve.connections import Prompt
 from cropper.serve.options import ServeOptions
 from cropper.serve.run import listen
 from tests.conftest import SpotScorer, spotted
@@ -29,7 +30,7 @@ def serving(scorer: Scorer | None = None, **options: Any) -> Iterator[httpx.Clie
     asked = ServeOptions(port=0, **options)
     app = make_app(CropFinder(scorer or SpotScorer()), asked)
     listener = listen(asked)
-    server = uvicorn.Server(uvicorn.Config(app, http="h11", log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, http=Prompt, log_level="error"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     host, port = listener.getsockname()[:2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from cropper.best import BestOptions
 from cropper.cli import main
 from cropper.finder import CropFinder
 from cropper.image import load_image
-from cropper.result import preference
 from cropper.serve.negotiation import choose
+from cropper.serve.parameters import PARAMETERS, CropAsked, CutAsked
 from tests.conftest import CliRunner, SpotScorer, spotted
 from tests.image.pictures import encoded
 from tests.serve.conftest import serving
@@ -49,11 +51,10 @@ def test_a_photo_gets_the_librarys_crop(
     answer = send(client, photo_bytes, aspect="1:1", min_scale=0.6).json()
     found = CropFinder(SpotScorer()).find(photo_bytes, aspect="1:1", min_scale=0.6)
     expected = found.to_dict()
-    gain = found.best.score - found.full_frame_score
     assert {key: answer[key] for key in expected if key != "seconds"} == {
         key: value for key, value in expected.items() if key != "seconds"
     }
-    assert answer["preferred"] == pytest.approx(preference(gain), abs=1e-4)
+    assert answer["crops"] == [{key: expected[key] for key in answer["crops"][0]}]
     assert answer["format"] == "PNG"
     assert answer["notes"] == []
 
@@ -150,7 +151,31 @@ def test_boxes_of_the_caller_are_scored_in_their_order(
     assert [each["box"] for each in answer["boxes"]] == boxes
     assert [each["score"] for each in answer["boxes"]] == pytest.approx(expected.tolist())
     assert answer["full_frame_score"] == pytest.approx(expected[0])
-    assert answer["boxes"][0]["preferred"] == 0.5
+    assert answer["boxes"][0]["preferred_to_full_frame"] == 0.5
+
+
+class Whim(SpotScorer):
+    """Its scores are no log-odds."""
+
+    spec = replace(SpotScorer.spec, calibrated=False)
+
+
+def test_no_probability_is_made_up(photo_bytes: bytes) -> None:
+    with serving(Whim()) as client:
+        crop = post(client, photo_bytes).json()
+        scored = as_form(client, photo_bytes, "/v1/score", boxes="[[0, 0, 9, 9]]").json()
+    for record in (crop, *crop["crops"], *scored["boxes"]):
+        assert record["preferred_to_full_frame"] is None
+
+
+def test_the_defaults_are_those_of_the_command() -> None:
+    shell = {each.name: each.default for each in fields(BestOptions)}
+    for asked in (CropAsked, CutAsked):
+        for option in fields(asked):
+            if option.name in shell:
+                assert option.default == shell[option.name]
+            told = PARAMETERS[option.name].schema.get("default")
+            assert told is None or told == option.default
 
 
 @pytest.mark.parametrize(

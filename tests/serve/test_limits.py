@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from cropper.boxes import Boxes
 from cropper.image import View
 from cropper.scorers import BoundScorer
+from cropper.serve.connections import Prompt
+from cropper.serve.desk import DroppedError, Ticket
 from tests.conftest import SpotScorer
 from tests.serve.conftest import serving
 from tests.serve.test_api import as_form, post, problem
@@ -173,6 +176,34 @@ def test_a_client_that_goes_away_is_dropped(held: HeldScorer, photo_bytes: bytes
         assert post(client, photo_bytes, budget=64, strategy="random").status_code == 200
         # of the dropped search one batch was under way; the second search and its check are two
         assert held.batches <= 4
+
+
+def test_dropped_work_lets_its_upload_go() -> None:
+    class Work:
+        def __call__(self, _: Ticket) -> None: ...
+
+    work = Work()
+    seen, ticket = weakref.ref(work), Ticket(work)
+    del work
+    ticket.drop()
+    assert seen() is None
+    with pytest.raises(DroppedError):
+        ticket.answer()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: local"])
+def test_a_connection_that_asks_for_nothing_is_closed(
+    monkeypatch: pytest.MonkeyPatch, photo_bytes: bytes, sent: bytes, held: HeldScorer
+) -> None:
+    monkeypatch.setattr(Prompt, "head_seconds", 0.1)
+    with serving(held) as client, ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(post, client, photo_bytes)
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+            connection.settimeout(20)
+            connection.sendall(sent)
+            assert connection.recv(100) == b""
+        held.let.set()
+        assert answer.result().status_code == 200  # however long it took
 
 
 class BrokenScorer(SpotScorer):

@@ -53,6 +53,15 @@ def test_other_host_names_are_refused_on_a_loopback_address(
     problem(client.get("/healthz", headers={"Host": host}), 403, "foreign-host")
 
 
+def test_a_proxy_on_this_machine_may_bring_its_own_name_and_the_token(photo_bytes: bytes) -> None:
+    with serving(token=TOKEN) as client:
+        names = {"Host": "crops.example", "Origin": "https://crops.example"}
+        files = {"photo": ("a.png", photo_bytes)}
+        problem(client.post("/v1/crop", files=files, headers=names), 401, "no-token")
+        names["Authorization"] = f"Bearer {TOKEN}"
+        assert client.post("/v1/crop", files=files, headers=names).status_code == 200
+
+
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://["]
 )
