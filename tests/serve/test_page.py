@@ -20,6 +20,7 @@ from cropper.finder import CropFinder
 from cropper.serve import pages
 from tests.conftest import CliRunner
 from tests.serve.conftest import serving
+from tests.serve.test_api import Whim
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -179,6 +180,51 @@ def test_the_frame_is_moved_by_pointer_keys_and_numbers(page: Any, photo: Path) 
     page.focus("#box")
     page.keyboard.press("Home")
     assert frame(page) == start
+
+
+def test_a_ratio_of_ones_own_and_a_smallest_crop(page: Any, photo: Path, tmp_path: Path) -> None:
+    drop(page, photo)
+    settled(page)
+    page.check('input[value="own"]', force=True)
+    page.fill("#own", "2.5:1")
+    page.locator("#own").blur()
+    page.locator("#min-scale").fill("80")
+    page.wait_for_selector('#scale-shown:has-text("80 %")')
+    told, content = best(photo, tmp_path, "--aspect", "2.5:1", "--min-scale", "0.8")
+    page.wait_for_selector(f'#box[aria-label^="Crop, {told["box"][2] - told["box"][0]} by"]')
+    settled(page)
+    assert frame(page) == told["box"]
+    assert download(page)[1] == content
+
+
+def test_a_runner_up_is_shown_and_taken(page: Any, photo: Path) -> None:
+    drop(page, photo)
+    settled(page)
+    start = frame(page)
+    runner = page.locator("#runners button").nth(2)
+    runner.hover()
+    page.wait_for_selector("#other.shown")
+    runner.click()
+    page.wait_for_selector("#other:not(.shown)", state="attached")
+    taken = frame(page)
+    assert taken != start
+    assert f"score {page.inner_text('#score')}" in runner.get_attribute("aria-label")
+    assert runner.get_attribute("aria-pressed") == "true"
+    assert Image.open(io.BytesIO(download(page)[1])).size == (
+        taken[2] - taken[0],
+        taken[3] - taken[1],
+    )
+
+
+def test_no_probability_is_shown_where_the_scorer_cannot_say(chromium: Any, photo: Path) -> None:
+    with serving(Whim()) as client:
+        page = chromium.new_page()
+        page.goto(str(client.base_url))
+        drop(page, photo)
+        settled(page)
+        page.locator("#verdict").wait_for(state="hidden")
+        assert "prefer" not in page.inner_text("#spoken")
+        page.close()
 
 
 def test_many_photos_make_a_grid_and_a_zip(page: Any, photo: Path, tmp_path: Path) -> None:

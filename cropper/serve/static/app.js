@@ -1,12 +1,13 @@
 // The page: photos in, the best crop drawn on the one in view, the rest as a grid.
 
 import * as api from "./api.js";
-import { drawCut, drawHeat, drawWhole } from "./drawing.js";
+import { drawHeat } from "./drawing.js";
 import { listen as listenForFiles } from "./files.js";
 import { same, toBox } from "./geometry.js";
 import { Finder, Photo } from "./photos.js";
 import * as settings from "./settings.js";
 import { Stage } from "./stage.js";
+import * as tiles from "./tiles.js";
 import { uniqueNames, zip } from "./zip.js";
 
 const get = (id) => document.getElementById(id);
@@ -16,6 +17,7 @@ let current = null;
 let image = null; // of the current photo, decoded
 let limits = { max_upload_mb: Infinity };
 let scoring = null; // the frame that the service is asked about
+let downloading = false;
 const finder = new Finder(changed);
 const stage = new Stage(moved, showBest);
 
@@ -33,7 +35,8 @@ function take(pictures, others) {
   get("drop").classList.add("small");
   get("work").hidden = false;
   get("many").hidden = finder.photos.length < 2;
-  drawGrid();
+  tiles.drawPhotos(get("grid"), finder.photos, select);
+  markPhoto();
   if (!current || photos.length === 1) select(photos[0]);
   find();
 }
@@ -47,7 +50,7 @@ function find(again = false) {
 }
 
 function changed(photo) {
-  drawTile(photo);
+  tiles.drawPhoto(photo);
   progress();
   if (photo === current) showCurrent();
 }
@@ -64,24 +67,31 @@ async function select(photo) {
   current = photo;
   image = null;
   stage.hide();
-  stage.showOthers([]);
+  stage.showOther(null);
   get("heat").hidden = true;
+  get("runners").replaceChildren();
   get("photo").alt = photo.name;
-  for (const tile of get("grid").querySelectorAll("button")) {
-    tile.setAttribute("aria-current", String(tile.photo === photo));
-  }
+  markPhoto();
   await showCurrent();
+}
+
+function markPhoto() {
+  for (const photo of finder.photos) {
+    photo.tile?.setAttribute("aria-current", String(photo === current));
+  }
 }
 
 async function showCurrent() {
   const photo = current;
   get("state").textContent = {
-    waiting: "Waiting …",
-    finding: "Finding the best crop …",
+    waiting: "waiting …",
+    finding: "finding the best crop …",
     done: photo.name,
     failed: photo.name,
   }[photo.state];
-  get("download").disabled = get("reset").disabled = photo.state !== "done";
+  get("state").title = photo.name;
+  get("work").classList.toggle("busy", ["waiting", "finding"].includes(photo.state));
+  enable();
   if (photo.state === "failed") {
     stage.hide();
     complain([`${photo.name}: ${photo.error}`]);
@@ -93,54 +103,50 @@ async function showCurrent() {
   }
   if (photo !== current || !image) return;
   if (get("photo").src !== photo.url) get("photo").src = photo.url;
-  if (photo.state !== "done") return;
+  stage.fit([image.naturalWidth, image.naturalHeight]);
+  if (photo.state === "done") showDone(photo);
+}
+
+function showDone(photo) {
   stage.show(photo.size, photo.frame, settings.ratioOf(photo.best));
-  drawRunners();
+  stage.showOther(null);
+  tiles.drawCrops(get("runners"), photo, image, use, (crop) =>
+    stage.showOther(crop && !same(crop.frame, photo.frame) ? crop.frame : null));
+  markCrop();
+  get("notes").textContent = photo.notes.join("; ");
+  get("notes").hidden = !photo.notes.length;
   wantHeat();
-  const known = photo.crops.find((crop) => same(crop.frame, photo.frame));
-  if (known) showFigures(known);
+  const found = photo.found;
+  if (found) showFigures(found, found.frame);
   else score();
 }
 
-function showFigures({ score: value, preferred }) {
-  const { w, h } = current.frame;
-  const share = `${Math.round(100 * preferred)} %`;
+function showFigures({ score: value, preferred_to_full_frame: preferred }, { w, h }) {
+  const share = preferred === null ? "" : `${Math.round(100 * preferred)} %`;
+  get("verdict").hidden = preferred === null; // of a scorer that cannot say
   get("preferred").textContent = share;
+  get("bar").style.width = share.replace(" ", "");
   get("score").textContent = value.toFixed(2);
   get("full").textContent = current.full.toFixed(2);
   get("box").setAttribute("aria-label", `Crop, ${w} by ${h} pixels`);
-  get("spoken").textContent = `Crop ${w} by ${h} pixels, score ${value.toFixed(2)}, ` +
-    `${share} would prefer it to the full frame`;
-}
-
-function drawRunners() {
-  const photo = current;
-  get("runners").replaceChildren(
-    ...photo.crops.map((crop, index) => {
-      const label = index ? `Runner-up ${index}` : "Best";
-      const tile = tileOf(drawCut(image, crop.frame, photo.size, 160), label);
-      tile.append(text(`score ${crop.score.toFixed(2)}`));
-      tile.setAttribute("aria-pressed", String(same(crop.frame, photo.frame)));
-      tile.addEventListener("click", () => use(crop));
-      return inItem(tile);
-    }),
-  );
-  stage.showOthers(photo.crops.slice(1).map((crop) => crop.frame));
+  get("spoken").textContent = `Crop ${w} by ${h} pixels, score ${value.toFixed(2)}` +
+    (share && `, ${share} would prefer it to the full frame`);
 }
 
 function use(crop) {
   current.frame = crop.frame;
   stage.place(crop.frame);
-  markRunner();
-  showFigures(crop);
-  drawTile(current);
+  stage.showOther(null);
+  markCrop();
+  showFigures(crop, crop.frame);
+  tiles.drawPhoto(current);
 }
 
 function showBest() {
   if (current?.state === "done") use(current.crops[0]);
 }
 
-function markRunner() {
+function markCrop() {
   [...get("runners").querySelectorAll("button")].forEach((tile, index) => {
     tile.setAttribute("aria-pressed", String(same(current.crops[index].frame, current.frame)));
   });
@@ -150,8 +156,8 @@ function markRunner() {
 
 function moved(frame) {
   current.frame = frame;
-  markRunner();
-  drawTile(current);
+  markCrop();
+  tiles.drawPhoto(current);
   score();
 }
 
@@ -163,9 +169,8 @@ async function score() {
   scoring = frame;
   try {
     const answer = await api.score(photo.file, [toBox(frame)]);
-    if (photo === current && photo.state === "done") {
-      if (same(frame, photo.frame)) showFigures(answer.boxes[0]);
-      else get("score").textContent = answer.boxes[0].score.toFixed(2);
+    if (photo === current && photo.state === "done" && !photo.found) {
+      showFigures(answer.boxes[0], frame); // which may have moved on: the next answer follows
     }
   } catch (error) {
     complain([`${photo.name}: ${error.message}`]);
@@ -173,9 +178,8 @@ async function score() {
     return;
   }
   scoring = null;
-  if (current?.state === "done" && !(photo === current && same(frame, current.frame))) {
-    if (!current.crops.some((crop) => same(crop.frame, current.frame))) score();
-  }
+  const movedOn = photo !== current || !same(frame, current.frame);
+  if (movedOn && current?.state === "done" && !current.found) score();
 }
 
 // --- the heat map ---------------------------------------------------------------------------
@@ -183,7 +187,7 @@ async function score() {
 function showHeat() {
   const shown = get("show-heat").checked && Boolean(current.heat);
   if (shown) drawHeat(get("heat"), current.heat);
-  get("heat").hidden = !shown;
+  get("heat").hidden = get("legend").hidden = !shown;
   stage.element.classList.toggle("heated", shown);
 }
 
@@ -204,58 +208,19 @@ async function wantHeat() {
 
 // --- many photos ----------------------------------------------------------------------------
 
-function text(content, className = "") {
-  const span = document.createElement("span");
-  span.textContent = content;
-  span.className = className;
-  return span;
-}
-
-function tileOf(canvas, label) {
-  const tile = document.createElement("button");
-  tile.type = "button";
-  tile.className = "tile";
-  tile.append(...(canvas ? [canvas] : []), text(label));
-  return tile;
-}
-
-function inItem(tile) {
-  const item = document.createElement("li");
-  item.append(tile);
-  return item;
-}
-
-function drawGrid() {
-  get("grid").replaceChildren(
-    ...finder.photos.map((photo) => {
-      const tile = tileOf(null, photo.name);
-      tile.photo = photo;
-      photo.tile = tile;
-      tile.setAttribute("aria-current", String(photo === current));
-      tile.addEventListener("click", () => select(photo));
-      return inItem(tile);
-    }),
-  );
-  for (const photo of finder.photos) drawTile(photo);
-}
-
-function drawTile(photo) {
-  if (!photo.tile) return;
-  const canvas = photo.small && drawWhole(photo.small, photo.frame, photo.size);
-  const states = { waiting: "waiting", finding: "finding …", failed: photo.error };
-  const state = states[photo.state];
-  const parts = canvas ? [canvas, text(photo.name)] : [text(photo.name)];
-  if (state) parts.push(text(state, photo.state === "failed" ? "bad" : ""));
-  photo.tile.replaceChildren(...parts);
-}
-
 function progress() {
   const count = finder.photos.length;
   const failed = finder.photos.filter((photo) => photo.state === "failed").length;
   get("progress").max = Math.max(count, 1);
   get("progress").value = finder.done;
   get("count").textContent = `${finder.done} of ${count}${failed ? `, ${failed} failed` : ""}`;
-  get("download-all").disabled = finder.done < count || failed === count;
+  enable();
+}
+
+function enable() {
+  get("download").disabled = get("reset").disabled = downloading || current?.state !== "done";
+  get("download-all").disabled = downloading || finder.done < finder.photos.length ||
+    finder.photos.every((photo) => photo.state === "failed");
 }
 
 // --- downloads ------------------------------------------------------------------------------
@@ -274,15 +239,17 @@ function save({ name, blob }) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-async function downloading(button, work) {
-  button.disabled = true;
+async function download(work) {
+  downloading = true;
+  enable();
   complain([]);
   try {
-    await work();
+    save(await work());
   } catch (error) {
     complain([`Not downloaded: ${error.message}`]);
   }
-  button.disabled = false;
+  downloading = false;
+  progress();
 }
 
 async function allCuts() {
@@ -293,7 +260,8 @@ async function allCuts() {
     get("count").textContent = `${files.length} of ${photos.length} cut`;
   }
   const names = uniqueNames(files.map((file) => file.name));
-  return zip(files.map(({ blob }, index) => ({ name: names[index], blob })));
+  const blob = await zip(files.map((file, index) => ({ name: names[index], blob: file.blob })));
+  return { name: "crops.zip", blob };
 }
 
 // --- start ----------------------------------------------------------------------------------
@@ -303,13 +271,8 @@ function listen() {
   settings.listen(() => find(true));
   get("show-heat").addEventListener("change", wantHeat);
   get("reset").addEventListener("click", showBest);
-  get("download").addEventListener("click", (event) =>
-    downloading(event.target, async () => save(await cutOf(current))));
-  get("download-all").addEventListener("click", (event) =>
-    downloading(event.target, async () => {
-      save({ name: "crops.zip", blob: await allCuts() });
-      progress();
-    }));
+  get("download").addEventListener("click", () => download(() => cutOf(current)));
+  get("download-all").addEventListener("click", () => download(allCuts));
   get("clear").addEventListener("click", () => location.reload());
 }
 

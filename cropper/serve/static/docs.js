@@ -21,22 +21,32 @@ function rule({ minimum, maximum, enum: values, examples, type, default: preset 
 }
 
 function operation(path, method, about) {
-  const title = element("h2", `${method.toUpperCase()} ${path}`);
+  const title = element("h2", "", element("span", method.toUpperCase()), path);
+  title.firstChild.className = "method";
   const section = element("section", title, element("p", about.summary));
+  section.className = "card";
   if (about.description) section.append(element("p", about.description));
   if (about.parameters) {
     const head = element("thead", element("tr", "", ...["Option", "Rule", "Meaning"].map((name) =>
       element("th", name))));
     const rows = about.parameters.map((each) =>
       row(element("code", each.name), rule(each.schema), each.description));
-    section.append(element("table", head, element("tbody", "", ...rows)));
+    const wide = element("div", element("table", head, element("tbody", "", ...rows)));
+    wide.className = "wide";
+    wide.tabIndex = 0; // to be scrolled by keys
+    wide.setAttribute("role", "region");
+    wide.setAttribute("aria-label", `Options of ${path}`);
+    section.append(wide);
   }
   const types = Object.keys(about.responses[200].content);
   section.append(element("p", `Answers ${types.join(", ")}.`));
+  section.lastChild.className = "quiet";
   return section;
 }
 
 const api = await (await fetch("/openapi.json")).json();
+get("examples").textContent = get("examples").textContent.replaceAll(
+  "http://127.0.0.1:8000", location.origin);
 get("about").textContent = api.info.description;
 for (const [path, item] of Object.entries(api.paths)) {
   for (const [method, about] of Object.entries(item)) {

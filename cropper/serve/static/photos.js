@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { loadImage, shrunk } from "./drawing.js";
-import { fromBox } from "./geometry.js";
+import { fromBox, same } from "./geometry.js";
 
 const AT_ONCE = 2;
 const SMALL = 320; // px; the long side of what is kept of each photo
@@ -14,7 +14,8 @@ export class Photo {
     this.name = file.name || "photo";
     this.state = "waiting"; // finding, done, failed
     this.error = "";
-    this.crops = []; // [{frame, score, preferred}], best first
+    this.crops = []; // [{frame, score, preferred_to_full_frame}], best first
+    this.notes = []; // what the service has to say
     this.size = null; // [width, height]
     this.full = 0; // score of the full frame
     this.frame = null; // the one to download: the best, a runner-up, or one by hand
@@ -31,11 +32,17 @@ export class Photo {
     return this.crops[0]?.frame;
   }
 
+  /** The crop that the frame is, unless it was moved by hand. */
+  get found() {
+    return this.crops.find((crop) => same(crop.frame, this.frame));
+  }
+
   fill(answer) {
     this.size = answer.source_size;
     this.full = answer.full_frame_score;
     this.crops = answer.crops.map((crop) => ({ ...crop, frame: fromBox(crop.box) }));
     this.frame = this.best;
+    this.notes = answer.notes;
     this.heat = answer.heat ?? null;
     this.state = "done";
   }
@@ -79,12 +86,6 @@ export class Finder {
 
   add(photos) {
     this.photos.push(...photos);
-  }
-
-  clear() {
-    this.#stop();
-    for (const photo of this.photos) photo.forget();
-    this.photos = [];
   }
 
   /** Find all again, as after a change of the settings. */

@@ -42,6 +42,9 @@ export function listen(changed) {
   get("settings").addEventListener("input", show);
   get("settings").addEventListener("change", (event) => {
     show();
+    if (event.target.name === "aspect") {
+      event.target.parentElement.scrollIntoView({ block: "nearest", inline: "center" });
+    }
     if (event.target.id !== "quality") changed();
   });
   get("settings").addEventListener("submit", (event) => event.preventDefault());

@@ -22,8 +22,14 @@ export class Stage {
     }
   }
 
+  /** Room for a picture of this shape, as large as the window allows. */
+  fit([width, height]) {
+    this.element.style.setProperty("--ratio", width / height);
+  }
+
   show(size, frame, ratio) {
     this.size = size;
+    this.fit(size);
     this.ratio = ratio;
     this.element.classList.toggle("locked", Boolean(ratio));
     this.place(frame);
@@ -44,16 +50,10 @@ export class Stage {
     for (const [side, id] of Object.entries(FIELDS)) get(id).value = frame[side];
   }
 
-  /** The runners-up, as thin frames. */
-  showOthers(frames) {
-    get("others").replaceChildren(
-      ...frames.map((frame) => {
-        const other = document.createElement("div");
-        other.className = "other";
-        this.#lay(other, frame);
-        return other;
-      }),
-    );
+  /** A frame to compare with, thin; null for none. */
+  showOther(frame) {
+    get("other").classList.toggle("shown", Boolean(frame));
+    if (frame) this.#lay(get("other"), frame);
   }
 
   #lay(element, { x, y, w, h }) {
