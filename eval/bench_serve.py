@@ -119,7 +119,7 @@ def _memory(pid: int, what: str) -> float:
 
 
 def render_serve_bench(bench: ServeBench, environment: Environment | None = None) -> str:
-    done = len(bench.latencies)
+    done = dict(bench.statuses).get("200", 0)  # those after the end are in the latencies alone
     statuses = ", ".join(f"{status}: {count}" for status, count in bench.statuses)
     lines = [
         f"{bench.clients} clients for {bench.seconds:g} s, photo {PHOTO[0]}x{PHOTO[1]}",

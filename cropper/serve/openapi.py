@@ -43,33 +43,7 @@ def describe(options: ServeOptions) -> dict[str, Any]:
             f"{options.queue} requests are taken in at once. Nothing of a photo is kept.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {
-            "/v1/crop": _post(
-                "crop",
-                "Find the best crops of a photo",
-                "JSON by default; the best crop itself where a picture type is accepted.",
-                CROP,
-                {"application/json": {"schema": _ref("Crops")}} | _pictures(),
-            ),
-            "/v1/score": _post(
-                "score",
-                "Score boxes of your own",
-                "Scores compare crops of one photo; they mean nothing across photos.",
-                SCORE,
-                {"application/json": {"schema": _ref("Scores")}},
-            ),
-            "/v1/cut": _post(
-                "cut",
-                "Cut one box of your own",
-                "Cut and encoded as /v1/crop does: metadata true for the crop, colours kept.",
-                CUT,
-                _pictures(),
-            ),
-            "/v1/limits": _get("limits", "What the service takes", _ref("Limits"), guarded=True),
-            "/healthz": _get("health", "Whether the process answers", _ref("Status")),
-            "/readyz": _get("ready", "Whether a request would be taken in", _ref("Status"), "busy"),
-            "/metrics": _get("metrics", "Counters for Prometheus", None, guarded=True),
-        },
+        "paths": _paths(),
         "x-problems": {
             name: {"status": kind.status, "title": kind.title, "remedy": kind.remedy}
             for name, kind in KINDS.items()
@@ -85,6 +59,36 @@ def describe(options: ServeOptions) -> dict[str, Any]:
                 for operation in item.values():
                     operation["security"] = [{"token": []}]
     return document
+
+
+def _paths() -> dict[str, Any]:
+    return {
+        "/v1/crop": _post(
+            "crop",
+            "Find the best crops of a photo",
+            "JSON by default; the best crop itself where a picture type is accepted.",
+            CROP,
+            {"application/json": {"schema": _ref("Crops")}} | _pictures(),
+        ),
+        "/v1/score": _post(
+            "score",
+            "Score boxes of your own",
+            "Scores compare crops of one photo; they mean nothing across photos.",
+            SCORE,
+            {"application/json": {"schema": _ref("Scores")}},
+        ),
+        "/v1/cut": _post(
+            "cut",
+            "Cut one box of your own",
+            "Cut and encoded as /v1/crop does: metadata true for the crop, colours kept.",
+            CUT,
+            _pictures(),
+        ),
+        "/v1/limits": _get("limits", "What the service takes", _ref("Limits"), guarded=True),
+        "/healthz": _get("health", "Whether the process answers", _ref("Status")),
+        "/readyz": _get("ready", "Whether a request would be taken in", _ref("Status"), "busy"),
+        "/metrics": _get("metrics", "Counters for Prometheus", None, guarded=True),
+    }
 
 
 def _version() -> str:
@@ -106,11 +110,6 @@ def _pictures() -> dict[str, Any]:
 def _post(
     name: str, summary: str, about: str, options: Sequence[str], answer: dict[str, Any]
 ) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "photo": {"type": "string", "contentMediaType": "application/octet-stream"}
-    }
-    for option in options:
-        properties[option] = {**PARAMETERS[option].schema, "description": PARAMETERS[option].about}
     operation = {
         "operationId": name,
         "summary": summary,
@@ -126,27 +125,36 @@ def _post(
             }
             for option in options
         ],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "properties": properties,
-                        "required": ["photo"],
-                        "additionalProperties": False,
-                    }
-                },
-                "application/octet-stream": {"schema": {}},
-                "image/*": {"schema": {}},
-            },
-        },
+        "requestBody": _body(options),
         "responses": {
             "200": {"description": "Done", "content": answer},
             **_problems(*_ANY_POST, "cannot-encode", "no-token", "foreign-host"),
         },
     }
     return {"post": operation}
+
+
+def _body(options: Sequence[str]) -> dict[str, Any]:
+    """The photo as it is, or in a form with its options."""
+    properties: dict[str, Any] = {
+        "photo": {"type": "string", "contentMediaType": "application/octet-stream"}
+    }
+    for option in options:
+        properties[option] = {**PARAMETERS[option].schema, "description": PARAMETERS[option].about}
+    form = {
+        "type": "object",
+        "properties": properties,
+        "required": ["photo"],
+        "additionalProperties": False,
+    }
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "application/octet-stream": {"schema": {}},
+            "image/*": {"schema": {}},
+        },
+    }
 
 
 def _get(
@@ -191,16 +199,6 @@ def _schemas() -> dict[str, Any]:
         "preferred_to_full_frame": _TO_FULL_FRAME,
     }
     shared = {"source_size": size, "full_frame_score": number, "scorer": text}
-    heat = {
-        "aspect": number,
-        "rows": {"type": "integer"},
-        "columns": {"type": "integer"},
-        "scores": {
-            "type": "array",
-            "items": {"type": "array", "items": {"type": ["number", "null"]}},
-            "description": "Row by row over the whole picture; null where no crop can be centred.",
-        },
-    }
     crops = {
         **shared,
         **crop,
@@ -211,7 +209,7 @@ def _schemas() -> dict[str, Any]:
         "crops": {"type": "array", "minItems": 1, "items": _object(crop)},
         "format": {"type": "string", "enum": [*MEDIA_TYPES]},
         "notes": {"type": "array", "items": text},
-        "heat": _object(heat),
+        "heat": _heat(),
     }
     scored = _object({key: crop[key] for key in ("box", "score", "preferred_to_full_frame")})
     problem = {
@@ -229,3 +227,20 @@ def _schemas() -> dict[str, Any]:
         "Status": _object({"status": text}),
         "Problem": _object(problem, "rule", "limit"),
     }
+
+
+def _heat() -> dict[str, Any]:
+    row = {"type": "array", "items": {"type": ["number", "null"]}}
+    return _object(
+        {
+            "aspect": {"type": "number"},
+            "rows": {"type": "integer"},
+            "columns": {"type": "integer"},
+            "scores": {
+                "type": "array",
+                "items": row,
+                "description": "Row by row over the whole picture; null where no crop can be "
+                "centred.",
+            },
+        }
+    )
