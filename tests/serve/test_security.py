@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from cropper.errors import ConfigError
+from cropper.serve import pages
 from cropper.serve.options import ServeOptions, is_loopback
 from tests.conftest import ENVIRONMENT, command
 from tests.serve.conftest import serving
@@ -128,3 +129,10 @@ def test_nothing_of_a_photo_is_logged_or_left(
     assert as_form(client, padded).status_code == 200
     problem(as_form(client, padded[:400]), 422, "unreadable-picture")
     assert "passwd" not in caplog.text
+
+
+def test_the_page_loads_nothing_from_elsewhere() -> None:
+    for entry in pages._FOLDER.iterdir():
+        text = entry.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert "https:" not in text
+        assert "http://" not in text.replace("http://127.0.0.1:8000", "")
