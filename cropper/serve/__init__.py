@@ -4,7 +4,7 @@ Read the files as the way of a request: ``security`` decides who may ask, ``uplo
 sent within its limits, ``parameters`` what is asked, ``desk`` lets a bounded number in and gives
 the scorer to one after the other, ``studio`` finds and cuts, ``app`` ties these to routes.
 ``problems`` are the errors, ``openapi`` describes it all, ``pages`` holds what a browser loads,
-``connections`` ends those that ask for nothing, ``run`` is the process. Nothing of a picture
+``connections`` ends those that stand still, ``run`` is the process. Nothing of a picture
 outlives its request.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from cropper.boxes import Boxes
 from cropper.image import View
@@ -21,6 +23,7 @@ from cropper.scorers import BoundScorer
 from cropper.serve.connections import Prompt
 from cropper.serve.desk import DroppedError, Ticket
 from tests.conftest import SpotScorer
+from tests.image.pictures import encoded
 from tests.serve.conftest import serving
 from tests.serve.test_api import as_form, post, problem
 
@@ -195,7 +198,7 @@ def test_dropped_work_lets_its_upload_go() -> None:
 def test_a_connection_that_asks_for_nothing_is_closed(
     monkeypatch: pytest.MonkeyPatch, photo_bytes: bytes, sent: bytes, held: HeldScorer
 ) -> None:
-    monkeypatch.setattr(Prompt, "head_seconds", 0.1)
+    monkeypatch.setattr(Prompt, "look_seconds", 0.1)
     with serving(held) as client, ThreadPoolExecutor(1) as threads:
         answer = threads.submit(post, client, photo_bytes)
         with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
@@ -204,6 +207,23 @@ def test_a_connection_that_asks_for_nothing_is_closed(
             assert connection.recv(100) == b""
         held.let.set()
         assert answer.result().status_code == 200  # however long it took
+
+
+def test_an_answer_that_is_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Prompt, "look_seconds", 0.1)
+    noise = np.random.default_rng(1).integers(0, 255, (1500, 2000, 3), dtype=np.uint8)
+    photo = encoded(Image.fromarray(noise), "PNG")
+    with serving() as client:
+        head = f"POST /v1/cut?box=0,0,2000,1500 HTTP/1.1\r\nContent-Length: {len(photo)}"
+        with raw(client, head) as connection:
+            connection.sendall(photo)
+            until(lambda: 'path="/v1/cut",status="200"' in client.get("/metrics").text)
+            time.sleep(0.5)
+            read = connection.recv(1 << 20)
+            length = int(re.findall(rb"content-length: ([0-9]+)", read)[0])
+            while more := connection.recv(1 << 20):  # what is on its way
+                read += more
+            assert len(read) < length
 
 
 class BrokenScorer(SpotScorer):
