@@ -7,8 +7,9 @@ and no network, so an analytic function serves as well as a ConvNet, and tests u
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,7 @@ class _Run:
     params: Params = field(default_factory=lambda: np.empty((0, 3)))
     owner: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))  # index of space
     scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    known: set[bytes] = field(default_factory=set)  # what was scored, as ``_keys`` writes it
     rounds: int = 0
 
     @property
@@ -110,6 +112,7 @@ class _Run:
         self.params = np.concatenate([self.params, *(params for _, params in groups)])
         self.owner = np.concatenate([self.owner, *(np.full(len(p), o) for o, p in groups)])
         self.scores = np.concatenate([self.scores, scores])
+        self.known.update(key for owner, params in groups for key in _keys(owner, params))
         self.rounds += 1
         if self.progress:
             self.progress(len(self.scores), self.budget)
@@ -126,10 +129,14 @@ class _Run:
 
     def unseen(self, owner: int, params: Params) -> Params:
         """The params that this space has not scored yet (to 9 digits)."""
-        known = {row.tobytes() for row in self.params[self.owner == owner].round(9) + 0.0}
-        fresh = np.array([row.tobytes() not in known for row in params.round(9) + 0.0], dtype=bool)
-        kept: Params = params[fresh]
+        fresh = [key not in self.known for key in _keys(owner, params)]
+        kept: Params = params[np.array(fresh, dtype=bool)]
         return kept
+
+
+def _keys(owner: int, params: Params) -> Iterator[bytes]:
+    own = bytes([owner])
+    return (own + row.tobytes() for row in params.round(9) + 0.0)  # + 0: no negative zero
 
 
 def _grid(run: _Run, config: SearchConfig) -> StopReason:
@@ -199,6 +206,7 @@ def _halving(run: _Run, config: SearchConfig) -> StopReason:
     return StopReason.CONVERGED
 
 
+@lru_cache(256)  # the photos of a folder share their shapes
 def _finest_stride(spaces: tuple[CropSpace, ...], budget: int) -> float:
     """The smallest stride whose joint grid stays within the budget, to 1 part in 1000."""
 

@@ -6,8 +6,8 @@ hidden unit takes from the whole picture's grid is computed once for the picture
 says which share of each cell it leaves outside. And the head is mirror-invariant by construction:
 each hidden unit is ``relu(s + a) + relu(s - a)`` with ``s`` from the mirror-symmetric and ``a``
 from the antisymmetric part of its input, which is the unit on the crop plus the unit on the
-mirrored crop at the price of one. The trunk looks at the picture and at its mirror image, and
-with its symmetric padding a mirrored picture then gets the mirrored crop.
+mirrored crop at the price of one. The trunk sees a picture and its mirror image from the same side
+(``seen_mirrored``), so a mirrored picture gets the mirrored crop.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cropper.image import View
 from cropper.sampling import Pyramid, equal_area_boxes, pyramid, sample_affine, sample_boxes
 from cropper.scorers.affine import JUDGED, BoundAffine, Reading
 from cropper.scorers.base import BoundScorer, ScorerSpec
-from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size
+from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size, seen_mirrored
 from cropper.scorers.trunk import Trunk, normalise_pixels
 
 __all__ = [
@@ -59,21 +59,24 @@ class CropNet(nn.Module):
         self.trunk = Trunk()
         self.head = BoxHead(self.config)
 
-    def bind(self, images: Tensor, mirrored: bool = True) -> list[PictureFeatures]:
-        """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features of each picture.
+    def look(self, pixels: Tensor) -> list[PictureFeatures]:
+        """(B, 32 h + 1, 32 w + 1, 3) uint8 -> features of each picture."""
+        flipped = [seen_mirrored(each) for each in pixels.cpu().numpy()]
+        where = torch.tensor(flipped, device=pixels.device)[:, None, None, None]
+        images = normalise_pixels(pixels)
+        fused, pooled = self._features(torch.where(where, images.flip(3), images))
+        return self._bound(torch.where(where, fused.flip(3), fused), pooled)
 
-        With ``mirrored``, the mean of the features of the picture and of its mirror image, turned
-        back; without, half the work and no invariance, for training.
-        """
-        fused, pooled = self._features(images)
-        if mirrored:
-            other, other_pooled = self._features(images.flip(3))
-            fused, pooled = (fused + other.flip(3)) / 2, (pooled + other_pooled) / 2
-        return [self.head.bind(*each) for each in zip(fused, pooled, strict=True)]
+    def bind(self, images: Tensor) -> list[PictureFeatures]:
+        """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features of each picture, as it lies."""
+        return self._bound(*self._features(images))
 
     def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         taps = self.trunk(images)
         return self.head.fuse(taps), taps[2].mean((2, 3))
+
+    def _bound(self, fused: Tensor, pooled: Tensor) -> list[PictureFeatures]:
+        return [self.head.bind(*each) for each in zip(fused, pooled, strict=True)]
 
     def score(self, features: PictureFeatures, boxes: Tensor) -> Tensor:
         """(N, 4) normalised xyxy -> (N,) logits."""
@@ -234,8 +237,8 @@ class CropNetScorer:
         bound: dict[int, BoundScorer] = {}
         for size, members in groups.items():
             pixels = np.stack([views[index].resized(*size) for index in members])
-            images = normalise_pixels(torch.from_numpy(pixels).to(self.device))
-            for index, features in zip(members, self.net.bind(images), strict=True):
+            found = self.net.look(torch.from_numpy(pixels).to(self.device))
+            for index, features in zip(members, found, strict=True):
                 bound[index] = self._bound(features, views[index].size)
         return [bound[index] for index in range(len(views))]
 
@@ -249,5 +252,5 @@ class CropNetScorer:
     def bind_affine(self, view: View) -> BoundAffine:
         width, height = input_size(view.size, self.net.config.pixels)
         pixels = torch.from_numpy(view.resized(width, height)).to(self.device)
-        features = self.net.bind(normalise_pixels(pixels)[None])[0]
+        features = self.net.look(pixels[None])[0]
         return BoundCropNet(self.net, features, view.size)

@@ -24,7 +24,7 @@ from cropper.boxes import Boxes, normalise
 from cropper.errors import MissingModelError, extra
 from cropper.image import View
 from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
-from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size
+from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size, seen_mirrored
 from cropper.scorers.lattice import Floats, Pyramid, groups, pyramid, read_boxes, read_lattice
 
 __all__ = ["OnnxCropNetScorer", "fits_graph"]
@@ -74,12 +74,10 @@ class OnnxCropNetScorer:
 
     def bind(self, view: View) -> BoundScorer:
         pixels = view.resized(*input_size(view.size, self.config.pixels))
-        (maps, pooled), (mirrored, pooled_too) = (
-            self._session.run(None, {"pixels": np.ascontiguousarray(each[None])})
-            for each in (pixels, pixels[:, ::-1])
-        )
-        fused = (maps[0] + mirrored[0, :, :, ::-1]) / 2
-        features = self._head.bind(fused, (pooled[0] + pooled_too[0]) / 2)
+        step = -1 if seen_mirrored(pixels) else 1
+        seen = np.ascontiguousarray(pixels[None, :, ::step])
+        maps, pooled = self._session.run(None, {"pixels": seen})
+        features = self._head.bind(maps[0, :, :, ::step], pooled[0])
 
         def score(boxes: Boxes) -> NDArray[np.floating]:
             return self._head.score(features, normalise(boxes, view.size))

@@ -21,7 +21,7 @@ __all__ = ["Doubles", "Floats", "Pyramid", "groups", "pyramid", "read_boxes", "r
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-_WORTH_SHARING = 8  # boxes of one shape; below, reading them one by one is as fast
+_WORTH_SHARING = 32  # boxes of one shape; below, reading them one by one is as fast
 
 
 @dataclass(frozen=True)

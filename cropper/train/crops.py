@@ -196,7 +196,7 @@ class _Run:
         device = next(self.net.parameters()).device
         pixels = torch.stack([torch.from_numpy(item.pixels) for item in items]).to(device)
         total = torch.zeros((), device=device)
-        bound = self.net.bind(normalise_pixels(pixels), mirrored=False)
+        bound = self.net.bind(normalise_pixels(pixels))
         for item, features in zip(items, bound, strict=True):
             lists = [
                 candidates(item, self.config.free, False, rng),
@@ -282,8 +282,7 @@ def _validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validati
     device = next(net.parameters()).device
     overlaps = []
     for item in items:
-        pixels = normalise_pixels(torch.from_numpy(item.pixels).to(device))
-        features = net.bind(pixels[None])[0]
+        features = net.look(torch.from_numpy(item.pixels)[None].to(device))[0]
         size = np.array(item.size * 2, dtype=np.float64)
 
         def objective(

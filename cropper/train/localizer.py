@@ -22,7 +22,6 @@ from cropper.scorers import load_scorer
 from cropper.scorers.affine import on_torch
 from cropper.scorers.checkpoint import module_digest
 from cropper.scorers.cropnet import CropNet, CropNetScorer, PictureFeatures
-from cropper.scorers.trunk import normalise_pixels
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.data import Judged, load_judged
@@ -134,8 +133,7 @@ def _lessons(
     lessons = []
     shape = LocalizerConfig(scorer.net.config.channels, scorer.net.config.hidden)
     for count, item in enumerate(items, 1):
-        pixels = normalise_pixels(torch.from_numpy(item.pixels).to(scorer.device))
-        features = scorer.net.bind(pixels[None])[0]
+        features = scorer.net.look(torch.from_numpy(item.pixels)[None].to(scorer.device))[0]
         grids, context = features_of(features, shape)
         for aspect in _ASKED:
             space = AffineCrop.of(item.size, aspect, config.min_scale)
