@@ -150,8 +150,12 @@ class CropFinder:
         aspect: float,
         scales: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
         columns: int = 48,
+        objective: Objective | None = None,
     ) -> ScoreMap:
-        """The best score over ``scales`` at each of about ``columns`` by as many square places."""
+        """The best score over ``scales`` at each of about ``columns`` by as many square places.
+
+        ``objective`` is what ``bind`` gave for this picture, if it was bound before.
+        """
         width, height = image.size
         rows = max(round(columns * height / width), 1)
         largest = CropSpace(image.size, aspect).largest
@@ -165,7 +169,7 @@ class CropFinder:
         boxes = np.concatenate([centres - half[which], centres + half[which]], 1)
         size = np.array(image.size * 2, dtype=np.float64)
         scores = np.full(fits.shape, -np.inf)
-        scores[fits] = self.bind(image)(np.clip(boxes, 0, 1) * size)
+        scores[fits] = (objective or self.bind(image))(np.clip(boxes, 0, 1) * size)
         best = scores.max(0)
         return ScoreMap(np.where(np.isfinite(best), best, np.nan).reshape(rows, columns), aspect)
 

@@ -37,6 +37,7 @@ LAYERS = {
     "looking": 5,
     "best": 5,
     "bulk": 5,
+    "serve": 5,
     "cli": 6,
     "__main__": 6,
 }
@@ -46,7 +47,10 @@ ONLY_IN = {
     "joblib": {"cropper.bulk", "cropper.train"},
     "PIL": {"cropper.image", "cropper.report", "eval.bench", "eval.bench_bulk"},
     "pillow_heif": {"cropper.image"},
+    "prometheus_client": {"cropper.serve"},
+    "starlette": {"cropper.serve"},
     "torchvision": {"cropper.scorers.convnet", "cropper.train"},
+    "uvicorn": {"cropper.serve"},
 }
 NUMPY_LAYERS = 1  # up to here nothing but NumPy, beside what ONLY_IN allows
 TRANSFORMER_MAY_USE = {"boxes", "space", "image", "sampling", "result", "scorers", "errors"}

@@ -6,6 +6,7 @@ from cropper.cli.compare import compare
 from cropper.cli.group import main
 from cropper.cli.looking import map_command, rank_command, score_command
 from cropper.cli.scorers import scorers
+from cropper.cli.serve import serve
 from cropper.cli.train import train
 from cropper.cli.train_selfies import train_selfies_command
 
@@ -18,6 +19,7 @@ __all__ = [
     "rank_command",
     "score_command",
     "scorers",
+    "serve",
     "train",
     "train_selfies_command",
 ]

@@ -1,4 +1,4 @@
-"""Time, memory and crashes: bench, bench-bulk, bench-convnet, crash, scale."""
+"""Time, memory and crashes: bench, bench-bulk, bench-convnet, bench-serve, crash, scale."""
 
 # ruff: noqa: PLC0415 - a command imports what it needs, so that help and usage errors are quick
 
@@ -58,6 +58,16 @@ def bench_bulk(photos: int, rounds: int, scorer: str) -> None:
     from eval.bench_bulk import render_bulk_bench, run_bulk_bench
 
     click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer)))
+
+
+@cli.command("bench-serve")
+@click.option("--clients", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=60, show_default=True)
+def bench_serve(clients: int, seconds: float) -> None:
+    """Latency, refusals and memory of `cropper serve` under many clients on this machine."""
+    from eval.bench_serve import render_serve_bench, run_serve_bench
+
+    click.echo(render_serve_bench(run_serve_bench(clients, seconds)))
 
 
 @cli.command("bench-convnet")

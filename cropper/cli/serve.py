@@ -1,0 +1,77 @@
+"""``cropper serve`` on the shell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cropper.cli.group import EXIT_CODES, main
+from cropper.errors import extra
+
+__all__ = ["serve"]
+
+
+@main.command(
+    epilog="""
+\b
+Examples:
+  cropper serve                                  -> a page on http://127.0.0.1:8000
+  curl --data-binary @photo.jpg 'http://127.0.0.1:8000/v1/crop?aspect=4:5'
+  curl -F photo=@photo.jpg -H 'Accept: image/*' http://127.0.0.1:8000/v1/crop -o crop.jpg
+"""
+    + EXIT_CODES
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; any but this machine's own needs --token.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="0 takes any free one.",
+)
+@click.option(
+    "--token",
+    envvar="CROPPER_TOKEN",
+    show_envvar=True,
+    help="What clients have to send as Authorization: Bearer TOKEN.",
+)
+@click.option(
+    "--max-upload-mb",
+    type=click.FloatRange(0, min_open=True),
+    default=25,
+    show_default=True,
+    help="Refuse larger uploads, before reading them.",
+)
+@click.option(
+    "--max-mpixels",
+    type=click.FloatRange(0, min_open=True),
+    default=60,
+    show_default=True,
+    help="Refuse larger pictures, before decoding.",
+)
+@click.option(
+    "--queue",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Requests inside at once; more are told to come back.",
+)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+def serve(**options: Any) -> None:
+    """Serve a page to crop in, and an HTTP API, which /docs describes."""
+    with extra("serve"):
+        from cropper.serve import ServeOptions, serve  # noqa: PLC0415 - and an extra
+
+    serve(ServeOptions(**options), _say)
+
+
+def _say(line: str) -> None:
+    click.echo(f"cropper: {line}", err=True)

@@ -1,0 +1,226 @@
+"""How many are let in, who works, and who has the scorer.
+
+A request takes one of a fixed number of places or is refused; a few worker threads decode and
+encode, so that no more pictures than workers are ever decoded; one thread has the scorer and looks
+at the pictures that are waiting together. A request that has timed out or whose client has gone
+is dropped at its next step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from starlette.requests import ClientDisconnect, Request
+
+from cropper.boxes import Boxes
+from cropper.finder import CropFinder
+from cropper.image import View
+from cropper.search import Objective
+from cropper.serve.metrics import Metrics
+from cropper.serve.problems import ProblemError
+
+__all__ = ["Desk", "DroppedError", "Scoring", "Ticket"]
+
+Answer = TypeVar("Answer")
+
+_BATCH = 16  # pictures that the scorer binds together
+_LONGEST_WAIT = 60  # s that a refused client is asked to wait
+
+
+class DroppedError(Exception):
+    """Nobody waits for this work any more."""
+
+
+class Ticket:
+    """One request's work, which may be called off from outside."""
+
+    def __init__(self, work: Callable[[Ticket], Any]) -> None:
+        self._dropped = threading.Event()
+        self._work: Callable[[Ticket], Any] | None = work
+
+    def drop(self) -> None:
+        """Also lets the upload go, which the work holds, though it may still wait for a worker."""
+        self._dropped.set()
+        self._work = None
+
+    def answer(self) -> Any:
+        """What the work makes. Raises DroppedError, and what the work raises."""
+        work = self._work
+        if work is None:
+            raise DroppedError
+        return work(self)
+
+    def check(self) -> None:
+        """Raises DroppedError."""
+        if self._dropped.is_set():
+            raise DroppedError
+
+    def watched(self, objective: Objective, batch_size: int) -> Objective:
+        """The same objective, which ends between two batches when the ticket is dropped."""
+
+        def score(boxes: Boxes) -> NDArray[np.floating]:
+            parts = []
+            for start in range(0, len(boxes), batch_size):
+                self.check()
+                parts.append(objective(boxes[start : start + batch_size]))
+            return np.concatenate(parts) if parts else np.empty(0)
+
+        return score
+
+
+@dataclass(frozen=True)
+class _Job:
+    ticket: Ticket
+    view: View
+    work: Callable[[Objective], Any]
+    answer: Future[Any]
+
+
+class Scoring:
+    """The one thread that has the scorer."""
+
+    def __init__(self, finder: CropFinder, metrics: Metrics) -> None:
+        self.finder, self.metrics = finder, metrics
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # bounded by the workers
+        self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+
+    def ask(self, ticket: Ticket, view: View, work: Callable[[Objective], Answer]) -> Answer:
+        """``work`` with the objective of a view, done in the scorer's thread; what it raises."""
+        answer: Future[Answer] = Future()
+        self._jobs.put(_Job(ticket, view, work, answer))
+        return answer.result()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            batch = [job]
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < _BATCH:
+                    more = self._jobs.get_nowait()
+                    if more is None:
+                        self._jobs.put(None)  # the end, once more for the loop
+                        break
+                    batch.append(more)
+            self._score(batch)
+
+    def _score(self, batch: list[_Job]) -> None:
+        try:
+            batch = [job for job in batch if not _is_dropped(job)]
+            with self.metrics.scoring(len(batch)):
+                objectives = self.finder.bind_views([job.view for job in batch]) if batch else []
+                for job, objective in zip(batch, objectives, strict=True):
+                    self._answer(job, objective)
+        except Exception as error:  # the requests', who tell their clients
+            for job in batch:
+                if not job.answer.done():
+                    job.answer.set_exception(error)
+
+    def _answer(self, job: _Job, objective: Objective) -> None:
+        watched = job.ticket.watched(objective, self.finder.scorer.spec.batch_size)
+        try:
+            job.answer.set_result(job.work(watched))
+        except Exception as error:
+            job.answer.set_exception(error)
+
+
+def _is_dropped(job: _Job) -> bool:
+    try:
+        job.ticket.check()
+    except DroppedError as error:
+        job.answer.set_exception(error)
+        return True
+    return False
+
+
+class Desk:
+    """The places and the workers. Its methods belong to the event loop's thread."""
+
+    def __init__(self, places: int, workers: int, metrics: Metrics) -> None:
+        self.places, self.metrics = places, metrics
+        self.inside = 0
+        self._seconds = 0.5  # of work that a request takes, smoothed
+        self._workers = workers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+
+    @property
+    def full(self) -> bool:
+        return self.inside >= self.places
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def refusal(self) -> ProblemError:
+        """What a client is told while all places are taken."""
+        wait = math.ceil(self.inside * self._seconds / self._workers)
+        return ProblemError(
+            "busy",
+            f"{self.places} requests are being worked on, and no more are taken in",
+            {"Retry-After": str(min(max(wait, 1), _LONGEST_WAIT)), "Connection": "close"},
+            rule="queue",
+            limit=self.places,
+        )
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """One of the places; who takes it has looked whether there is one."""
+        self.inside += 1
+        self.metrics.inside.set(self.inside)
+        try:
+            yield
+        finally:
+            self.inside -= 1
+            self.metrics.inside.set(self.inside)
+
+    async def run(self, request: Request, ticket: Ticket, seconds: float) -> Any:
+        """What a worker makes of a ticket, unless the client leaves or the time is up first."""
+        working = asyncio.wrap_future(self._pool.submit(self._timed, ticket))
+        leaving = asyncio.ensure_future(_left(request))
+        try:
+            await asyncio.wait(
+                (working, leaving), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if working.done():
+                return working.result()
+            if leaving.done():
+                raise ClientDisconnect
+            raise ProblemError(
+                "too-slow",
+                f"an answer takes at most {seconds:g} s",
+                rule="answer_seconds",
+                limit=seconds,
+            )
+        finally:
+            ticket.drop()
+            working.cancel()
+            leaving.cancel()
+
+    def _timed(self, ticket: Ticket) -> Any:
+        started = time.monotonic()
+        answer = ticket.answer()
+        self._seconds += 0.2 * (time.monotonic() - started - self._seconds)
+        return answer
+
+
+async def _left(request: Request) -> None:
+    """Returns when the client is gone; its request was read before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,51 @@
+"""The page: its files, read once from the package and served by name from memory."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cropper.serve.problems import ProblemError
+
+__all__ = ["page_routes"]
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_FOLDER = files("cropper.serve") / "static"
+
+
+def page_routes() -> list[Route]:
+    """``/``, ``/docs`` and ``/static/NAME``; a name is looked up, never used as a path."""
+    contents = {
+        entry.name: entry.read_bytes()
+        for entry in _FOLDER.iterdir()
+        if entry.name[entry.name.rfind(".") :] in _TYPES
+    }
+
+    async def page(request: Request) -> Response:
+        name = request.path_params.get("name") or _PAGES[request.url.path]
+        if name not in contents:
+            raise ProblemError("not-found", "there is no such file")
+        return _file(request, name, contents[name])
+
+    return [*(Route(path, page) for path in _PAGES), Route("/static/{name}", page)]
+
+
+_PAGES = {"/": "index.html", "/docs": "docs.html"}
+
+
+def _file(request: Request, name: str, content: bytes) -> Response:
+    """Asked for anew each time, sent anew when it has changed: a new version is one at once."""
+    tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    headers = {"Cache-Control": "no-cache", "ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=_TYPES[name[name.rfind(".") :]])

@@ -1,0 +1,76 @@
+// The service's own HTTP API. A full queue is waited for; every other problem is thrown.
+
+export class ApiError extends Error {
+  constructor(status, problem) {
+    const detail = problem.detail?.replace(/^the photo: /, ""); // whose name the page knows
+    super(detail || problem.title || `the service answered ${status}`);
+    this.status = status;
+    this.kind = (problem.type || "").split("#")[1];
+  }
+}
+
+let askForToken = async () => "";
+export const onToken = (ask) => { askForToken = ask; };
+
+/** A token may come with the page's address, behind #token=, which is never sent anywhere. */
+function storedToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem("token", given);
+    history.replaceState(null, "", location.pathname);
+  }
+  return sessionStorage.getItem("token");
+}
+
+const wait = (seconds, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+
+async function ask(path, { body, accept = "application/json", signal } = {}) {
+  for (;;) {
+    const headers = { Accept: accept };
+    const token = storedToken();
+    if (token) headers.Authorization = `Bearer ${token}`;
+    const answer = await fetch(path, { method: body ? "POST" : "GET", body, headers, signal });
+    if (answer.ok) return answer;
+    if (answer.status === 503) {
+      await wait(Number(answer.headers.get("Retry-After")) || 1, signal);
+      continue;
+    }
+    if (answer.status === 401) {
+      sessionStorage.setItem("token", await askForToken());
+      continue;
+    }
+    const isProblem = (answer.headers.get("Content-Type") || "").includes("json");
+    throw new ApiError(answer.status, isProblem ? await answer.json() : {});
+  }
+}
+
+function form(file, options) {
+  const data = new FormData();
+  for (const [name, value] of Object.entries(options)) data.append(name, value);
+  data.append("photo", file, "photo"); // its name is nobody's business
+  return data;
+}
+
+export const limits = async () => (await ask("/v1/limits")).json();
+
+export const crop = async (file, options, signal) =>
+  (await ask("/v1/crop", { body: form(file, options), signal })).json();
+
+/** Of boxes [[x0, y0, x1, y1], ...]. */
+export const score = async (file, boxes, signal) => {
+  const body = form(file, { boxes: JSON.stringify(boxes) });
+  return (await ask("/v1/score", { body, signal })).json();
+};
+
+/** One box as a Blob, in the photo's own format unless another is accepted. */
+export const cut = async (file, box, options = {}, accept = "image/*", signal = undefined) => {
+  const body = form(file, { box: box.join(","), ...options });
+  return (await ask("/v1/cut", { body, accept, signal })).blob();
+};

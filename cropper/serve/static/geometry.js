@@ -1,0 +1,53 @@
+// Frames in whole pixels of the upright photo: {x, y, w, h}, always inside of it.
+
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+export const fromBox = ([x0, y0, x1, y1]) => ({ x: x0, y: y0, w: x1 - x0, h: y1 - y0 });
+export const toBox = ({ x, y, w, h }) => [x, y, x + w, y + h];
+export const same = (a, b) => a.x === b.x && a.y === b.y && a.w === b.w && a.h === b.h;
+
+/** The nearest frame of whole pixels inside the photo; sides are kept before places. */
+export function inside(frame, [width, height]) {
+  const w = clamp(Math.round(frame.w), 1, width);
+  const h = clamp(Math.round(frame.h), 1, height);
+  return {
+    x: clamp(Math.round(frame.x), 0, width - w),
+    y: clamp(Math.round(frame.y), 0, height - h),
+    w,
+    h,
+  };
+}
+
+/**
+ * The frame with the edges that `edge` names ('n', 'se', ...) moved to a place. With a ratio the
+ * opposite corner stays and the frame is the largest of that ratio which the place allows.
+ */
+export function resized(frame, edge, px, py, ratio, [width, height]) {
+  const right = frame.x + frame.w;
+  const bottom = frame.y + frame.h;
+  let x0 = edge.includes("w") ? clamp(px, 0, right - 1) : frame.x;
+  let x1 = edge.includes("e") ? clamp(px, frame.x + 1, width) : right;
+  let y0 = edge.includes("n") ? clamp(py, 0, bottom - 1) : frame.y;
+  let y1 = edge.includes("s") ? clamp(py, frame.y + 1, height) : bottom;
+  if (ratio) {
+    const roomX = edge.includes("w") ? right : width - frame.x;
+    const roomY = edge.includes("n") ? bottom : height - frame.y;
+    const w = Math.min(Math.max(x1 - x0, (y1 - y0) * ratio), roomX, roomY * ratio);
+    const h = w / ratio;
+    if (edge.includes("w")) x0 = x1 - w;
+    else x1 = x0 + w;
+    if (edge.includes("n")) y0 = y1 - h;
+    else y1 = y0 + h;
+  }
+  return inside({ x: x0, y: y0, w: x1 - x0, h: y1 - y0 }, [width, height]);
+}
+
+/** Grown (factor above 1) or shrunk about its centre, as far as the photo allows. */
+export function scaled(frame, factor, [width, height]) {
+  const most = Math.min(width / frame.w, height / frame.h);
+  const by = Math.min(factor, most);
+  const w = Math.max(frame.w * by, 8);
+  const h = Math.max(frame.h * by, 8);
+  const centred = { x: frame.x + (frame.w - w) / 2, y: frame.y + (frame.h - h) / 2, w, h };
+  return inside(centred, [width, height]);
+}

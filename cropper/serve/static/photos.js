@@ -1,0 +1,137 @@
+// The photos that were given, each with its crops, found two at a time, the one in view first.
+
+import * as api from "./api.js";
+import { loadImage, shrunk } from "./drawing.js";
+import { fromBox, same } from "./geometry.js";
+
+const AT_ONCE = 2;
+const SMALL = 320; // px; the long side of what is kept of each photo
+const PREVIEW = 1600; // px; of what the service draws where the browser cannot
+
+export class Photo {
+  constructor(file) {
+    this.file = file;
+    this.name = file.name || "photo";
+    this.state = "waiting"; // finding, done, failed
+    this.error = "";
+    this.crops = []; // [{frame, score, preferred_to_full_frame}], best first
+    this.notes = []; // what the service has to say
+    this.size = null; // [width, height]
+    this.full = 0; // score of the full frame
+    this.frame = null; // the one to download: the best, a runner-up, or one by hand
+    this.heat = null;
+    this.small = null; // canvas
+    this.url = null; // of a preview that the browser can show
+  }
+
+  get stem() {
+    return this.name.replace(/\.[^.]*$/, "") || "photo";
+  }
+
+  get best() {
+    return this.crops[0]?.frame;
+  }
+
+  /** The crop that the frame is, unless it was moved by hand. */
+  get found() {
+    return this.crops.find((crop) => same(crop.frame, this.frame));
+  }
+
+  fill(answer) {
+    this.size = answer.source_size;
+    this.full = answer.full_frame_score;
+    this.crops = answer.crops.map((crop) => ({ ...crop, frame: fromBox(crop.box) }));
+    this.frame = this.best;
+    this.notes = answer.notes;
+    this.heat = answer.heat ?? null;
+    this.state = "done";
+  }
+
+  /** As the browser shows it; as the service does where the browser cannot, or turns it otherwise. */
+  async image() {
+    if (!this.url) this.url = URL.createObjectURL(this.file);
+    const image = await loadImage(this.url).catch(() => null);
+    if (!this.size || (image && this.#fits(image))) return image;
+    const [width, height] = this.size;
+    const scale = Math.min(PREVIEW / Math.max(width, height), 1);
+    const sides = [width, height].map((side) => Math.max(Math.round(side * scale), 1));
+    const box = [0, 0, width, height];
+    const drawn = await api.cut(this.file, box, { size: sides.join("x") }, "image/png");
+    URL.revokeObjectURL(this.url);
+    this.url = URL.createObjectURL(drawn);
+    return loadImage(this.url);
+  }
+
+  #fits({ naturalWidth, naturalHeight }) {
+    return Math.abs(naturalWidth / naturalHeight / (this.size[0] / this.size[1]) - 1) < 0.02;
+  }
+
+  async keepSmall() {
+    if (!this.small) this.small = shrunk(await this.image(), SMALL);
+  }
+
+  forget() {
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.url = null;
+  }
+}
+
+export class Finder {
+  /** `changed(photo)` is called when a photo's state is another. */
+  constructor(changed) {
+    this.changed = changed;
+    this.photos = [];
+    this.running = new Map(); // photo -> AbortController
+  }
+
+  add(photos) {
+    this.photos.push(...photos);
+  }
+
+  /** Find all again, as after a change of the settings. */
+  restart(options, first, withHeat) {
+    this.#stop();
+    for (const photo of this.photos) photo.state = "waiting";
+    this.continue(options, first, withHeat);
+  }
+
+  /** Find what is waiting; `first()` tells the photo in view, which also gets a heat map. */
+  continue(options, first, withHeat) {
+    Object.assign(this, { options, first, withHeat });
+    for (let count = this.running.size; count < AT_ONCE; count += 1) this.#next();
+  }
+
+  get done() {
+    return this.photos.filter((photo) => photo.state === "done" || photo.state === "failed").length;
+  }
+
+  #stop() {
+    for (const control of this.running.values()) control.abort();
+    this.running.clear();
+  }
+
+  async #next() {
+    const waiting = this.photos.filter((photo) => photo.state === "waiting");
+    const photo = waiting.find((each) => each === this.first()) ?? waiting[0];
+    if (!photo) return;
+    const control = new AbortController();
+    this.running.set(photo, control);
+    photo.state = "finding";
+    this.changed(photo);
+    try {
+      const heat = this.withHeat() && photo === this.first() ? { heat: "true" } : {};
+      const answer = await api.crop(photo.file, { ...this.options, ...heat }, control.signal);
+      photo.fill(answer);
+      await photo.keepSmall();
+    } catch (error) {
+      if (control.signal.aborted) return;
+      photo.state = "failed";
+      photo.error = error.message;
+    }
+    if (control.signal.aborted) return;
+    this.running.delete(photo);
+    if (photo !== this.first()) photo.forget();
+    this.changed(photo);
+    this.#next();
+  }
+}

@@ -1,0 +1,144 @@
+// The photo with the frame on it, which pointers, keys and number fields move.
+
+import { inside, resized, same, scaled } from "./geometry.js";
+
+const get = (id) => document.getElementById(id);
+const FIELDS = { x: "edge-x", y: "edge-y", w: "edge-w", h: "edge-h" };
+
+export class Stage {
+  /** `moved(frame)` is called for every change that a person makes, `home()` for the Home key. */
+  constructor(moved, home) {
+    this.moved = moved;
+    this.home = home;
+    this.element = get("stage");
+    this.box = get("box");
+    this.size = null; // [width, height] of the photo
+    this.frame = null;
+    this.ratio = 0; // 0: any
+    this.box.addEventListener("pointerdown", (event) => this.#press(event));
+    this.box.addEventListener("keydown", (event) => this.#key(event));
+    for (const [side, id] of Object.entries(FIELDS)) {
+      get(id).addEventListener("change", () => this.#typed(side, get(id)));
+    }
+  }
+
+  /** Room for a picture of this shape, as large as the window allows. */
+  fit([width, height]) {
+    this.element.style.setProperty("--ratio", width / height);
+  }
+
+  show(size, frame, ratio) {
+    this.size = size;
+    this.fit(size);
+    this.ratio = ratio;
+    this.element.classList.toggle("locked", Boolean(ratio));
+    this.place(frame);
+    this.box.hidden = false;
+    get(FIELDS.x).max = get(FIELDS.w).max = size[0];
+    get(FIELDS.y).max = get(FIELDS.h).max = size[1];
+  }
+
+  hide() {
+    this.frame = null;
+    this.box.hidden = true;
+    for (const id of Object.values(FIELDS)) get(id).value = "";
+  }
+
+  place(frame) {
+    this.frame = frame;
+    this.#lay(this.box, frame);
+    for (const [side, id] of Object.entries(FIELDS)) get(id).value = frame[side];
+  }
+
+  /** A frame to compare with, thin; null for none. */
+  showOther(frame) {
+    get("other").classList.toggle("shown", Boolean(frame));
+    if (frame) this.#lay(get("other"), frame);
+  }
+
+  #lay(element, { x, y, w, h }) {
+    const [width, height] = this.size;
+    element.style.left = `${(100 * x) / width}%`;
+    element.style.top = `${(100 * y) / height}%`;
+    element.style.width = `${(100 * w) / width}%`;
+    element.style.height = `${(100 * h) / height}%`;
+  }
+
+  #change(frame) {
+    if (same(frame, this.frame)) return;
+    this.place(frame);
+    this.moved(frame);
+  }
+
+  #press(event) {
+    if (event.button !== 0 || !this.frame) return;
+    event.preventDefault();
+    this.box.focus({ preventScroll: true });
+    const edge = event.target.dataset.edge;
+    const start = this.#at(event);
+    const before = this.frame;
+    const move = (next) => {
+      const [px, py] = this.#at(next);
+      const [dx, dy] = [px - start[0], py - start[1]];
+      if (!edge) {
+        this.#change(inside({ ...before, x: before.x + dx, y: before.y + dy }, this.size));
+        return;
+      }
+      const x = (edge.includes("w") ? before.x : before.x + before.w) + dx;
+      const y = (edge.includes("n") ? before.y : before.y + before.h) + dy;
+      this.#change(resized(before, edge, x, y, this.ratio, this.size));
+    };
+    const end = () => {
+      this.box.removeEventListener("pointermove", move);
+      this.box.removeEventListener("pointerup", end);
+      this.box.removeEventListener("pointercancel", end);
+    };
+    this.box.setPointerCapture(event.pointerId);
+    this.box.addEventListener("pointermove", move);
+    this.box.addEventListener("pointerup", end);
+    this.box.addEventListener("pointercancel", end);
+  }
+
+  /** A pointer's place in pixels of the photo. */
+  #at(event) {
+    const area = this.element.getBoundingClientRect();
+    return [
+      ((event.clientX - area.left) / area.width) * this.size[0],
+      ((event.clientY - area.top) / area.height) * this.size[1],
+    ];
+  }
+
+  #key(event) {
+    if (!this.frame || event.ctrlKey || event.altKey || event.metaKey) return;
+    const step = event.shiftKey ? 1 : Math.max(Math.round(Math.max(...this.size) / 100), 1);
+    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const growth = event.shiftKey ? 1.01 : 1.05;
+    if (ways[event.key]) {
+      const [dx, dy] = ways[event.key];
+      const { x, y } = this.frame;
+      this.#change(inside({ ...this.frame, x: x + dx * step, y: y + dy * step }, this.size));
+    } else if ("+=".includes(event.key)) this.#change(scaled(this.frame, growth, this.size));
+    else if ("-_".includes(event.key)) this.#change(scaled(this.frame, 1 / growth, this.size));
+    else if (event.key === "Home") this.home();
+    else return;
+    event.preventDefault();
+  }
+
+  #typed(side, input) {
+    if (!this.frame) return;
+    const value = Math.round(Number(input.value));
+    if (!input.value || !Number.isFinite(value)) {
+      this.place(this.frame);
+      return;
+    }
+    let frame = { ...this.frame, [side]: value };
+    if (this.ratio && (side === "w" || side === "h")) {
+      const [width, height] = this.size;
+      const asked = side === "w" ? value : value * this.ratio;
+      const w = Math.min(Math.max(asked, 1), width, height * this.ratio);
+      frame = { ...frame, w, h: w / this.ratio };
+    }
+    this.#change(inside(frame, this.size));
+    this.place(this.frame);
+  }
+}

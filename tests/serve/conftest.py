@@ -1,0 +1,58 @@
+"""A service for the tests: uvicorn on a free port of this machine, with the spot scorer."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from cropper.finder import CropFinder
+from cropper.scorers import Scorer
+from cropper.serve.app import make_app
+from cropper.serve.connections import Prompt
+from cropper.serve.options import ServeOptions
+from cropper.serve.run import listen
+from tests.conftest import SpotScorer, spotted
+from tests.image.pictures import encoded
+
+Serving = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
+
+
+@contextlib.contextmanager
+def serving(scorer: Scorer | None = None, **options: Any) -> Iterator[httpx.Client]:
+    """A client of a service in a thread of its own; the service ends with the block."""
+    asked = ServeOptions(port=0, **options)
+    app = make_app(CropFinder(scorer or SpotScorer()), asked)
+    listener = listen(asked)
+    server = uvicorn.Server(uvicorn.Config(app, http=Prompt, log_level="error"))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    host, port = listener.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    try:
+        while not server.started:
+            time.sleep(0.005)
+        with httpx.Client(base_url=f"http://{host}:{port}", timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture(scope="package")
+def client() -> Iterator[httpx.Client]:
+    """Of one service that many tests share."""
+    with serving(max_upload_mb=0.5, max_mpixels=1) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def photo_bytes() -> bytes:
+    return encoded(spotted(), "PNG")

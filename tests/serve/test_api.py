@@ -1,0 +1,314 @@
+"""What the service answers: the crops of the library, its options and its errors."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from cropper.best import BestOptions
+from cropper.cli import main
+from cropper.finder import CropFinder
+from cropper.image import load_image
+from cropper.serve.negotiation import choose
+from cropper.serve.parameters import PARAMETERS, CropAsked, CutAsked
+from tests.conftest import CliRunner, SpotScorer, spotted
+from tests.image.pictures import encoded
+from tests.serve.conftest import serving
+
+
+def post(client: httpx.Client, content: bytes, path: str = "/v1/crop", **query: Any) -> Any:
+    return client.post(path, content=content, params=query)
+
+
+def as_form(client: httpx.Client, content: bytes, path: str = "/v1/crop", **fields: Any) -> Any:
+    return client.post(path, files={"photo": ("../../etc/passwd", content)}, data=fields)
+
+
+def problem(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert document["status"] == status
+    assert document["type"] == f"/docs#{kind}"
+    assert document["title"]
+    assert document["detail"]
+    return document
+
+
+@pytest.mark.parametrize("send", [post, as_form], ids=["raw", "form"])
+def test_a_photo_gets_the_librarys_crop(
+    client: httpx.Client, photo_bytes: bytes, send: Any
+) -> None:
+    answer = send(client, photo_bytes, aspect="1:1", min_scale=0.6).json()
+    found = CropFinder(SpotScorer()).find(photo_bytes, aspect="1:1", min_scale=0.6)
+    expected = found.to_dict()
+    assert {key: answer[key] for key in expected if key != "seconds"} == {
+        key: value for key, value in expected.items() if key != "seconds"
+    }
+    assert answer["crops"] == [{key: expected[key] for key in answer["crops"][0]}]
+    assert answer["format"] == "PNG"
+    assert answer["notes"] == []
+
+
+def test_runners_up_come_best_first(client: httpx.Client, photo_bytes: bytes) -> None:
+    answer = post(client, photo_bytes, top_k=3).json()
+    scores = [crop["score"] for crop in answer["crops"]]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    assert answer["crops"][0]["box"] == answer["box"]
+
+
+def test_the_heat_map_peaks_at_the_spot(client: httpx.Client, photo_bytes: bytes) -> None:
+    heat = post(client, photo_bytes, heat="true").json()["heat"]
+    scores = np.array([[np.nan if v is None else v for v in row] for row in heat["scores"]])
+    assert scores.shape == (heat["rows"], heat["columns"])
+    row, column = np.unravel_index(np.nanargmax(scores), scores.shape)
+    assert ((column + 0.5) / heat["columns"], (row + 0.5) / heat["rows"]) == pytest.approx(
+        (0.65, 0.4), abs=0.05
+    )
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("image/*", "PNG"),
+        ("image/jpeg", "JPEG"),
+        ("image/webp;q=0.5, image/png;q=0.4", "WEBP"),
+        ("text/html, image/bmp", "BMP"),
+    ],
+)
+def test_a_picture_is_answered_where_one_is_accepted(
+    client: httpx.Client, photo_bytes: bytes, accept: str, kind: str
+) -> None:
+    found = post(client, photo_bytes, aspect="1:1").json()
+    answer = client.post("/v1/crop?aspect=1:1", content=photo_bytes, headers={"Accept": accept})
+    x0, y0, x1, y1 = found["box"]
+    picture = Image.open(io.BytesIO(answer.content))
+    assert picture.format == kind
+    assert answer.headers["content-type"] == f"image/{kind.lower()}"
+    assert answer.headers["cropper-box"] == f"{x0},{y0},{x1},{y1}"
+    assert float(answer.headers["cropper-score"]) == found["score"]
+    assert picture.size == (x1 - x0, y1 - y0)
+    if kind in ("PNG", "BMP"):
+        expected = np.asarray(spotted())[y0:y1, x0:x1]
+        assert np.array_equal(np.asarray(picture), expected)
+
+
+def test_an_exact_size_is_kept(client: httpx.Client, photo_bytes: bytes) -> None:
+    answer = client.post(
+        "/v1/crop?size=30x20", content=photo_bytes, headers={"Accept": "image/png"}
+    )
+    assert Image.open(io.BytesIO(answer.content)).size == (30, 20)
+    assert post(client, photo_bytes, size="300x200").json()["notes"] == [
+        "the crop is enlarged to 300x200"
+    ]
+
+
+def test_shell_python_and_service_agree_on_a_photo(tmp_path: Path) -> None:
+    """With the default scorer, down to the bytes of the crop."""
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(data.astronaut()).save(path, quality=90)
+    shell = CliRunner().invoke(
+        main, ["best", str(path), "--aspect", "4:5", "--json", "-o", str(tmp_path / "crop.jpg")]
+    )
+    told = json.loads(shell.stdout)
+    content = path.read_bytes()
+    finder = CropFinder()
+    python = finder.find(path, aspect="4:5").to_dict()
+    with serving(finder.scorer) as client:
+        service = as_form(client, content, aspect="4:5").json()
+        picture = client.post("/v1/crop?aspect=4:5", content=content, headers={"Accept": "image/*"})
+        box = ",".join(map(str, service["box"]))
+        cut = post(client, content, "/v1/cut", box=box)
+        sized = {"size": "100x125", "aspect": "4:5"}
+        small = [
+            client.post(where, content=content, params=query, headers={"Accept": "image/*"})
+            for where, query in [("/v1/crop", sized), ("/v1/cut", {"box": box, "size": "100x125"})]
+        ]
+    assert small[0].content == small[1].content
+    for key in ("box", "score", "full_frame_score", "candidates", "scorer"):
+        assert told[key] == python[key] == service[key]
+    assert picture.content == cut.content == (tmp_path / "crop.jpg").read_bytes()
+
+
+def test_boxes_of_the_caller_are_scored_in_their_order(
+    client: httpx.Client, photo_bytes: bytes
+) -> None:
+    boxes = [[0, 0, 120, 80], [30.5, 10, 100, 70], [50, 10, 110, 50]]
+    answer = as_form(client, photo_bytes, "/v1/score", boxes=json.dumps(boxes)).json()
+    finder = CropFinder(SpotScorer())
+    expected = finder.bind(load_image(photo_bytes))(np.array(boxes, dtype=float))
+    assert answer["source_size"] == [120, 80]
+    assert [each["box"] for each in answer["boxes"]] == boxes
+    assert [each["score"] for each in answer["boxes"]] == pytest.approx(expected.tolist())
+    assert answer["full_frame_score"] == pytest.approx(expected[0])
+    assert answer["boxes"][0]["preferred_to_full_frame"] == 0.5
+
+
+class Whim(SpotScorer):
+    """Its scores are no log-odds."""
+
+    spec = replace(SpotScorer.spec, calibrated=False)
+
+
+def test_no_probability_is_made_up(photo_bytes: bytes) -> None:
+    with serving(Whim()) as client:
+        crop = post(client, photo_bytes).json()
+        scored = as_form(client, photo_bytes, "/v1/score", boxes="[[0, 0, 9, 9]]").json()
+    for record in (crop, *crop["crops"], *scored["boxes"]):
+        assert record["preferred_to_full_frame"] is None
+
+
+def test_the_defaults_are_those_of_the_command() -> None:
+    shell = {each.name: each.default for each in fields(BestOptions)}
+    for asked in (CropAsked, CutAsked):
+        for option in fields(asked):
+            if option.name in shell:
+                assert option.default == shell[option.name]
+            told = PARAMETERS[option.name].schema.get("default")
+            assert told is None or told == option.default
+
+
+@pytest.mark.parametrize(
+    ("query", "rule"),
+    [
+        ({"aspect": "4"}, "aspect"),
+        ({"aspect": "0:3"}, "aspect"),
+        ({"size": "0x10"}, "size"),
+        ({"size": "5000x5000"}, "size"),
+        ({"min_scale": "nan"}, "min_scale"),
+        ({"min_scale": "2"}, "min_scale"),
+        ({"top_k": "0"}, "top_k"),
+        ({"top_k": "1.5"}, "top_k"),
+        ({"budget": "1e9"}, "budget"),
+        ({"seed": "-1"}, "seed"),
+        ({"quality": "101"}, "quality"),
+        ({"heat": "yes"}, "heat"),
+        ({"strategy": "guess"}, "strategy"),
+        ({"colour": "red"}, "name"),
+        ({"aspect": ["1:1", "4:5"]}, "aspect"),
+    ],
+)
+def test_an_option_that_breaks_its_rule_is_named(
+    client: httpx.Client, photo_bytes: bytes, query: dict[str, Any], rule: str
+) -> None:
+    answer = client.post("/v1/crop", content=photo_bytes, params=query)
+    assert problem(answer, 400, "bad-option")["rule"] == rule
+
+
+@pytest.mark.parametrize(
+    "query", [{"min_scale": 0.9, "max_scale": 0.5}, {"aspect": "1:1", "size": "30x20"}]
+)
+def test_options_that_disagree_are_told(
+    client: httpx.Client, photo_bytes: bytes, query: dict[str, Any]
+) -> None:
+    problem(post(client, photo_bytes, **query), 400, "bad-option")
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    ["", "[]", "[[0,0,1]]", "[[5,5,1,1]]", "[[0,0,1,NaN]]", '["abcd"]', "[[0,0,1,true]]", "{}"],
+)
+def test_boxes_that_are_none_are_refused(
+    client: httpx.Client, photo_bytes: bytes, boxes: str
+) -> None:
+    answer = as_form(client, photo_bytes, "/v1/score", boxes=boxes)
+    assert problem(answer, 400, "bad-option")["rule"] == "boxes"
+
+
+def test_boxes_made_to_break_the_parser_are_refused(
+    client: httpx.Client, photo_bytes: bytes
+) -> None:
+    for boxes in ("[" * 100_000, "[[0,0,1,1" + "0" * 5000 + "]]", "[[0,0,1,1e999]]"):
+        answer = as_form(client, photo_bytes, "/v1/score", boxes=boxes)
+        assert problem(answer, 400, "bad-option")["rule"] == "boxes"
+
+
+@pytest.mark.parametrize("box", ["0,0,121,80", "-1,0,10,10", "0.5,0,10,10", "0,0,1", "a,b,c,d"])
+def test_a_box_outside_of_the_photo_or_between_pixels_is_not_cut(
+    client: httpx.Client, photo_bytes: bytes, box: str
+) -> None:
+    problem(post(client, photo_bytes, "/v1/cut", box=box), 400, "bad-option")
+
+
+def test_a_box_is_asked_for(client: httpx.Client, photo_bytes: bytes) -> None:
+    assert problem(post(client, photo_bytes, "/v1/cut"), 400, "bad-option")["rule"] == "box"
+    problem(as_form(client, photo_bytes, "/v1/score", boxes="[[0,0,500,10]]"), 400, "bad-option")
+
+
+def test_what_is_no_picture_is_told(client: httpx.Client, photo_bytes: bytes) -> None:
+    problem(post(client, b"<svg xmlns='http://www.w3.org/2000/svg'/>"), 415, "not-a-picture")
+    problem(post(client, photo_bytes[:200]), 422, "unreadable-picture")
+    problem(post(client, b""), 400, "no-photo")
+    problem(as_form(client, b""), 400, "no-photo")
+
+
+def test_more_megapixels_than_allowed_are_refused_by_their_header(client: httpx.Client) -> None:
+    large = encoded(Image.new("1", (1500, 1000)), "PNG")
+    assert "megapixels" in problem(post(client, large), 413, "too-many-megapixels")["detail"]
+
+
+def test_forms_that_are_broken_are_told(client: httpx.Client, photo_bytes: bytes) -> None:
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    for headers, body in [
+        ({"Content-Type": "multipart/form-data"}, b"--x"),
+        (kind, b"nothing of a form"),
+        (kind, b'--x\r\nContent-Disposition: form-data; name="photo"\r\n\r\ntext\r\n--x--\r\n'),
+    ]:
+        problem(client.post("/v1/crop", content=body, headers=headers), 400, "bad-form")
+    many = [("photo", ("a", photo_bytes)), ("photo", ("b", photo_bytes))]
+    problem(client.post("/v1/crop", files=many), 400, "bad-form")
+    problem(client.post("/v1/crop", files={"file": ("a", photo_bytes)}), 400, "bad-form")
+
+
+def test_paths_and_methods_that_there_are_not(client: httpx.Client, photo_bytes: bytes) -> None:
+    problem(client.get("/v1/best"), 404, "not-found")
+    problem(client.get("/static/..%2f..%2fapp.py"), 404, "not-found")
+    problem(client.get("/static/app.py"), 404, "not-found")
+    answer = client.get("/v1/crop")
+    problem(answer, 405, "bad-method")
+    assert "POST" in answer.headers["allow"]
+    refused = client.post("/v1/score", content=photo_bytes, headers={"Accept": "image/png"})
+    problem(refused, 406, "not-acceptable")
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        (None, "a/b"),
+        ("*/*", "a/b"),
+        ("c/d", "c/d"),
+        ("c/*", "c/d"),
+        ("a/b;q=0.2, c/d", "c/d"),
+        ("c/d;q=0, */*;q=0.1", "a/b"),
+        ("x/y", None),
+        ("c/d;q=much", None),
+        ("", "a/b"),
+        ("A/B", "a/b"),
+    ],
+)
+def test_the_accepted_type_is_chosen(accept: str | None, chosen: str | None) -> None:
+    assert choose(accept, ["a/b", "c/d"]) == chosen
+
+
+def test_extreme_options_still_get_a_crop_inside(client: httpx.Client, photo_bytes: bytes) -> None:
+    for query in (
+        {"aspect": "1:99999", "strategy": "random", "heat": "true"},
+        {"aspect": "9:1", "min_scale": 0.2, "budget": 20_000},
+        {"aspect": "free", "top_k": 100, "heat": "true"},
+        {"strategy": "halving", "budget": 200, "min_scale": 1},
+    ):
+        answer = post(client, photo_bytes, **query)
+        assert answer.status_code == 200, answer.text
+        x0, y0, x1, y1 = answer.json()["box"]
+        assert 0 <= x0 < x1 <= 120
+        assert 0 <= y0 < y1 <= 80

@@ -1,0 +1,241 @@
+"""Sizes, times and places: what is too much is refused, and what goes away is dropped."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from cropper.boxes import Boxes
+from cropper.image import View
+from cropper.scorers import BoundScorer
+from cropper.serve.connections import Prompt
+from cropper.serve.desk import DroppedError, Ticket
+from tests.conftest import SpotScorer
+from tests.image.pictures import encoded
+from tests.serve.conftest import serving
+from tests.serve.test_api import as_form, post, problem
+
+
+class HeldScorer(SpotScorer):
+    """Scores nothing before it is let; counts what it was asked."""
+
+    spec = replace(SpotScorer.spec, batch_size=64)
+
+    def __init__(self) -> None:
+        self.let, self.asked = threading.Event(), threading.Event()
+        self.batches = 0
+
+    def bind(self, view: View) -> BoundScorer:
+        bound = super().bind(view)
+
+        def score(boxes: Boxes) -> NDArray[np.floating]:
+            self.batches += 1
+            self.asked.set()
+            self.let.wait(20)
+            return bound.score_chunk(boxes)
+
+        return BoundScorer(score, view.size, self.spec.batch_size)
+
+
+@pytest.fixture
+def held() -> Iterator[HeldScorer]:
+    scorer = HeldScorer()
+    yield scorer
+    scorer.let.set()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def inside(client: httpx.Client) -> float:
+    lines = client.get("/metrics").text.splitlines()
+    (line,) = (each for each in lines if each.startswith("cropper_requests_inside"))
+    return float(line.split()[1])
+
+
+def raw(client: httpx.Client, head: str) -> socket.socket:
+    url = client.base_url
+    connection = socket.create_connection((url.host, url.port), timeout=20)
+    connection.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
+    return connection
+
+
+def test_an_upload_over_the_limit_is_refused(client: httpx.Client) -> None:
+    for send in (post, as_form):
+        document = problem(send(client, bytes(600_000)), 413, "upload-too-large")
+        assert document["rule"] == "max_upload_mb"
+        assert document["limit"] == 0.5
+
+
+def test_an_upload_of_unknown_length_is_counted(client: httpx.Client) -> None:
+    chunks = (bytes(50_000) for _ in range(20))
+    problem(client.post("/v1/crop", content=chunks), 413, "upload-too-large")
+
+
+def test_an_upload_that_only_claims_its_size_is_refused_before_it_comes(
+    client: httpx.Client,
+) -> None:
+    head = "POST /v1/crop HTTP/1.1\r\nContent-Length: 999999999\r\nExpect: 100-continue"
+    with raw(client, head) as connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_slow_upload_is_ended(photo_bytes: bytes) -> None:
+    with serving(upload_seconds=0.3) as client:
+        with raw(client, "POST /v1/crop HTTP/1.1\r\nContent-Length: 1000") as connection:
+            connection.sendall(photo_bytes[:100])
+            assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
+        until(lambda: inside(client) == 0)
+        assert post(client, photo_bytes).status_code == 200
+
+
+def test_a_half_closed_or_broken_upload_leaves_no_trace(photo_bytes: bytes) -> None:
+    with serving() as client:
+        for how in (socket.SHUT_WR, socket.SHUT_RDWR):
+            with raw(client, "POST /v1/crop HTTP/1.1\r\nContent-Length: 1000") as connection:
+                connection.sendall(photo_bytes[:100])
+                until(lambda: inside(client) == 1)
+                connection.shutdown(how)
+                until(lambda: inside(client) == 0)
+        assert post(client, photo_bytes).status_code == 200
+
+
+def test_a_full_queue_answers_503_and_the_rest_is_done(
+    held: HeldScorer, photo_bytes: bytes
+) -> None:
+    with serving(held, queue=3) as client, ThreadPoolExecutor(3) as threads:
+        answers = [threads.submit(post, client, photo_bytes) for _ in range(3)]
+        until(lambda: inside(client) == 3)
+        refused = post(client, photo_bytes + bytes(300_000))
+        assert problem(refused, 503, "busy")["limit"] == 3
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        problem(client.get("/readyz"), 503, "busy")
+        assert client.get("/healthz").status_code == 200
+        held.let.set()
+        assert {answer.result().status_code for answer in answers} == {200}
+        assert client.get("/readyz").status_code == 200
+        assert inside(client) == 0
+
+
+def test_a_refused_upload_stays_refused_when_a_place_comes_free(
+    held: HeldScorer, photo_bytes: bytes
+) -> None:
+    with serving(held, queue=1) as client, ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(post, client, photo_bytes)
+        until(lambda: inside(client) == 1)
+        head = f"POST /v1/crop HTTP/1.1\r\nContent-Length: {len(photo_bytes)}"
+        with raw(client, head) as connection:
+            connection.sendall(photo_bytes[:1000])
+            held.let.set()
+            assert answer.result().status_code == 200
+            connection.sendall(photo_bytes[1000:])
+            assert connection.recv(1000).startswith(b"HTTP/1.1 503 ")
+
+
+def test_pictures_that_wait_are_looked_at_together(held: HeldScorer, photo_bytes: bytes) -> None:
+    with serving(held) as client, ThreadPoolExecutor(3) as threads:
+        first = threads.submit(post, client, photo_bytes)
+        held.asked.wait(20)
+        more = [threads.submit(post, client, photo_bytes) for _ in range(2)]
+        until(lambda: inside(client) == 3)
+        held.let.set()
+        boxes = [answer.result().json()["box"] for answer in (first, *more)]
+        assert boxes[0] == boxes[1] == boxes[2]
+        assert "cropper_batch_pictures_sum 3.0" in client.get("/metrics").text
+
+
+def test_an_answer_that_takes_too_long_is_given_up(held: HeldScorer, photo_bytes: bytes) -> None:
+    with serving(held, answer_seconds=0.2) as client:
+        document = problem(post(client, photo_bytes), 504, "too-slow")
+        assert document["limit"] == 0.2
+        held.let.set()
+        until(lambda: post(client, photo_bytes).status_code == 200)
+
+
+def test_a_client_that_goes_away_is_dropped(held: HeldScorer, photo_bytes: bytes) -> None:
+    with serving(held) as client:
+        head = f"POST /v1/crop HTTP/1.1\r\nContent-Length: {len(photo_bytes)}"
+        with raw(client, head) as connection:
+            connection.sendall(photo_bytes)
+            assert held.asked.wait(20)
+        until(lambda: inside(client) == 0)
+        held.let.set()
+        assert post(client, photo_bytes, budget=64, strategy="random").status_code == 200
+        # of the dropped search one batch was under way; the second search and its check are two
+        assert held.batches <= 4
+
+
+def test_dropped_work_lets_its_upload_go() -> None:
+    class Work:
+        def __call__(self, _: Ticket) -> None: ...
+
+    work = Work()
+    seen, ticket = weakref.ref(work), Ticket(work)
+    del work
+    ticket.drop()
+    assert seen() is None
+    with pytest.raises(DroppedError):
+        ticket.answer()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: local"])
+def test_a_connection_that_asks_for_nothing_is_closed(
+    monkeypatch: pytest.MonkeyPatch, photo_bytes: bytes, sent: bytes, held: HeldScorer
+) -> None:
+    monkeypatch.setattr(Prompt, "look_seconds", 0.1)
+    with serving(held) as client, ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(post, client, photo_bytes)
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+            connection.settimeout(20)
+            connection.sendall(sent)
+            assert connection.recv(100) == b""
+        held.let.set()
+        assert answer.result().status_code == 200  # however long it took
+
+
+def test_an_answer_that_is_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Prompt, "look_seconds", 0.1)
+    noise = np.random.default_rng(1).integers(0, 255, (1500, 2000, 3), dtype=np.uint8)
+    photo = encoded(Image.fromarray(noise), "PNG")
+    with serving() as client:
+        head = f"POST /v1/cut?box=0,0,2000,1500 HTTP/1.1\r\nContent-Length: {len(photo)}"
+        with raw(client, head) as connection:
+            connection.sendall(photo)
+            until(lambda: 'path="/v1/cut",status="200"' in client.get("/metrics").text)
+            time.sleep(0.5)
+            read = connection.recv(1 << 20)
+            length = int(re.findall(rb"content-length: ([0-9]+)", read)[0])
+            while more := connection.recv(1 << 20):  # what is on its way
+                read += more
+            assert len(read) < length
+
+
+class BrokenScorer(SpotScorer):
+    def bind(self, view: View) -> BoundScorer:
+        raise RuntimeError("a secret")
+
+
+def test_a_scorer_that_breaks_is_a_500_without_its_reason(photo_bytes: bytes) -> None:
+    with serving(BrokenScorer()) as client:
+        for _ in range(2):  # the connection is kept
+            answer = post(client, photo_bytes)
+            problem(answer, 500, "internal")
+            assert "secret" not in answer.text
+            assert "content-security-policy" in answer.headers
+        assert client.get("/readyz").status_code == 200
