@@ -15,7 +15,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from cropper.errors import BoxError
 
-__all__ = ["Boxes", "Crop", "area", "as_boxes", "clip", "iou", "nms", "normalise", "snap"]
+__all__ = [
+    "Boxes",
+    "Crop",
+    "area",
+    "as_boxes",
+    "clip",
+    "distinct",
+    "iou",
+    "nms",
+    "normalise",
+    "snap",
+]
 
 Boxes = NDArray[np.float64]  # (N, 4)
 
@@ -124,6 +135,12 @@ def nms(ranked: Boxes, threshold: float, limit: int) -> NDArray[np.intp]:
         free &= iou(ranked[index : index + 1], ranked)[0] <= threshold
         free[index] = False  # also where threshold is 1
     return np.array(kept, dtype=np.intp)
+
+
+def distinct(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, D) -> its distinct rows, sorted."""
+    # asked for no index, np.unique imports numpy.ma: 30 ms
+    return np.unique(rows, axis=0, return_index=True)[0]
 
 
 def snap(boxes: Boxes, size: tuple[int, int]) -> Boxes:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, Crop, snap
+from cropper.boxes import Boxes, Crop, distinct, snap
 from cropper.errors import ConfigError
 from cropper.image import SourceImage, View, load_image
 from cropper.result import CropResult
@@ -130,7 +130,7 @@ class CropFinder:
         found = search(objective, spaces, config or default_search(self.scorer.spec), progress)
         whole = [0.0, 0.0, float(image.size[0]), float(image.size[1])]
         boxes = snap(np.array([crop.box for crop in found.crops]), image.size)
-        boxes = np.unique(boxes, axis=0)  # in a tiny picture two crops may round to one
+        boxes = distinct(boxes)  # in a tiny picture two crops may round to one
         scores = objective(np.concatenate([boxes, [whole]]))
         crops = [Crop.of(box, score) for box, score in zip(boxes, scores[:-1], strict=True)]
         crops.sort(key=lambda crop: -crop.score)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cropper.boxes import Boxes
+from cropper.boxes import Boxes, distinct
 from cropper.errors import SpaceError
 
 __all__ = ["FREE_ASPECTS", "CropSpace", "crop_spaces", "parse_aspect"]
@@ -119,7 +119,7 @@ class CropSpace:
         centres = params[:, None, 1:] + grid[None, :, 1:] * stride * sides
         centres = np.clip(centres, sides / 2, 1 - sides / 2)
         moved = np.concatenate([scales[:, :, None], centres], axis=2).reshape(-1, 3)
-        return np.unique(moved.round(12), axis=0)
+        return distinct(moved.round(12))
 
     def sample(self, count: int, rng: np.random.Generator) -> Params:
         """``count`` random params: log-uniform scale, then a uniform centre within its bounds."""
