@@ -26,7 +26,7 @@ from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from eval.environment import Environment, read_environment
 
-__all__ = ["BenchReport", "Timing", "render_bench", "run_bench", "synthetic_photo"]
+__all__ = ["BenchReport", "Timing", "render_bench", "run_bench", "synthetic_photo", "times"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def run_bench(
         ("grid after decode, in all", lambda: search(finder.bind(image), space, config), None),
         ("usual search, in all", lambda: search(finder.bind(image), space, usual), None),
     ]
-    timings = [Timing(name, _times(work, repeats), base) for name, work, base in stages]
+    timings = [Timing(name, times(work, repeats), base) for name, work, base in stages]
     if isinstance(config_of := getattr(finder.scorer, "config", None), CropNetConfig):
         bound = _bound(len(boxes) * config_of.head_multiply_adds, repeats)
         timings[3] = replace(timings[3], baseline=bound.name)
@@ -99,7 +99,7 @@ def _bound(multiply_adds: int, repeats: int) -> Timing:
     """So many multiply-adds in a matrix product of 1536 x 1536 by 1536 x 1536."""
     side = 1536
     a = np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)
-    seconds = _times(lambda: a @ a, repeats)
+    seconds = times(lambda: a @ a, repeats)
     share = multiply_adds / side**3
     return Timing("their matrix products' bound", tuple(share * each for each in seconds))
 
@@ -125,7 +125,7 @@ def _draft(data: bytes, side: int) -> None:
         image.convert("RGB").thumbnail((side, side))
 
 
-def _times(work: Callable[[], object], repeats: int) -> tuple[float, ...]:
+def times(work: Callable[[], object], repeats: int) -> tuple[float, ...]:
     """After two rounds of warm-up. Scores come back as NumPy arrays, so a GPU is done by then."""
     for _ in range(2):
         work()

@@ -313,7 +313,7 @@ def header_of(config: CropNetConfig, recipe: CropsConfig) -> dict[str, Any]:
         "name": "cropnet",
         "summary": "shared features, thousands of boxes a picture; trained on human crops (FCDB)",
         "licence": "Apache-2.0",
-        "long_side": 512,
+        "long_side": 352,  # a 12-megapixel JPEG is then decoded at an eighth
         "batch_size": 4096,
         "calibrated": True,
         "config": config.to_dict(),

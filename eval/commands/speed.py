@@ -1,4 +1,4 @@
-"""Time, memory and crashes: bench, bench-bulk, bench-convnet, bench-serve, crash, scale."""
+"""Time, memory and crashes: the commands named bench, crash and scale."""
 
 # ruff: noqa: PLC0415 - a command imports what it needs, so that help and usage errors are quick
 
@@ -58,6 +58,27 @@ def bench_bulk(photos: int, rounds: int, scorer: str) -> None:
     from eval.bench_bulk import render_bulk_bench, run_bulk_bench
 
     click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer)))
+
+
+@cli.command("bench-scaling")
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--repeats", type=click.IntRange(2), default=5, show_default=True)
+@click.option("--largest", type=click.FloatRange(0, 1), default=1.0, show_default=True,
+    help="The share of the sizes that is run, the small ones first.")  # fmt: skip
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Write an SVG or PNG."
+)
+def bench_scaling(
+    scorer: str, device: str, repeats: int, largest: float, plot: Path | None
+) -> None:
+    """How cost grows with picture size, candidates and folder size."""
+    from eval.bench_scaling import plot_curves, render_scaling, run_scaling
+
+    curves = run_scaling(scorer, repeats, largest=largest, device=device)
+    click.echo(render_scaling(curves))
+    if plot:
+        plot_curves(curves, plot)
 
 
 @cli.command("bench-serve")
