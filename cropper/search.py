@@ -128,9 +128,9 @@ class _Run:
         return order
 
     def unseen(self, owner: int, params: Params) -> Params:
-        """The params that this space has not scored yet (to 9 digits)."""
-        fresh = [key not in self.known for key in _keys(owner, params)]
-        kept: Params = params[np.array(fresh, dtype=bool)]
+        """The params that this space has not scored yet, each once (to 9 digits)."""
+        rows = {key: row for row, key in enumerate(_keys(owner, params)) if key not in self.known}
+        kept: Params = params[list(rows.values())]
         return kept
 
 

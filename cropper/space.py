@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cropper.boxes import Boxes, distinct
+from cropper.boxes import Boxes
 from cropper.errors import SpaceError
 
 __all__ = ["FREE_ASPECTS", "CropSpace", "crop_spaces", "parse_aspect"]
@@ -106,20 +107,18 @@ class CropSpace:
         return int(self._positions(self._ladder(stride), stride).prod(axis=1).sum())
 
     def neighbourhood(self, params: Params, stride: float, steps: int) -> Params:
-        """(K, 3) -> (M, 3): lattices of ``2 * steps + 1`` points an axis around each of K params.
+        """(K, 3) -> (K * M, 3): lattices of ``2 * steps + 1`` points an axis around each param.
 
         Centres move by ``stride`` of the crop's side, scales by ``1 - stride``; what would leave
-        the bounds is clipped to them and duplicates are dropped.
+        the bounds is clipped to them, so that some may come twice.
         """
-        offsets = np.arange(-steps, steps + 1, dtype=np.float64)
-        rungs = (1 - stride) ** offsets
-        grid = np.stack(np.meshgrid(rungs, offsets, offsets, indexing="ij"), -1).reshape(-1, 3)
-        scales = np.clip(params[:, None, 0] * grid[None, :, 0], self.min_scale, self.max_scale)
-        sides = scales[:, :, None] * self.largest
-        centres = params[:, None, 1:] + grid[None, :, 1:] * stride * sides
-        centres = np.clip(centres, sides / 2, 1 - sides / 2)
-        moved = np.concatenate([scales[:, :, None], centres], axis=2).reshape(-1, 3)
-        return distinct(moved.round(12))
+        grid = _lattice(steps)
+        scales = params[:, :1] * (1 - stride) ** grid[:, 0]
+        scales = scales.clip(self.min_scale, self.max_scale)[..., None]
+        half = scales * self.largest / 2
+        centres = params[:, None, 1:] + grid[:, 1:] * (2 * stride * half)
+        centres = np.maximum(np.minimum(centres, 1 - half), half)
+        return np.concatenate([scales, centres], axis=2).reshape(-1, 3).round(12)
 
     def sample(self, count: int, rng: np.random.Generator) -> Params:
         """``count`` random params: log-uniform scale, then a uniform centre within its bounds."""
@@ -147,6 +146,13 @@ def _spread(half: float, count: int) -> NDArray[np.float64]:
     steps = (2 * np.arange(count) - (count - 1)) / (count - 1)
     centres: NDArray[np.float64] = 0.5 + (0.5 - half) * steps
     return centres
+
+
+@lru_cache(8)
+def _lattice(steps: int) -> Params:
+    """(M, 3) whole steps from -``steps`` to ``steps`` along each axis."""
+    steps_of_axis = np.arange(-steps, steps + 1, dtype=np.float64)
+    return np.stack(np.meshgrid(*[steps_of_axis] * 3, indexing="ij"), -1).reshape(-1, 3)
 
 
 def crop_spaces(

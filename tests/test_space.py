@@ -169,13 +169,10 @@ def test_original_aspect_at_scale_one_is_the_picture(width: int, height: int) ->
 
 
 @given(spaces(), st.integers(0, 2**32 - 1), STRIDES)
-def test_neighbourhood_holds_its_centre_and_no_row_twice(
-    space: CropSpace, seed: int, stride: float
-) -> None:
+def test_a_neighbourhood_holds_its_centre(space: CropSpace, seed: int, stride: float) -> None:
     params = space.sample(3, np.random.default_rng(seed))
     around = space.neighbourhood(params, stride, 1)
-    assert len(around) <= 3 * 27
-    assert len(np.unique(around, axis=0)) == len(around)
+    assert len(around) == 3 * 27
     for row in params:
         assert np.abs(around - row).max(axis=1).min() < 1e-11
 
