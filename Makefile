@@ -11,3 +11,6 @@ check:
 
 bench:
 	$(PYTHON) -m eval bench
+	$(PYTHON) -m eval bench --cold
+	$(PYTHON) -m eval bench-bulk
+	$(PYTHON) -m eval bench-scaling

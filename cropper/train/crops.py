@@ -41,7 +41,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class CropsConfig:
-    epochs: int = 8
+    epochs: int = 10
     batch: int = 8  # pictures
     free: int = 64  # candidates of free aspect in a list
     given: int = 32  # candidates of the expert's aspect in a list
