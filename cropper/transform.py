@@ -16,14 +16,11 @@ from cropper.finder import COSTLY_BUDGET, CropFinder
 from cropper.image import SourceImage
 from cropper.result import CropResult, SearchResult, StopReason
 from cropper.sampling import theta_from_boxes
-from cropper.scorers import WEIGHTS
 from cropper.scorers.affine import BoundAffine, as_affine
-from cropper.scorers.checkpoint import module_digest
-from cropper.scorers.cropnet import CropNetScorer
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from spatial_transformer.affine import AffineCrop, Warp
-from spatial_transformer.localizer import Localizer, load_localizer
+from spatial_transformer.localizer import localizer_for
 from spatial_transformer.objective import RobustConfig, RobustObjective
 from spatial_transformer.optimize import OptimizeConfig, climb, suited_method
 
@@ -67,14 +64,7 @@ class TransformFinder:
         costly = self.scorer.spec.costly
         self.budget = budget or (COSTLY_BUDGET if costly else _BUDGET)
         self.robust = RobustConfig.suited(costly)
-        self.localizer = self._load(localizer) if method == "localizer" else None
-
-    def _load(self, path: Path | None) -> Localizer:
-        if not isinstance(self.scorer, CropNetScorer):
-            raise ConfigError("a localizer reads CropNet's features: use it with cropnet")
-        digest = module_digest(self.scorer.net)
-        net = load_localizer(path or WEIGHTS / "localizer.safetensors", digest)
-        return net.to(self.scorer.device)
+        self.localizer = localizer_for(self.scorer, localizer) if method == "localizer" else None
 
     @torch.no_grad()
     def find(

@@ -21,16 +21,14 @@ from cropper.boxes import Boxes, normalise
 from cropper.errors import ConfigError, DataError, ImageReadError
 from cropper.image import load_image
 from cropper.scorers import WEIGHTS, Scorer
-from cropper.scorers.affine import BoundAffine, as_affine, on_torch
-from cropper.scorers.checkpoint import module_digest
-from cropper.scorers.cropnet import CropNetScorer
+from cropper.scorers.affine import BoundAffine, as_affine
 from cropper.scorers.header import read_header
 from eval.arms import Arm, Context, available_arms
 from eval.datasets import Example, Skip
 from eval.metrics import boundary_error
 from eval.quads import quad_iou
 from spatial_transformer.affine import PARAMS, Warp
-from spatial_transformer.localizer import Localizer, load_localizer
+from spatial_transformer.localizer import Localizer
 from spatial_transformer.objective import RobustConfig, inside
 from spatial_transformer.optimize import Path as Climb
 
@@ -43,7 +41,6 @@ __all__ = [
     "Outcome",
     "Start",
     "held_out",
-    "load_localizer_for",
     "run_comparison",
 ]
 
@@ -168,13 +165,6 @@ def held_out(scorer: str, judge: str) -> tuple[tuple[str, str], ...]:
         for role, header in said
         if "trained" in header
     )
-
-
-def load_localizer_for(scorer: Scorer, path: Path) -> Localizer:
-    judged = on_torch(scorer)
-    if not isinstance(judged, CropNetScorer):
-        raise ConfigError("a localizer reads CropNet's features: use it with cropnet")
-    return load_localizer(path, module_digest(judged.net))
 
 
 def _chosen(arms: tuple[Arm, ...], only: Sequence[str]) -> tuple[Arm, ...]:

@@ -17,13 +17,21 @@ from torch import Tensor, nn
 
 from cropper.errors import ConfigError, MissingModelError
 from cropper.sampling import sample_affine
-from cropper.scorers.affine import BoundAffine
-from cropper.scorers.checkpoint import save_scorer
-from cropper.scorers.cropnet import BoundCropNet, PictureFeatures
+from cropper.scorers import WEIGHTS, Scorer
+from cropper.scorers.affine import BoundAffine, on_torch
+from cropper.scorers.checkpoint import module_digest, save_scorer
+from cropper.scorers.cropnet import BoundCropNet, CropNetScorer, PictureFeatures
 from cropper.scorers.header import read_header
 from spatial_transformer.affine import PARAMS, AffineCrop
 
-__all__ = ["Localizer", "LocalizerConfig", "features_of", "load_localizer", "save_localizer"]
+__all__ = [
+    "Localizer",
+    "LocalizerConfig",
+    "features_of",
+    "load_localizer",
+    "localizer_for",
+    "save_localizer",
+]
 
 # Rotation, shear and centre x turn their sign in the mirror; log scale, y and log aspect keep it
 _MIRROR = (1.0, -1.0, 1.0, 1.0, -1.0, -1.0)
@@ -137,3 +145,15 @@ def load_localizer(path: Path, digest: str) -> Localizer:
     net.load_state_dict({key: value.float() for key, value in load_file(path).items()})
     net.requires_grad_(False)
     return net.eval()
+
+
+def localizer_for(scorer: Scorer, path: Path | None = None) -> Localizer:
+    """The localizer of a scorer's features, on its device; None is the package's own.
+
+    Raises ConfigError for a scorer that is no CropNet, and what ``load_localizer`` raises.
+    """
+    judged = on_torch(scorer)
+    if not isinstance(judged, CropNetScorer):
+        raise ConfigError("a localizer reads CropNet's features: use it with cropnet")
+    net = load_localizer(path or WEIGHTS / "localizer.safetensors", module_digest(judged.net))
+    return net.to(judged.device)

@@ -39,7 +39,7 @@ __all__ = ["compare", "slopes"]
 @click.option(
     "--localizer",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Of `cropper train localizer`, for the arms that start from it.",
+    help="Of `cropper train localizer`, for its arms. Default for cropnet: the package's.",
 )
 @click.option("--arm", "only", multiple=True, metavar="NAME", help="Only this arm; repeatable.")
 @click.option(
@@ -90,10 +90,11 @@ def compare(
     json_path: Path | None,
 ) -> None:
     """Search against the spatial transformer, on IMAGES or a dataset, by a held-out judge."""
-    from cropper.scorers import load_scorer
+    from cropper.scorers import DEFAULT_SCORER, load_scorer
 
     with extra("torch"):
-        from eval.compare import CompareConfig, held_out, load_localizer_for, run_comparison
+        from eval.compare import CompareConfig, held_out, run_comparison
+        from spatial_transformer.localizer import localizer_for
     from eval.compare_report import CompareReport, render_html, render_text, summarise_arms, to_json
     from eval.datasets import Example, load_dataset
     from eval.environment import read_environment
@@ -104,13 +105,14 @@ def compare(
     examples = load_dataset(root, split).examples if root else tuple(map(Example, images))
     notes = held_out(scorer, judge)
     climbed = load_scorer(scorer, device)
+    own = scorer == DEFAULT_SCORER  # the package's localizer reads its features
     with progress_bar("photos") as progress:
         comparison = run_comparison(
             examples[:limit],
             climbed,
             load_scorer(judge, device),
             CompareConfig(budget, seed),
-            localizer=load_localizer_for(climbed, localizer) if localizer else None,
+            localizer=localizer_for(climbed, localizer) if localizer or own else None,
             only=only,
             progress=progress,
         )
