@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from cropper.errors import ConfigError
-from cropper.scorers.checkpoint import load_cropnet, save_scorer, scorer_from_file
+from cropper.scorers.checkpoint import load_cropnet, load_trunk, save_scorer, scorer_from_file
 from cropper.scorers.cropnet import CropNet, CropNetConfig
 from cropper.scorers.header import read_header
 from cropper.train.crops import CropsConfig, train_crops, validate
@@ -110,3 +110,11 @@ def test_validation_leaves_no_hidden_unit_out(folder: Path, tmp_path: Path) -> N
     load_cropnet(net, tmp_path / "cropnet.safetensors")
     found = validate(net, load_judged(folder / "data", "val", config.pixels, None))
     assert (found.given, found.free) == pytest.approx((logged["given"], logged["free"]), abs=0.03)
+
+
+def test_training_can_start_from_the_trunk_of_a_cropnet(soup: Path) -> None:
+    stored = load_file(soup / "cropnet.safetensors")
+    trunk = CropNet(TINY).trunk
+    load_trunk(trunk, soup / "cropnet.safetensors")
+    for name, value in trunk.state_dict().items():
+        assert torch.equal(value, stored[f"trunk.{name}"].float())

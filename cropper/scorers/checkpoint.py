@@ -78,9 +78,9 @@ def _build(header: dict[str, Any], path: Path, where: torch.device) -> Scorer:
 def load_trunk(module: nn.Module, path: Path) -> None:
     """MobileNetV2's weights into a Trunk; the classifier and the last convolution are left out.
 
-    Raises DataError where the file lacks one of the trunk's tensors.
+    ``path`` may be a cropnet as well. Raises DataError where it lacks one of the trunk's tensors.
     """
-    stored = _read(path)
+    stored = trunk_from(path) or _read(path)
     wanted = module.state_dict()
     missing = sorted(wanted.keys() - stored.keys())
     if missing:
