@@ -71,19 +71,19 @@ def run_bench(
     finder = CropFinder(scorer, device)
     side = finder.scorer.spec.long_side
     image = load_image(data)
-    image.view(side)
+    view = image.view(side)
     space = crop_spaces(image.size, "original", 0.5)
     config, usual = SearchConfig(budget=candidates), default_search(finder.scorer.spec)
     boxes = _asked_for(finder, data, config)
-    objective = finder.bind(image)
+    objective = finder.bind_view(view)
     stages: list[tuple[str, Callable[[], object], str | None]] = [
         ("Pillow draft decode", lambda: _draft(data, side), None),
         ("decode for scoring", lambda: load_image(data).view(side), "Pillow draft decode"),
-        ("trunk (bind)", lambda: finder.bind(image), None),
+        ("trunk (bind)", lambda: finder.bind_view(view), None),
         (f"{len(boxes)} candidates", lambda: objective(boxes), None),
         ("search around them", lambda: search(lambda b: -b[:, 0], space, config), None),
-        ("grid after decode, in all", lambda: search(finder.bind(image), space, config), None),
-        ("usual search, in all", lambda: search(finder.bind(image), space, usual), None),
+        ("grid after decode, in all", lambda: search(finder.bind_view(view), space, config), None),
+        ("usual, after decode", lambda: search(finder.bind_view(view), space, usual), None),
     ]
     timings = [Timing(name, times(work, repeats), base) for name, work, base in stages]
     if isinstance(config_of := getattr(finder.scorer, "config", None), CropNetConfig):

@@ -23,7 +23,7 @@ def test_the_command_times_every_stage_of_a_picture(tmp_path: Path) -> None:
         "decode for scoring",
         "trunk (bind)",
         "grid after decode, in all",
-        "usual search, in all",
+        "usual, after decode",
     ):
         assert stage in done.stdout
     assert str(photo) in done.stdout
