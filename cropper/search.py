@@ -89,7 +89,7 @@ class _Run:
     params: Params = field(default_factory=lambda: np.empty((0, 3)))
     owner: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))  # index of space
     scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    known: set[bytes] = field(default_factory=set)  # what was scored, as ``_keys`` writes it
+    known: set[bytes] = field(default_factory=set)  # what ``score_new`` has scored
     rounds: int = 0
 
     @property
@@ -112,10 +112,14 @@ class _Run:
         self.params = np.concatenate([self.params, *(params for _, params in groups)])
         self.owner = np.concatenate([self.owner, *(np.full(len(p), o) for o, p in groups)])
         self.scores = np.concatenate([self.scores, scores])
-        self.known.update(key for owner, params in groups for key in _keys(owner, params))
         self.rounds += 1
         if self.progress:
             self.progress(len(self.scores), self.budget)
+
+    def score_new(self, candidates: Sequence[tuple[int, Params]]) -> None:
+        """``score``, and remember what ``unseen`` is to leave out from now on."""
+        self.score(candidates)
+        self.known.update(key for owner, params in candidates for key in _keys(owner, params))
 
     def ranking(self) -> NDArray[np.intp]:
         """Indices, best first; ties to the larger, then the more central, then the earlier box."""
@@ -135,7 +139,7 @@ class _Run:
 
 
 def _keys(owner: int, params: Params) -> Iterator[bytes]:
-    own = bytes([owner])
+    own = owner.to_bytes(4, "little")
     return (own + row.tobytes() for row in params.round(9) + 0.0)  # + 0: no negative zero
 
 
@@ -160,7 +164,7 @@ def _draw(run: _Run, number: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     owners = rng.integers(len(run.spaces), size=number)
     counts = np.bincount(owners, minlength=len(run.spaces))
-    run.score(
+    run.score_new(
         [
             (index, space.sample(int(count), rng))
             for index, (space, count) in enumerate(zip(run.spaces, counts, strict=True))
@@ -181,7 +185,7 @@ def _halving(run: _Run, config: SearchConfig) -> StopReason:
         _draw(run, max(run.budget // 2, 1), config.seed)
     else:
         stride = _finest_stride(run.spaces, max(run.budget // 2, coarsest))
-        run.score([(index, space.grid(stride)) for index, space in enumerate(run.spaces)])
+        run.score_new([(index, space.grid(stride)) for index, space in enumerate(run.spaces)])
     while stride > config.resolution:
         stride /= 2
         order = run.ranking()[:2000]
@@ -201,7 +205,7 @@ def _halving(run: _Run, config: SearchConfig) -> StopReason:
         if not groups:
             return StopReason.BUDGET
         if spent:
-            run.score(groups)
+            run.score_new(groups)
         survivors = max(survivors // 2, 1)
     return StopReason.CONVERGED
 

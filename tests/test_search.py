@@ -409,3 +409,15 @@ def test_pictures_of_a_few_pixels_are_searched(
     x0, y0, x1, y1 = result.best.box
     assert 0 <= x0 < x1 <= size[0]
     assert 0 <= y0 < y1 <= size[1]
+
+
+def test_many_spaces_are_searched_together() -> None:
+    aspects = np.geomspace(0.5, 2, 300)
+    many = [CropSpace((300, 200), float(aspect), min_scale=0.9) for aspect in aspects]
+
+    def near(boxes: Boxes) -> Scores:
+        return -np.abs(np.log((boxes[:, 2] - boxes[:, 0]) / (boxes[:, 3] - boxes[:, 1])) - 0.3)
+
+    found = search(near, many, SearchConfig("halving", 3000))
+    assert found.evaluations <= 3000
+    assert found.best.score > -0.003

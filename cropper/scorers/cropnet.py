@@ -59,11 +59,12 @@ class CropNet(nn.Module):
         self.trunk = Trunk()
         self.head = BoxHead(self.config)
 
-    def look(self, pixels: Tensor) -> list[PictureFeatures]:
-        """(B, 32 h + 1, 32 w + 1, 3) uint8 -> features of each picture."""
-        flipped = [seen_mirrored(each) for each in pixels.cpu().numpy()]
-        where = torch.tensor(flipped, device=pixels.device)[:, None, None, None]
-        images = normalise_pixels(pixels)
+    def look(self, pixels: NDArray[np.uint8]) -> list[PictureFeatures]:
+        """(B, 32 h + 1, 32 w + 1, 3) -> features of each picture, on the network's device."""
+        device = self.head.rod.device
+        flipped = [seen_mirrored(each) for each in pixels]
+        where = torch.tensor(flipped, device=device)[:, None, None, None]
+        images = normalise_pixels(torch.from_numpy(pixels).to(device))
         fused, pooled = self._features(torch.where(where, images.flip(3), images))
         return self._bound(torch.where(where, fused.flip(3), fused), pooled)
 
@@ -237,7 +238,7 @@ class CropNetScorer:
         bound: dict[int, BoundScorer] = {}
         for size, members in groups.items():
             pixels = np.stack([views[index].resized(*size) for index in members])
-            found = self.net.look(torch.from_numpy(pixels).to(self.device))
+            found = self.net.look(pixels)
             for index, features in zip(members, found, strict=True):
                 bound[index] = self._bound(features, views[index].size)
         return [bound[index] for index in range(len(views))]
@@ -251,6 +252,5 @@ class CropNetScorer:
 
     def bind_affine(self, view: View) -> BoundAffine:
         width, height = input_size(view.size, self.net.config.pixels)
-        pixels = torch.from_numpy(view.resized(width, height)).to(self.device)
-        features = self.net.look(pixels[None])[0]
+        features = self.net.look(view.resized(width, height)[None])[0]
         return BoundCropNet(self.net, features, view.size)

@@ -41,9 +41,8 @@ def pair_gains(net: CropNet, items: Sequence[Judged]) -> tuple[Floats, Floats, F
     gains, votes = [np.empty(0)], [np.empty((0, 2))]
     for item in items:
         if len(item.pairs):
-            pixels = torch.from_numpy(item.pixels).to(device)
             boxes = torch.from_numpy(item.pairs.reshape(-1, 4)).float().to(device)
-            scores = net.score(net.look(pixels[None])[0], boxes).cpu().double().numpy()
+            scores = net.score(net.look(item.pixels[None])[0], boxes).cpu().double().numpy()
             gains.append(scores[::2] - scores[1::2])
             votes.append(item.votes)
     counted = np.concatenate(votes)

@@ -284,7 +284,7 @@ def validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validatio
     device = next(net.parameters()).device
     overlaps = []
     for item in items:
-        features = net.look(torch.from_numpy(item.pixels)[None].to(device))[0]
+        features = net.look(item.pixels[None])[0]
         size = np.array(item.size * 2, dtype=np.float64)
 
         def objective(

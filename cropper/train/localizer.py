@@ -133,7 +133,7 @@ def _lessons(
     lessons = []
     shape = LocalizerConfig(scorer.net.config.channels, scorer.net.config.hidden)
     for count, item in enumerate(items, 1):
-        features = scorer.net.look(torch.from_numpy(item.pixels)[None].to(scorer.device))[0]
+        features = scorer.net.look(item.pixels[None])[0]
         grids, context = features_of(features, shape)
         for aspect in _ASKED:
             space = AffineCrop.of(item.size, aspect, config.min_scale)
