@@ -87,8 +87,8 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
     Raises ConfigError where one lies in the other's way: crops are never written among sources.
     """
     targets = options.targets()
-    is_template = "{" in output and not Path(output).is_dir()
-    if is_template:
+    _refuse_no_folder(output)
+    if _is_template(output):
         parts = PurePath(output).parts
         fixed = next(index for index, part in enumerate(parts) if "{" in part)
         root, template = Path(*parts[:fixed]), os.path.join(*parts[fixed:])
@@ -108,6 +108,29 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
     if root.exists() and not root.is_dir():
         raise ConfigError(f"{root} is a file: name a folder with -o")
     return layout
+
+
+def _is_template(output: str) -> bool:
+    return "{" in output and not Path(output).is_dir()
+
+
+def _refuse_no_folder(output: str) -> None:
+    """Names that are hardly meant as a folder would fill the current one, or one called so."""
+    if not output.strip():
+        raise ConfigError("-o is empty: name a folder for the crops, as in -o crops")
+    if output == "-":
+        raise ConfigError("-o -: a folder's crops don't go to standard output; name a folder")
+    if _is_template(output):
+        if "{" in PurePath(output).parts[0]:
+            raise ConfigError(
+                f"-o {output}: no folder before the first field; put one there, as in "
+                f"crops/{output.removeprefix('./')}"
+            )
+    elif has_picture_extension(output) and not Path(output).is_dir():
+        raise ConfigError(
+            f"-o {output}: a picture's name for many crops; name a folder, as in -o crops, or a "
+            "template, as in -o 'crops/{stem}.png'"
+        )
 
 
 def _inside(path: Path, folder: Path) -> bool:

@@ -50,6 +50,8 @@ def crop_folder(
     ImageWriteError where the output folder cannot be written.
     """
     options = options or BulkOptions()
+    if not str(source):
+        raise ConfigError("the input folder's name is empty: name a folder of photos")
     run = _Run(Path(source), str(output), options, watcher or Watcher(), stop or threading.Event())
     with _opened(run.layout.root, dry_run=options.dry_run) as manifest:
         report = run.perform(manifest)

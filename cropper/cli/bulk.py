@@ -111,7 +111,8 @@ def bulk(
     from cropper.bulk.console import Console  # noqa: PLC0415
 
     asked = BulkOptions(restart=not resume, **options)
-    folder = output.partition("{")[0].rpartition("/")[0] if "{" in output else output
+    is_template = "{" in output and not os.path.isdir(output)
+    folder = output.partition("{")[0].rpartition("/")[0] if is_template else output
     console = Console(source, folder or ".", as_json=as_json, quiet=quiet, verbose=verbose)
     try:
         with _signals() as stop:

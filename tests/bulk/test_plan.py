@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cropper.cli import main
 from tests.bulk.conftest import Bulk, tree
-from tests.conftest import pixels, spotted
+from tests.conftest import pixels, records, spotted
 
 
 def test_the_tree_is_mirrored(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
@@ -39,6 +41,42 @@ def test_names_by_template(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     assert (tmp_path / "new/1x1/sub/deep/c-1.jpeg").exists()
     assert (tmp_path / "new/3x2/b-1.png").exists()
     assert (tmp_path / "new/.cropper/manifest.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("", "-o is empty"),
+        ("-", "standard output"),
+        ("x.png", "name a folder"),
+        ("{dir}/{stem}_c{ext}", "as in crops/{dir}/{stem}_c{ext}"),
+        ("./{stem}.jpg", "as in crops/{stem}.jpg"),
+    ],
+)
+def test_an_output_that_is_hardly_meant_as_a_folder_is_refused(
+    bulk: Bulk, photos: Path, tmp_path: Path, output: str, says: str
+) -> None:
+    found = bulk(output=output)
+    assert found.exit_code == 2
+    assert says in found.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_an_empty_input_name_is_refused(bulk: Bulk, tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["bulk", "", "-o", "out"])
+    assert found.exit_code == 2
+    assert "input folder's name is empty" in found.stderr
+
+
+def test_a_folder_that_is_there_may_be_called_anything(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    for name in ("old.png", "{dir}"):
+        (tmp_path / name).mkdir()
+        found = bulk("--json", output=name)
+        assert found.exit_code == 0
+        assert all(each["output"].startswith(f"{name}/") for each in records(found))
+        assert len(tree(tmp_path / name)) == 4
 
 
 def test_a_photo_without_extension_gets_that_of_its_content(
