@@ -190,6 +190,10 @@ class Manifest:
         )
         return written or (same and self.cut_off)
 
+    def own(self, output: str) -> None:
+        """A claimed name has been written to."""
+        self._run("UPDATE outputs SET written = 1 WHERE key = ?", (_key(output),))
+
     def known(self, source: str) -> Known | None:
         row = self._run(
             "SELECT settings, outcome FROM photos WHERE source = ?", (os.fsencode(source),)
@@ -257,7 +261,7 @@ class Manifest:
     def finish(self, outcome: Outcome, settings: str) -> None:
         """Raises ImageWriteError where the disk is full."""
         for each in outcome.written:
-            self._run("UPDATE outputs SET written = 1 WHERE key = ?", (_key(each.path),))
+            self.own(each.path)
         self._run(
             "UPDATE photos SET state = ?, settings = ?, outcome = ? WHERE source = ?",
             (outcome.state, settings, outcome.to_json(), os.fsencode(outcome.source)),

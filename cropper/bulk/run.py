@@ -55,7 +55,10 @@ def crop_folder(
     run = _Run(Path(source), str(output), options, watcher or Watcher(), stop or threading.Event())
     with _opened(run.layout.root, dry_run=options.dry_run) as manifest:
         report = run.perform(manifest)
-    run.watcher.ended(report)
+        try:
+            run.publish(report, manifest)
+        finally:
+            run.watcher.ended(report)
     return report
 
 
@@ -107,10 +110,11 @@ class _Run:
                         _sweep(self.layout.root)
         if self.all_noted:
             manifest.put_lenient("running", "0")
-        report = self._report(tally)
+        return self._report(tally)
+
+    def publish(self, report: BulkReport, manifest: Manifest) -> None:
         if not self.options.dry_run and not self.stop.is_set():
             publish(self.layout, self.options, report.summary, manifest)
-        return report
 
     def _report(self, tally: Tally) -> BulkReport:
         interrupted = self.stop.is_set() and self.reason is None

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from cropper.errors import ImageWriteError
 from cropper.result import preference
 from tests.bulk.conftest import Bulk, tree
 from tests.conftest import pixels, records, spotted
@@ -117,6 +118,48 @@ def test_reports_do_not_stand_in_the_way(
     assert found.exit_code == 2
     assert says in found.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("--report", "run.html"), ("--sheet", "out/sheet.jpg")]
+)
+def test_a_report_of_others_is_not_replaced_unless_asked(
+    bulk: Bulk, photos: Path, tmp_path: Path, option: str, name: str
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("precious")
+    found = bulk(option, file)
+    assert found.exit_code == 2
+    assert f"{file} exists and no earlier run" in found.stderr
+    assert file.read_text() == "precious"
+    assert bulk(option, file, "--overwrite").exit_code == 0
+    assert file.stat().st_size > 100
+    assert bulk(option, file).exit_code == 0  # its own by now
+    assert bulk(option, file, output="other").exit_code == 2
+
+
+def test_a_report_without_a_place_ends_the_run_before_it_begins(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    found = bulk("--report", "file/pages/run.html")
+    assert found.exit_code == 5
+    assert "file takes no files" in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_summary(
+    bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_atomic(data: bytes, target: Path, *, overwrite: bool) -> None:
+        raise ImageWriteError(f"{target}: not written")
+
+    monkeypatch.setattr("cropper.bulk.publish.write_atomic", write_atomic)
+    found = bulk("--report", "run.html")
+    assert found.exit_code == 5
+    assert "4 done" in found.stderr
+    assert "run.html: not written" in found.stderr
 
 
 def crop_settings(path: Path) -> dict[str, str]:
