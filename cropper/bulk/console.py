@@ -39,6 +39,10 @@ class Console(Watcher):
         else:
             self._print(f"{source} -> {', '.join(outputs)}{'' if todo else ' (done already)'}")
 
+    def noted(self, note: str) -> None:
+        if not self.quiet:
+            self._say(note)
+
     def started(self, prepared: Prepared) -> None:
         self._total = prepared.todo
         self._start = self._told = time.monotonic()

@@ -7,18 +7,22 @@ import os
 import stat
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cropper.bulk.manifest import Manifest
+from cropper.bulk.manifest import Known, Manifest
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import FAILED, Outcome
+from cropper.bulk.outcome import FAILED, Outcome, Written
 from cropper.bulk.plan import Layout, PlannedPhoto
+from cropper.bulk.retouched import is_retouched
 from cropper.bulk.signature import recheck
 from cropper.bulk.walk import walk
 from cropper.errors import ConfigError
 
 __all__ = ["Prepared", "prepare"]
+
+_NAMED = 20  # changed crops
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Prepared:
     current: int  # photos whose crops are there and right
     unreadable: tuple[Outcome, ...]  # folders and links
     skipped: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
+    kept: int  # photos among ``current`` with a crop that somebody changed
+    notes: tuple[str, ...]  # about changed crops, for people to read
 
 
 def prepare(
@@ -44,6 +50,7 @@ def prepare(
     outputs = _Outputs(layout, options.overwrite)
     skipped: Counter[str] = Counter()
     unreadable: list[Outcome] = []
+    changes = _Changes(layout, options.overwrite)
     todo = current = 0
     if options.restart:
         manifest.forget()
@@ -61,10 +68,50 @@ def prepare(
             photo = layout.plan(entry.path)
             for output in photo.outputs:
                 outputs.check(output, own=manifest.claim(output, photo.source))
-            is_current = _is_current(photo, layout, manifest, settings)
+            known = manifest.known(photo.source)
+            checked = _checked(photo, layout, known, settings, changes) if known else None
+            if known and checked and checked != known.outcome:
+                manifest.refresh(photo.source, checked)
+            is_current = checked is not None
             manifest.add(photo, current=is_current)
             todo, current = todo + (not is_current), current + is_current
-    return Prepared(todo, current, tuple(unreadable), tuple(sorted(skipped.items())))
+    return Prepared(
+        todo,
+        current,
+        tuple(unreadable),
+        tuple(sorted(skipped.items())),
+        changes.kept,
+        changes.notes(),
+    )
+
+
+class _Changes:
+    """Crops that somebody changed since they were written."""
+
+    def __init__(self, layout: Layout, overwrite: bool) -> None:
+        self.root, self.overwrite = layout.root, overwrite
+        self.kept = 0  # photos
+        self._notes: list[str] = []
+        self._more = 0
+
+    def among(self, written: Sequence[Written]) -> list[str]:
+        """None if they may be overwritten: then nobody asks."""
+        if self.overwrite:
+            return []
+        return [x.path for x in written if is_retouched(self.root / x.path, x.signature)]
+
+    def add(self, paths: Sequence[str], *, kept: bool) -> None:
+        self.kept += kept and bool(paths)
+        what = "kept; --overwrite replaces it" if kept else "to be replaced"
+        for path in paths:
+            if len(self._notes) < _NAMED:
+                self._notes.append(f"{self.root / path}: changed since it was written: {what}")
+            else:
+                self._more += 1
+
+    def notes(self) -> tuple[str, ...]:
+        more = [f"{self._more} more were changed since they were written"] if self._more else []
+        return (*self._notes, *more)
 
 
 class _Outputs:
@@ -108,24 +155,22 @@ class _Outputs:
             )
 
 
-def _is_current(photo: PlannedPhoto, layout: Layout, manifest: Manifest, settings: str) -> bool:
-    """Whether source and outputs are what they were when it was done with these settings."""
-    known = manifest.known(photo.source)
-    if known is None or known.settings != settings or known.outcome.state == FAILED:
-        return False
+def _checked(
+    photo: PlannedPhoto, layout: Layout, known: Known, settings: str, changes: _Changes
+) -> Outcome | None:
+    """The outcome with signatures of now, if source and outputs are what they were when it was
+    done with these settings; else None. An output that somebody changed is as good as one kept.
+    """
     outcome = known.outcome
-    if outcome.signature is None:
-        return False
-    source = recheck(layout.source / photo.source, outcome.signature, follow=True)
-    if source is None:
-        return False
-    written = []
-    for each in outcome.written:
-        signature = recheck(layout.root / each.path, each.signature)
-        if signature is None:
-            return False
-        written.append(replace(each, signature=signature))
-    now = replace(outcome, signature=source, written=tuple(written))
-    if now != outcome:
-        manifest.refresh(photo.source, now)
-    return True
+    now = {each.path: recheck(layout.root / each.path, each.signature) for each in outcome.written}
+    others = [x for x in outcome.written if now[x.path] is None and x.path in photo.outputs]
+    changed = changes.among(others)
+    source = None
+    if known.settings == settings and outcome.state != FAILED and outcome.signature:
+        source = recheck(layout.source / photo.source, outcome.signature, follow=True)
+    is_current = source is not None and all(now[path] or path in changed for path in now)
+    changes.add(changed, kept=is_current)
+    if not is_current:
+        return None
+    written = tuple(replace(x, signature=now[x.path] or x.signature) for x in outcome.written)
+    return replace(outcome, signature=source, written=written)

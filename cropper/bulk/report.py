@@ -21,6 +21,7 @@ class BulkReport:
 
     done: int  # photos that were cropped by this run
     current: int  # whose crops an earlier run wrote, checked
+    kept: int  # of these, with a crop that somebody changed since
     left: int  # left alone: their crops would hardly be preferred
     failed: int
     waiting: int  # not reached
@@ -45,7 +46,8 @@ class BulkReport:
     def summary(self) -> str:
         """One line."""
         parts = [f"{self.done} done"]
-        parts += [f"{self.current} were done already"] * (self.current > 0)
+        kept = f" ({self.kept} changed since and kept)" if self.kept else ""
+        parts += [f"{self.current} were done already{kept}"] * (self.current > 0)
         parts += [f"{self.left} left alone"] * (self.left > 0)
         parts += [f"{self.failed} failed ({_listed(self.kinds)})"] * (self.failed > 0)
         parts += [f"{self.waiting} not reached"] * (self.waiting > 0)
@@ -65,6 +67,9 @@ class Watcher:
 
     def planned(self, photo: PlannedPhoto, todo: bool) -> None:
         """A dry run's photo."""
+
+    def noted(self, note: str) -> None:
+        """What is worth a line before the work begins, or in a dry run."""
 
     def started(self, prepared: Prepared) -> None:
         """The plan is made and the work begins."""
@@ -102,6 +107,7 @@ class Tally:
         return BulkReport(
             done=states[DONE],
             current=self.prepared.current,
+            kept=self.prepared.kept,
             left=states[LEFT],
             failed=states[FAILED],
             waiting=self.prepared.todo - reached,

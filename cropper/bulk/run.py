@@ -96,6 +96,8 @@ class _Run:
                 manifest.drop_plan()
                 raise
             tally = Tally(prepared)
+            for note in prepared.notes:
+                self.watcher.noted(note)
             if self.options.dry_run:
                 for photo, todo in manifest.planned():
                     self.watcher.planned(photo, todo)

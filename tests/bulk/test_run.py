@@ -18,6 +18,8 @@ from cropper import BulkOptions, crop_folder
 from cropper.bulk import Outcome, Watcher
 from cropper.bulk.manifest import Manifest
 from cropper.bulk.prepare import Prepared
+from cropper.bulk.retouched import is_retouched
+from cropper.bulk.signature import Signature
 from eval.crash import run_crash, write_photos
 from tests.bulk.conftest import Bulk, inodes, tree
 from tests.conftest import process, records, spotted
@@ -70,6 +72,43 @@ def test_outputs_are_checked_not_trusted(
     assert tree(tmp_path / "out") == right
     after = inodes(tmp_path / "out")
     assert {name for name in after if after[name] == before[name]} >= {"a.jpg", "b.png"}
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "b.png", "b.xmp"])
+def test_what_somebody_changed_since_is_kept(
+    bulk: Bulk, photos: Path, tmp_path: Path, name: str
+) -> None:
+    (photos / "sub/a.jpg").unlink()
+    assert bulk("--xmp").exit_code == 0
+    path = tmp_path / "out" / name
+    if path.suffix == ".xmp":
+        path.write_bytes(path.read_bytes().replace(b"CropAngle", b"Exposure"))
+    else:
+        spotted(50, 50).save(path)
+    mine = path.read_bytes()
+    for _ in range(2):
+        found = bulk("--xmp")
+        assert f"out/{name}: changed since it was written: kept" in found.stderr
+        assert "0 done, 3 were done already (1 changed since and kept)" in found.stderr
+    assert path.read_bytes() == mine
+    assert "to be replaced" in bulk("--xmp", "--quality", "80", "--dry-run").stderr
+    assert "1 done, 2 were done already;" in bulk("--xmp", "--overwrite").stderr
+    assert path.read_bytes() != mine
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_a_truncated_file_is_not_somebodys_work(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"x.{kind.lower()}"
+    seen = Signature(1, 0, 0, "")
+    whole = encoded(spotted(), kind)
+    path.write_bytes(whole)
+    assert is_retouched(path, seen)
+    assert not is_retouched(path, Signature.of(path.stat(), ""))
+    for share in (0.3, 0.9):
+        path.write_bytes(whole[: int(share * len(whole))])
+        assert not is_retouched(path, seen)
+    path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    assert kind in ("BMP", "TIFF") or not is_retouched(path, seen)
 
 
 def test_a_link_in_place_of_a_crop_is_not_written_through(
