@@ -48,6 +48,11 @@ class Layout:
     top_k: int
     xmp: str | None
 
+    @property
+    def in_place(self) -> bool:
+        """Whether sidecars, and no crops, go beside the photos."""
+        return self.xmp == "instead" and self.root.resolve() == self.source.resolve()
+
     def plan(self, source: str) -> PlannedPhoto:
         """Raises ConfigError for a name that leaves the output folder or has no known format."""
         path = PurePath(source)
@@ -60,6 +65,8 @@ class Layout:
                 for rank in range(1, self.top_k + 1):
                     crops.append(PlannedCrop(index, rank, self._name(path, ext, target, rank)))
         sidecar = str(path.with_suffix(".xmp")) if self.xmp else None
+        if self.in_place and sidecar and sidecar.casefold() == source.casefold():
+            raise ConfigError(f"{source} would be replaced by its own sidecar: --exclude it")
         return PlannedPhoto(source, tuple(crops), sidecar)
 
     def _name(self, path: PurePath, ext: str, target: Target, rank: int) -> str:
@@ -85,6 +92,7 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
     """The input folder, and the output folder and template in ``output``.
 
     Raises ConfigError where one lies in the other's way: crops are never written among sources.
+    Sidecars alone are.
     """
     targets = options.targets()
     _refuse_no_folder(output)
@@ -100,7 +108,7 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
     fill(template, dict.fromkeys(("dir", "stem", "ext", "rank", "aspect"), ""))
     if not source.is_dir():
         raise ConfigError(f"{source} is not a folder: for single files use `cropper best`")
-    if _inside(root, source):
+    if _inside(root, source) and not layout.in_place:
         raise ConfigError(
             f"the output folder {root} lies inside the input folder {source}: crops would become "
             "photos of the next run; write elsewhere with -o"

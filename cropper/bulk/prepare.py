@@ -148,7 +148,7 @@ class _Outputs:
     def _check_folder(self, folder: str) -> None:
         """Through a link, or with the input below the output folder, it may hold sources."""
         real = Path(os.path.realpath(self.layout.root / folder))
-        if real.is_relative_to(self.source):
+        if real.is_relative_to(self.source) and not self.layout.in_place:
             raise ConfigError(
                 f"{self.layout.root / folder} lies inside the input folder {self.layout.source}: "
                 "crops could replace sources; write elsewhere with -o"

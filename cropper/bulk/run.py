@@ -20,7 +20,7 @@ from cropper.bulk.plan import PlannedPhoto, read_layout
 from cropper.bulk.prepare import Prepared, prepare
 from cropper.bulk.publish import check_publications, claim_publications, publish
 from cropper.bulk.report import BulkReport, Tally, Watcher
-from cropper.bulk.walk import MANIFEST
+from cropper.bulk.walk import IN_PLACE, MANIFEST
 from cropper.bulk.work import Job
 from cropper.errors import ConfigError, ImageWriteError, NoInputError
 from cropper.search import SearchConfig
@@ -105,6 +105,9 @@ class _Run:
                 manifest.drop_plan()
             else:
                 manifest.end_plan()
+                if self.layout.in_place:
+                    with contextlib.suppress(OSError):
+                        (self.layout.root / IN_PLACE).touch()
                 self.watcher.started(prepared)
                 if backend:
                     self._crop(manifest, backend, tally)

@@ -25,7 +25,7 @@ Examples:
   cropper bulk photos -o crops --aspect 1:1 --aspect 4:5 --size 512x512
   cropper bulk photos -o 'crops/{aspect}/{dir}/{stem}{ext}' --aspect 1:1 --aspect 4:5
   cropper bulk photos -o crops --include '*.jpg' --exclude 'raw/**' --report crops.html
-  cropper bulk photos -o sidecars --xmp-only --min-gain 0.6
+  cropper bulk photos -o photos --xmp-only --min-gain 0.6
 """
     + EXIT_CODES
 )
@@ -82,8 +82,8 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--report", metavar="FILE.html", help="Write a page with all crops and failures.")
 @click.option("--sheet", metavar="FILE.jpg", help="Write a sheet of photos beside their crops.")
-@click.option("--xmp", "xmp", flag_value="beside", help="Also write Lightroom crop sidecars.")
-@click.option("--xmp-only", "xmp", flag_value="instead", help="Sidecars instead of crops.")
+@click.option("--xmp", "xmp", flag_value="beside", help="Also write sidecars for raw files.")
+@click.option("--xmp-only", "xmp", flag_value="instead", help="Only sidecars.")
 @click.option(
     "--min-gain",
     type=click.FloatRange(0, 1, max_open=True),

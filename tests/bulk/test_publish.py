@@ -211,6 +211,34 @@ def test_sidecars_instead_of_crops(bulk: Bulk, photos: Path, tmp_path: Path) -> 
     assert "3 were done already" in bulk("--xmp-only").stderr
 
 
+def test_sidecars_alone_may_lie_beside_the_photos(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    (photos / "b.png").unlink()
+    before = tree(photos)
+    assert bulk("--xmp", output="in").exit_code == 2
+    assert bulk("--xmp-only", output="in/sub").exit_code == 2
+    assert tree(photos) == before
+    assert bulk("--xmp-only", output="in").exit_code == 0
+    assert "3 were done already" in bulk("--xmp-only", output="in").stderr
+    after = tree(photos)
+    assert after.keys() - before.keys() == {"a.xmp", "sub/a.xmp", "sub/deep/c.xmp"}
+    assert before.items() <= after.items()
+    (tmp_path / "all").mkdir()
+    photos.rename(tmp_path / "all/in")  # such a folder is no folder of crops
+    (tmp_path / "all").rename(photos)
+    assert "3 done" in bulk().stderr
+
+
+def test_a_sidecar_replaces_neither_a_photo_nor_another_sidecar(bulk: Bulk, photos: Path) -> None:
+    (photos / "a.xmp").write_text("settings of a raw file")
+    found = bulk("--xmp-only", output="in")
+    assert found.exit_code == 2
+    assert "in/a.xmp exists" in found.stderr
+    (photos / "b.png").rename(photos / "b.xmp")
+    found = bulk("--xmp-only", "--overwrite", "--include", "b.*", output="in")
+    assert found.exit_code == 2
+    assert "b.xmp would be replaced by its own sidecar" in found.stderr
+
+
 def test_two_photos_cannot_share_a_sidecar(bulk: Bulk, photos: Path) -> None:
     spotted().save(photos / "a.png")
     found = bulk("--xmp-only")
