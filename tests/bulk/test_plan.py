@@ -34,6 +34,13 @@ def test_aspects_sizes_and_ranks_are_made_in_one_run(
     assert abs(width / height - 0.8) < 0.03
 
 
+def test_a_size_takes_the_place_of_its_aspect(bulk: Bulk, photos: Path) -> None:
+    """So the first aspect stays the one of the sheet and the sidecars."""
+    options = ("--aspect", "1:1", "--aspect", "4:5", "--size", "64x48", "--size", "32x32")
+    lines = bulk(*options, "--dry-run").stdout
+    assert "out/a_32x32.jpg, out/a_4x5.jpg, out/a_64x48.jpg" in lines
+
+
 def test_names_by_template(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     template = "new/{aspect}/{dir}/{stem}-{rank}{ext}"
     found = bulk("--aspect", "1:1", "--aspect", "3:2", output=template)

@@ -152,6 +152,17 @@ def test_other_settings_do_everything_again(bulk: Bulk, photos: Path, tmp_path: 
     assert tree(tmp_path / "out").keys() == tree(tmp_path / "fresh").keys()
 
 
+def test_other_weights_are_other_settings(tmp_path: Path) -> None:
+    """Of an ensemble too."""
+    file = tmp_path / "mine.safetensors"
+    for scorer in (str(file), f"{file}*0.5+selfie"):
+        keys = []
+        for content in (b"one", b"two", b"one"):
+            file.write_bytes(content)
+            keys.append(BulkOptions(scorer=scorer).key("{stem}"))
+        assert keys[0] == keys[2] != keys[1]
+
+
 def test_restart_does_everything_again(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     assert bulk().exit_code == 0
     right = tree(tmp_path / "out")
