@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from cropper.boxes import Crop
+from cropper.bulk.options import Target
 from cropper.bulk.signature import Signature
 from cropper.result import preference
 
@@ -30,6 +32,11 @@ class Written:
     def crop(self) -> Crop:
         return Crop(*self.box, self.score)
 
+    @property
+    def side_lengths(self) -> tuple[int, int]:
+        """(width, height) of the box, px."""
+        return round(self.crop.width), round(self.crop.height)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -38,6 +45,8 @@ class Outcome:
     signature: Signature | None = None  # of the source; None where it could not be read
     source_size: tuple[int, int] = (0, 0)  # (width, height), upright
     full_frame_score: float = 0.0
+    centre_score: float = 0.0  # of a centred crop of the best one's size
+    calibrated: bool = True  # differences of the scores are log-odds of preference
     scorer: str = ""
     candidates: int = 0  # boxes that were scored
     best: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)  # of the first target
@@ -70,7 +79,7 @@ class Outcome:
             record["signature"] = Signature(**record["signature"])
         return cls(**record)
 
-    def to_dict(self, source: str, output: str) -> dict[str, Any]:
+    def to_dict(self, source: str, output: str, targets: Sequence[Target]) -> dict[str, Any]:
         """The fields of `--json`, those of `cropper best` and ``status``.
 
         ``source`` and ``output`` are the folders' names, to be put in front of the paths.
@@ -83,14 +92,25 @@ class Outcome:
         record |= Crop(*self.best, self.best_score).to_dict(self.source_size)
         record |= {
             "full_frame_score": self.full_frame_score,
-            "preferred_to_full_frame": round(preference(self.gain), 4),
+            "centre_score": self.centre_score,
+            "preferred_to_full_frame": self._preferred_to(self.full_frame_score),
+            "preferred_to_centre": self._preferred_to(self.centre_score),
             "scorer": self.scorer,
             "candidates": self.candidates,
             "seconds": round(self.seconds, 4),
         }
         if len(self.written) > 1:
             record["crops"] = [
-                {"output": f"{output}/{each.path}", **each.crop.to_dict(self.source_size)}
+                {
+                    "output": f"{output}/{each.path}",
+                    **each.crop.to_dict(self.source_size),
+                    "aspect": targets[each.target].aspect,
+                    "size": list(targets[each.target].size or each.side_lengths),
+                    "rank": each.rank,
+                }
                 for each in self.written
             ]
         return record
+
+    def _preferred_to(self, score: float) -> float | None:
+        return round(preference(self.best_score - score), 4) if self.calibrated else None

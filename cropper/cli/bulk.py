@@ -113,7 +113,9 @@ def bulk(
     asked = BulkOptions(restart=not resume, **options)
     is_template = "{" in output and not os.path.isdir(output)
     folder = output.partition("{")[0].rpartition("/")[0] if is_template else output
-    console = Console(source, folder or ".", as_json=as_json, quiet=quiet, verbose=verbose)
+    console = Console(
+        source, folder or ".", asked.targets(), as_json=as_json, quiet=quiet, verbose=verbose
+    )
     try:
         with _signals() as stop:
             report = crop_folder(source, output, asked, watcher=console, stop=stop)

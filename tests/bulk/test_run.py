@@ -22,7 +22,7 @@ from cropper.bulk.retouched import is_retouched
 from cropper.bulk.signature import Signature
 from eval.crash import run_crash, write_photos
 from tests.bulk.conftest import Bulk, inodes, tree
-from tests.conftest import process, records, spotted
+from tests.conftest import Crop, pixels, process, records, spotted
 from tests.image.pictures import encoded, photo, png, png_chunk
 
 SPOT = BulkOptions(scorer="spot", budget=300)
@@ -459,6 +459,28 @@ def test_records_are_those_of_best(bulk: Bulk, photos: Path) -> None:
     assert 0 <= y0 < y1 <= 80
     assert [each["output"] for each in record["crops"]] == ["out/b_1.png", "out/b_2.png"]
     assert record["crops"][0]["box"] == record["box"]
+
+
+def test_records_have_every_field_of_best(bulk: Bulk, crop: Crop, photos: Path) -> None:
+    options = ("--aspect", "1:1", "--scorer", "spot", "--budget", "300")
+    (expected,) = records(crop("in/a.jpg", "--json", "-o", "best.jpg", *options))
+    found = records(bulk("--json", *options))
+    (record,) = (each for each in found if each["input"] == "in/a.jpg")
+    assert record.keys() == expected.keys() | {"status"}
+    changing = {"output", "seconds", "status"}
+    assert {key: record[key] for key in record.keys() - changing} == {
+        key: expected[key] for key in expected.keys() - changing
+    }
+
+
+def test_records_say_what_each_crop_was_made_for(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    found = bulk("--json", "--aspect", "3:2", "--size", "32x32")
+    for record in records(found):
+        plain, sized = record["crops"]
+        assert (plain["aspect"], sized["aspect"]) == ("3:2", "32:32")
+        assert (plain["rank"], sized["size"]) == (1, [32, 32])
+        height, width = pixels(tmp_path / plain["output"]).shape[:2]
+        assert plain["size"] == [width, height]
 
 
 def test_messages_and_records_go_their_own_ways(bulk: Bulk, photos: Path) -> None:
