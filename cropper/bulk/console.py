@@ -13,7 +13,7 @@ from cropper.bulk.options import Target
 from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
-from cropper.bulk.report import BulkReport, Watcher
+from cropper.bulk.report import BulkReport, Watcher, counted
 from cropper.errors import ImageWriteError
 
 __all__ = ["Console"]
@@ -60,8 +60,8 @@ class Console(Watcher):
             self._tell_failure(outcome)
         if self.quiet:
             return
-        done = f", {prepared.current} are done already" if prepared.current else ""
-        self._say(f"{prepared.todo} photos to crop{done}")
+        done = f", {prepared.current} done already" if prepared.current else ""
+        self._say(f"{counted(prepared.todo, 'photo')} to crop{done}")
         if prepared.todo and sys.stderr.isatty():
             self._bar = _bar(prepared.todo)
             self._bar.start()

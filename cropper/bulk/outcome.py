@@ -15,6 +15,20 @@ from cropper.result import preference
 __all__ = ["DONE", "FAILED", "LEFT", "Outcome", "Written"]
 
 DONE, LEFT, FAILED = "done", "left", "failed"
+_KINDS = {
+    "ImageTooLargeError": "too large",
+    "ImageWriteError": "not written",
+    "MemoryError": "out of memory",
+}
+_PHRASES = {  # of the message that follows the file's name
+    ": not a picture in": "not a picture",
+    ": an empty file": "empty",
+    ": a camera's raw file": "raw",
+    ": HEIC is read by an extra": "HEIC without its extra",
+    ": not enough memory": "out of memory",
+    ": cannot be read": "unreadable",
+    ": the folder cannot be listed": "unreadable",
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,15 @@ class Outcome:
     kind: str = ""  # of a failure: the name of its error
     message: str = ""
     stops: bool = False  # a failure that others would only repeat: a full disk
+
+    @property
+    def reason(self) -> str:
+        """Of a failure, in a word or two, as they are counted."""
+        if self.kind == "ImageReadError":
+            return next(
+                (words for part, words in _PHRASES.items() if part in self.message), "broken"
+            )
+        return _KINDS.get(self.kind, "other errors")
 
     @property
     def gain(self) -> float:

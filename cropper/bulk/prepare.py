@@ -7,27 +7,25 @@ import os
 import stat
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cropper.bulk.manifest import Known, Manifest
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import FAILED, Outcome, Written
+from cropper.bulk.outcome import FAILED, Outcome
 from cropper.bulk.plan import Layout, PlannedPhoto
-from cropper.bulk.retouched import is_retouched
+from cropper.bulk.retouched import Changes
 from cropper.bulk.signature import recheck
 from cropper.bulk.walk import walk
 from cropper.errors import ConfigError
 
 __all__ = ["Prepared", "prepare"]
 
-_NAMED = 20  # changed crops
-
 
 @dataclass(frozen=True)
 class Prepared:
     todo: int  # photos to crop
+    files: int  # that these will get
     current: int  # photos whose crops are there and right
     unreadable: tuple[Outcome, ...]  # folders and links
     skipped: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
@@ -50,8 +48,8 @@ def prepare(
     outputs = _Outputs(layout, options.overwrite)
     skipped: Counter[str] = Counter()
     unreadable: list[Outcome] = []
-    changes = _Changes(layout, options.overwrite)
-    todo = current = 0
+    changes = Changes(layout.root, options.overwrite)
+    todo = files = current = 0
     if options.restart:
         manifest.forget()
     for entry in walk(layout.source, options.include, options.exclude):
@@ -68,50 +66,20 @@ def prepare(
             photo = layout.plan(entry.path)
             for output in photo.outputs:
                 outputs.check(output, own=manifest.claim(output, photo.source))
-            known = manifest.known(photo.source)
-            checked = _checked(photo, layout, known, settings, changes) if known else None
-            if known and checked and checked != known.outcome:
-                manifest.refresh(photo.source, checked)
-            is_current = checked is not None
+            is_current = _is_current(photo, layout, manifest, settings, changes)
             manifest.add(photo, current=is_current)
-            todo, current = todo + (not is_current), current + is_current
+            current += is_current
+            todo += not is_current
+            files += 0 if is_current else len(photo.outputs)
     return Prepared(
         todo,
+        files,
         current,
         tuple(unreadable),
         tuple(sorted(skipped.items())),
         changes.kept,
         changes.notes(),
     )
-
-
-class _Changes:
-    """Crops that somebody changed since they were written."""
-
-    def __init__(self, layout: Layout, overwrite: bool) -> None:
-        self.root, self.overwrite = layout.root, overwrite
-        self.kept = 0  # photos
-        self._notes: list[str] = []
-        self._more = 0
-
-    def among(self, written: Sequence[Written]) -> list[str]:
-        """None if they may be overwritten: then nobody asks."""
-        if self.overwrite:
-            return []
-        return [x.path for x in written if is_retouched(self.root / x.path, x.signature)]
-
-    def add(self, paths: Sequence[str], *, kept: bool) -> None:
-        self.kept += kept and bool(paths)
-        what = "kept; --overwrite replaces it" if kept else "to be replaced"
-        for path in paths:
-            if len(self._notes) < _NAMED:
-                self._notes.append(f"{self.root / path}: changed since it was written: {what}")
-            else:
-                self._more += 1
-
-    def notes(self) -> tuple[str, ...]:
-        more = [f"{self._more} more were changed since they were written"] if self._more else []
-        return (*self._notes, *more)
 
 
 class _Outputs:
@@ -155,8 +123,19 @@ class _Outputs:
             )
 
 
+def _is_current(
+    photo: PlannedPhoto, layout: Layout, manifest: Manifest, settings: str, changes: Changes
+) -> bool:
+    """Whether there is nothing to do for it. Keeps newer signatures of the same content."""
+    known = manifest.known(photo.source)
+    checked = _checked(photo, layout, known, settings, changes) if known else None
+    if known and checked and checked != known.outcome:
+        manifest.refresh(photo.source, checked)
+    return checked is not None
+
+
 def _checked(
-    photo: PlannedPhoto, layout: Layout, known: Known, settings: str, changes: _Changes
+    photo: PlannedPhoto, layout: Layout, known: Known, settings: str, changes: Changes
 ) -> Outcome | None:
     """The outcome with signatures of now, if source and outputs are what they were when it was
     done with these settings; else None. An output that somebody changed is as good as one kept.

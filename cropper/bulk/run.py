@@ -128,6 +128,7 @@ class _Run:
             "interrupted" if interrupted else self.reason,
             interrupted=interrupted,
             no_room=self.no_room,
+            dry_run=self.options.dry_run,
         )
 
     def _prepare(self, manifest: Manifest) -> Prepared:

@@ -100,12 +100,14 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     found = bulk("--dry-run")
     assert found.exit_code == 0
     assert "in/sub/a.jpg -> out/sub/a.jpg" in found.stdout.splitlines()
+    assert "cropper: 4 photos, 4 files would be written; " in found.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_a_dry_run_knows_what_is_done(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     assert bulk().exit_code == 0
     spotted().save(photos / "new.png")
+    assert "1 photo, 1 file would be written, 4 were done already" in bulk("--dry-run").stderr
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
     lines = [json.loads(line) for line in bulk("--dry-run", "--json").stdout.splitlines()]
     assert {line["input"]: line["done"] for line in lines} == {
