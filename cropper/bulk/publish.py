@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cropper.boxes import Crop
 from cropper.bulk.judge import cores
-from cropper.bulk.manifest import Manifest
+from cropper.bulk.manifest import THE_REPORT, Manifest
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import FAILED, LEFT, Outcome
 from cropper.bulk.plan import Layout
@@ -57,7 +57,7 @@ def _check_folder(path: Path) -> None:
 def claim_publications(layout: Layout, options: BulkOptions, manifest: Manifest) -> None:
     """Raises ConfigError for one that would replace a crop, or a file of others if not asked to."""
     for name in filter(None, [options.report, options.sheet]):
-        own = manifest.claim(_stored(name, layout), "the report")
+        own = manifest.claim(_stored(name, layout), THE_REPORT)
         if Path(name).exists() and not own and not options.overwrite:
             raise ConfigError(
                 f"{name} exists and no earlier run into {layout.root} wrote it: use --overwrite, "

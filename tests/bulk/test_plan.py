@@ -139,6 +139,15 @@ def test_collisions_are_found_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_template_that_lacks_the_aspect_is_told_so(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    found = bulk("--aspect", "1:1", "--aspect", "4:5", output="out/{dir}/{stem}.png")
+    assert found.exit_code == 2
+    assert "add {aspect} to -o" in found.stderr
+    assert "--exclude" not in found.stderr
+
+
 @pytest.mark.parametrize("output", ["in", "in/crops", "in/sub/../new", "./in"])
 def test_crops_are_never_written_among_sources(bulk: Bulk, photos: Path, output: str) -> None:
     before = tree(photos)
