@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = ["CELL", "draw_sheet"]
 
 CELL = 240  # px, side of the square that a picture is fitted into
 _GAP, _TEXT = 12, 15  # px
+_LATIN = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"})
 _PAPER, _INK, _PALE = (250, 250, 250), (30, 30, 30), (120, 120, 120)
 
 
@@ -66,9 +68,16 @@ def _caption(photo: Pictured) -> str:
 
 def _fitting(name: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """The end of a long name says more than its beginning."""
-    name = name.encode("utf-8", "replace").decode()
+    name = _plain(name)
     if font.getlength(name) <= width:
         return name
     while len(name) > 1 and font.getlength(f"...{name}") > width:
         name = name[1:]
     return f"...{name}"
+
+
+def _plain(text: str) -> str:
+    """In letters that Pillow's own font has: without accents, ``?`` for those of other scripts."""
+    text = unicodedata.normalize("NFKD", text.translate(_LATIN))
+    letters = (letter for letter in text if not unicodedata.combining(letter))
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in letters)

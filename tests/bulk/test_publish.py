@@ -102,6 +102,24 @@ def test_the_sheet_shows_photo_and_crop_side_by_side(
 
 
 @pytest.mark.parametrize(
+    ("name", "shown"),
+    [("Straße Ä", "Strasse A"), ("a\u0308", "a"), ("\N{CAMERA}x", "?x"), ("a\nb\udcff", "a?b?")],
+)
+def test_the_sheet_has_letters_for_every_name(
+    bulk: Bulk, photos: Path, tmp_path: Path, name: str, shown: str
+) -> None:
+    """Pillow's font would draw empty boxes."""
+    sheets = []
+    for each in (name, shown):
+        for path in photos.rglob("*.*"):
+            path.unlink()
+        spotted().save(photos / f"{each}.png")
+        assert bulk("--sheet", "sheet.png", "--overwrite").exit_code == 0
+        sheets.append(pixels(tmp_path / "sheet.png"))
+    assert np.array_equal(*sheets)
+
+
+@pytest.mark.parametrize(
     ("options", "says"),
     [
         ("--report in/run.html", "inside the input folder"),
