@@ -142,7 +142,7 @@ def _shown(outcome: Outcome, view: View | None, layout: Layout) -> Pictured:
         outcome.source_size,
         tuple(crops),
         outcome.full_frame_score,
-        preference(outcome.gain),
+        preference(outcome.gain) if outcome.calibrated else None,
         outcome.state == LEFT,
         outcome.seconds,
         outcome.notes,

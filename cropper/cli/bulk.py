@@ -83,7 +83,9 @@ Examples:
 @click.option("--report", metavar="FILE.html", help="Write a page with all crops and failures.")
 @click.option("--sheet", metavar="FILE.jpg", help="Write a sheet of photos beside their crops.")
 @click.option("--xmp", "xmp", flag_value="beside", help="Also write sidecars for raw files.")
-@click.option("--xmp-only", "xmp", flag_value="instead", help="Only sidecars.")
+@click.option(
+    "--xmp-only", "xmp", flag_value="instead", help="Only sidecars; OUT_DIR may be IN_DIR."
+)
 @click.option(
     "--min-gain",
     type=click.FloatRange(0, 1, max_open=True),

@@ -61,8 +61,8 @@ def _centred(picture: Image.Image, x: int, y: int) -> tuple[int, int]:
 
 def _caption(photo: Pictured) -> str:
     best = photo.crops[0]
-    text = f"{best.label}, {best.crop.width:.0f} x {best.crop.height:.0f} px, preferred by "
-    text += f"{photo.preferred:.0%}"
+    text = f"{best.label}, {best.crop.width:.0f} x {best.crop.height:.0f} px"
+    text += "" if photo.preferred is None else f", preferred by {photo.preferred:.0%}"
     return text + (", left alone" if photo.left_alone else "")
 
 

@@ -291,6 +291,18 @@ def test_scores_that_are_no_log_odds_give_no_probability(
     assert not (tmp_path / "out" / "a.jpg").exists()
 
 
+def test_nothing_claims_a_probability_that_is_none(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    """An ensemble of one: its scores are standardised."""
+    options = ("--json", "--report", "run.html", "--sheet", "sheet.png")
+    found = bulk("--scorer", "spot*2", *options)
+    assert found.exit_code == 0
+    assert {each["preferred_to_centre"] for each in records(found)} == {None}
+    rows = (tmp_path / "run.html").read_text().partition("<tbody>")[2].partition("</table>")[0]
+    assert rows.count(" %<") == 4  # how much is kept, alone
+
+
 @pytest.mark.parametrize(("gain", "expected"), [(0, 0.5), (2, 0.8807970779778823), (-1000, 0)])
 def test_preference_is_the_logistic_function(gain: float, expected: float) -> None:
     assert preference(gain) == pytest.approx(expected, abs=1e-12)
