@@ -6,12 +6,14 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from cropper.bulk.options import Target
 from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
-from cropper.bulk.report import BulkReport, Watcher
+from cropper.bulk.report import BulkReport, Watcher, counted
 from cropper.errors import ImageWriteError
 
 __all__ = ["Console"]
@@ -23,9 +25,17 @@ class Console(Watcher):
     """Messages and progress go to standard error, JSON lines and a dry run's plan to output."""
 
     def __init__(
-        self, source: str, output: str, *, as_json: bool, quiet: bool, verbose: bool
+        self,
+        source: str,
+        output: str,
+        targets: Sequence[Target],
+        *,
+        as_json: bool,
+        quiet: bool,
+        verbose: bool,
     ) -> None:
         self.source, self.output = source.rstrip("/"), output.rstrip("/")
+        self.targets = targets
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._bar: Any = None
         self._total = self._done = self._failed = 0
@@ -39,6 +49,10 @@ class Console(Watcher):
         else:
             self._print(f"{source} -> {', '.join(outputs)}{'' if todo else ' (done already)'}")
 
+    def noted(self, note: str) -> None:
+        if not self.quiet:
+            self._say(note)
+
     def started(self, prepared: Prepared) -> None:
         self._total = prepared.todo
         self._start = self._told = time.monotonic()
@@ -46,8 +60,8 @@ class Console(Watcher):
             self._tell_failure(outcome)
         if self.quiet:
             return
-        done = f", {prepared.current} are done already" if prepared.current else ""
-        self._say(f"{prepared.todo} photos to crop{done}")
+        done = f", {prepared.current} done already" if prepared.current else ""
+        self._say(f"{counted(prepared.todo, 'photo')} to crop{done}")
         if prepared.todo and sys.stderr.isatty():
             self._bar = _bar(prepared.todo)
             self._bar.start()
@@ -58,7 +72,7 @@ class Console(Watcher):
             self._failed += 1
             self._tell_failure(outcome)
         elif self.as_json:
-            self._print(json.dumps(outcome.to_dict(self.source, self.output)))
+            self._print_record(outcome)
         if self.verbose and outcome.state != FAILED:
             self._say(_line(outcome))
         now = time.monotonic()
@@ -85,7 +99,10 @@ class Console(Watcher):
     def _tell_failure(self, outcome: Outcome) -> None:
         self._say(f"error: {outcome.message}")
         if self.as_json:
-            self._print(json.dumps(outcome.to_dict(self.source, self.output)))
+            self._print_record(outcome)
+
+    def _print_record(self, outcome: Outcome) -> None:
+        self._print(json.dumps(outcome.to_dict(self.source, self.output, self.targets)))
 
     def _say(self, line: str) -> None:
         line = f"cropper: {line}"

@@ -28,8 +28,9 @@ from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError, ImageWriteError
 
-__all__ = ["Known", "Manifest"]
+__all__ = ["THE_REPORT", "Known", "Manifest"]
 
+THE_REPORT = "the report"  # in the place of a photo, as what an output is for
 _VERSION = 1
 _PAGE = 256  # rows read at once
 _SCHEMA = """
@@ -177,11 +178,7 @@ class Manifest:
             "SELECT path, source, plan, written FROM outputs WHERE key = ?", (_key(output),)
         ).fetchone()
         if row and row[2] == self.plan:
-            raise ConfigError(
-                f"{os.fsdecode(row[1])} and {source} would both be written to {output} (where "
-                "case does not count): use {stem}, {ext}, {dir}, {aspect} or {rank} in -o, or "
-                "leave one out with --exclude"
-            )
+            raise ConfigError(_collision(os.fsdecode(row[1]), source, output))
         same = bool(row) and os.fsdecode(row[0]) == output
         written = same and bool(row[3])
         self._run(
@@ -189,6 +186,10 @@ class Manifest:
             (_key(output), os.fsencode(output), os.fsencode(source), self.plan, written),
         )
         return written or (same and self.cut_off)
+
+    def own(self, output: str) -> None:
+        """A claimed name has been written to."""
+        self._run("UPDATE outputs SET written = 1 WHERE key = ?", (_key(output),))
 
     def known(self, source: str) -> Known | None:
         row = self._run(
@@ -257,7 +258,7 @@ class Manifest:
     def finish(self, outcome: Outcome, settings: str) -> None:
         """Raises ImageWriteError where the disk is full."""
         for each in outcome.written:
-            self._run("UPDATE outputs SET written = 1 WHERE key = ?", (_key(each.path),))
+            self.own(each.path)
         self._run(
             "UPDATE photos SET state = ?, settings = ?, outcome = ? WHERE source = ?",
             (outcome.state, settings, outcome.to_json(), os.fsencode(outcome.source)),
@@ -276,6 +277,18 @@ class Manifest:
             for source, value in rows:
                 yield os.fsdecode(source), value
             last = rows[-1][0]
+
+
+def _collision(first: str, second: str, output: str) -> str:
+    """What to do about two outputs of one name."""
+    if first == second:
+        return f"the crops of {first} would all be written to {output}: add {{aspect}} to -o"
+    line = f"{first} and {second} would both be written to {output} (where case does not count): "
+    if output.endswith(".xmp"):
+        return line + "sidecars have their photos' names, so leave one out with --exclude"
+    if second == THE_REPORT:
+        return line + "give it another name"
+    return line + "use {stem}, {ext}, {dir} and {rank} in -o, or leave one out with --exclude"
 
 
 def _key(output: str) -> bytes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cropper.errors import ConfigError
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
+from cropper.scorers.ensemble import parse_parts
 from cropper.space import parse_aspect
 
 __all__ = ["BACKENDS", "BulkOptions", "Target"]
@@ -76,28 +78,20 @@ class BulkOptions:
                 raise ConfigError(f"{name} is at least 1, got {value}")
 
     def targets(self) -> tuple[Target, ...]:
-        """A target for each size, and for each aspect that no size has already.
+        """A target for each aspect, those of its sizes in its place, then for each other size.
 
         Raises SpaceError for an aspect that is none.
         """
-        sized = [Target(f"{width}:{height}", (width, height)) for width, height in self.sizes]
-        plain = [Target(aspect, None) for aspect in self.aspects if not self._has_size(aspect)]
-        if not sized and not plain:
-            plain = [Target("original", None)]
-        return tuple(dict.fromkeys([*plain, *sized]))
-
-    def _has_size(self, aspect: str) -> bool:
-        if aspect in ("original", "free"):
-            return False
-        ratio = parse_aspect(aspect)
-        return any(abs(ratio * height / width - 1) <= _AGREE for width, height in self.sizes)
+        found: list[Target] = []
+        for aspect in self.aspects:
+            sizes = _sizes_of(aspect, self.sizes)
+            found += map(_sized, sizes) if sizes else [Target(aspect, None)]
+        found += map(_sized, self.sizes)
+        return tuple(dict.fromkeys(found)) or (Target("original", None),)
 
     def key(self, template: str) -> str:
         """A digest of all that decides which pixels go under which names, for one source."""
-        weights = Path(self.scorer)
-        if weights.suffix != ".safetensors":
-            weights = WEIGHTS / f"{self.scorer}.safetensors"
-        judge = hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else ""
+        judge = _digest_of(self.scorer)
         settings = {
             "recipe": _RECIPE,
             "template": template,
@@ -111,3 +105,27 @@ class BulkOptions:
             "min_gain": self.min_gain,
         }
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
+
+
+def _sized(size: tuple[int, int]) -> Target:
+    return Target("{}:{}".format(*size), size)
+
+
+def _sizes_of(aspect: str, sizes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Raises SpaceError for an aspect that is none."""
+    ratio = None if aspect in ("original", "free") else parse_aspect(aspect)
+    return [size for size in sizes if ratio and abs(ratio * size[1] / size[0] - 1) <= _AGREE]
+
+
+def _digest_of(scorer: str) -> str:
+    """Of its weights, for an ensemble those of each part with its own; empty where none is known.
+
+    A plug-in's weights are its own business.
+    """
+    weights = Path(scorer)
+    if weights.suffix != ".safetensors" or not weights.is_file():
+        if parts := parse_parts(scorer):
+            named = [[part.name, part.weight, _digest_of(part.name)] for part in parts]
+            return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+        weights = WEIGHTS / f"{scorer}.safetensors"
+    return hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else ""

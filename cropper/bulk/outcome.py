@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from cropper.boxes import Crop
+from cropper.bulk.options import Target
 from cropper.bulk.signature import Signature
 from cropper.result import preference
 
 __all__ = ["DONE", "FAILED", "LEFT", "Outcome", "Written"]
 
 DONE, LEFT, FAILED = "done", "left", "failed"
+_KINDS = {
+    "ImageTooLargeError": "too large",
+    "ImageWriteError": "not written",
+    "MemoryError": "out of memory",
+}
+_PHRASES = {  # of the message that follows the file's name
+    ": not a picture in": "not a picture",
+    ": an empty file": "empty",
+    ": a camera's raw file": "raw",
+    ": HEIC is read by an extra": "HEIC without its extra",
+    ": not enough memory": "out of memory",
+    ": cannot be read": "unreadable",
+    ": the folder cannot be listed": "unreadable",
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,11 @@ class Written:
     def crop(self) -> Crop:
         return Crop(*self.box, self.score)
 
+    @property
+    def side_lengths(self) -> tuple[int, int]:
+        """(width, height) of the box, px."""
+        return round(self.crop.width), round(self.crop.height)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -38,6 +59,8 @@ class Outcome:
     signature: Signature | None = None  # of the source; None where it could not be read
     source_size: tuple[int, int] = (0, 0)  # (width, height), upright
     full_frame_score: float = 0.0
+    centre_score: float = 0.0  # of a centred crop of the best one's size
+    calibrated: bool = True  # differences of the scores are log-odds of preference
     scorer: str = ""
     candidates: int = 0  # boxes that were scored
     best: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)  # of the first target
@@ -48,6 +71,15 @@ class Outcome:
     kind: str = ""  # of a failure: the name of its error
     message: str = ""
     stops: bool = False  # a failure that others would only repeat: a full disk
+
+    @property
+    def reason(self) -> str:
+        """Of a failure, in a word or two, as they are counted."""
+        if self.kind == "ImageReadError":
+            return next(
+                (words for part, words in _PHRASES.items() if part in self.message), "broken"
+            )
+        return _KINDS.get(self.kind, "other errors")
 
     @property
     def gain(self) -> float:
@@ -70,7 +102,7 @@ class Outcome:
             record["signature"] = Signature(**record["signature"])
         return cls(**record)
 
-    def to_dict(self, source: str, output: str) -> dict[str, Any]:
+    def to_dict(self, source: str, output: str, targets: Sequence[Target]) -> dict[str, Any]:
         """The fields of `--json`, those of `cropper best` and ``status``.
 
         ``source`` and ``output`` are the folders' names, to be put in front of the paths.
@@ -83,14 +115,25 @@ class Outcome:
         record |= Crop(*self.best, self.best_score).to_dict(self.source_size)
         record |= {
             "full_frame_score": self.full_frame_score,
-            "preferred_to_full_frame": round(preference(self.gain), 4),
+            "centre_score": self.centre_score,
+            "preferred_to_full_frame": self._preferred_to(self.full_frame_score),
+            "preferred_to_centre": self._preferred_to(self.centre_score),
             "scorer": self.scorer,
             "candidates": self.candidates,
             "seconds": round(self.seconds, 4),
         }
         if len(self.written) > 1:
             record["crops"] = [
-                {"output": f"{output}/{each.path}", **each.crop.to_dict(self.source_size)}
+                {
+                    "output": f"{output}/{each.path}",
+                    **each.crop.to_dict(self.source_size),
+                    "aspect": targets[each.target].aspect,
+                    "size": list(targets[each.target].size or each.side_lengths),
+                    "rank": each.rank,
+                }
                 for each in self.written
             ]
         return record
+
+    def _preferred_to(self, score: float) -> float | None:
+        return round(preference(self.best_score - score), 4) if self.calibrated else None

@@ -48,6 +48,11 @@ class Layout:
     top_k: int
     xmp: str | None
 
+    @property
+    def in_place(self) -> bool:
+        """Whether sidecars, and no crops, go beside the photos."""
+        return self.xmp == "instead" and self.root.resolve() == self.source.resolve()
+
     def plan(self, source: str) -> PlannedPhoto:
         """Raises ConfigError for a name that leaves the output folder or has no known format."""
         path = PurePath(source)
@@ -60,6 +65,8 @@ class Layout:
                 for rank in range(1, self.top_k + 1):
                     crops.append(PlannedCrop(index, rank, self._name(path, ext, target, rank)))
         sidecar = str(path.with_suffix(".xmp")) if self.xmp else None
+        if self.in_place and sidecar and sidecar.casefold() == source.casefold():
+            raise ConfigError(f"{source} would be replaced by its own sidecar: --exclude it")
         return PlannedPhoto(source, tuple(crops), sidecar)
 
     def _name(self, path: PurePath, ext: str, target: Target, rank: int) -> str:
@@ -85,10 +92,11 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
     """The input folder, and the output folder and template in ``output``.
 
     Raises ConfigError where one lies in the other's way: crops are never written among sources.
+    Sidecars alone are.
     """
     targets = options.targets()
-    is_template = "{" in output and not Path(output).is_dir()
-    if is_template:
+    _refuse_no_folder(output)
+    if _is_template(output):
         parts = PurePath(output).parts
         fixed = next(index for index, part in enumerate(parts) if "{" in part)
         root, template = Path(*parts[:fixed]), os.path.join(*parts[fixed:])
@@ -100,7 +108,7 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
     fill(template, dict.fromkeys(("dir", "stem", "ext", "rank", "aspect"), ""))
     if not source.is_dir():
         raise ConfigError(f"{source} is not a folder: for single files use `cropper best`")
-    if _inside(root, source):
+    if _inside(root, source) and not layout.in_place:
         raise ConfigError(
             f"the output folder {root} lies inside the input folder {source}: crops would become "
             "photos of the next run; write elsewhere with -o"
@@ -108,6 +116,29 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
     if root.exists() and not root.is_dir():
         raise ConfigError(f"{root} is a file: name a folder with -o")
     return layout
+
+
+def _is_template(output: str) -> bool:
+    return "{" in output and not Path(output).is_dir()
+
+
+def _refuse_no_folder(output: str) -> None:
+    """Names that are hardly meant as a folder would fill the current one, or one called so."""
+    if not output.strip():
+        raise ConfigError("-o is empty: name a folder for the crops, as in -o crops")
+    if output == "-":
+        raise ConfigError("-o -: a folder's crops don't go to standard output; name a folder")
+    if _is_template(output):
+        if "{" in PurePath(output).parts[0]:
+            raise ConfigError(
+                f"-o {output}: no folder before the first field; put one there, as in "
+                f"crops/{output.removeprefix('./')}"
+            )
+    elif has_picture_extension(output) and not Path(output).is_dir():
+        raise ConfigError(
+            f"-o {output}: a picture's name for many crops; name a folder, as in -o crops, or a "
+            "template, as in -o 'crops/{stem}.png'"
+        )
 
 
 def _inside(path: Path, folder: Path) -> bool:

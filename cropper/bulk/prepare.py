@@ -10,10 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cropper.bulk.manifest import Manifest
+from cropper.bulk.manifest import Known, Manifest
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import FAILED, Outcome
 from cropper.bulk.plan import Layout, PlannedPhoto
+from cropper.bulk.retouched import Changes
 from cropper.bulk.signature import recheck
 from cropper.bulk.walk import walk
 from cropper.errors import ConfigError
@@ -24,9 +25,12 @@ __all__ = ["Prepared", "prepare"]
 @dataclass(frozen=True)
 class Prepared:
     todo: int  # photos to crop
+    files: int  # that these will get
     current: int  # photos whose crops are there and right
     unreadable: tuple[Outcome, ...]  # folders and links
     skipped: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
+    kept: int  # photos among ``current`` with a crop that somebody changed
+    notes: tuple[str, ...]  # about changed crops, for people to read
 
 
 def prepare(
@@ -44,7 +48,8 @@ def prepare(
     outputs = _Outputs(layout, options.overwrite)
     skipped: Counter[str] = Counter()
     unreadable: list[Outcome] = []
-    todo = current = 0
+    changes = Changes(layout.root, options.overwrite)
+    todo = files = current = 0
     if options.restart:
         manifest.forget()
     for entry in walk(layout.source, options.include, options.exclude):
@@ -61,10 +66,20 @@ def prepare(
             photo = layout.plan(entry.path)
             for output in photo.outputs:
                 outputs.check(output, own=manifest.claim(output, photo.source))
-            is_current = _is_current(photo, layout, manifest, settings)
+            is_current = _is_current(photo, layout, manifest, settings, changes)
             manifest.add(photo, current=is_current)
-            todo, current = todo + (not is_current), current + is_current
-    return Prepared(todo, current, tuple(unreadable), tuple(sorted(skipped.items())))
+            current += is_current
+            todo += not is_current
+            files += 0 if is_current else len(photo.outputs)
+    return Prepared(
+        todo,
+        files,
+        current,
+        tuple(unreadable),
+        tuple(sorted(skipped.items())),
+        changes.kept,
+        changes.notes(),
+    )
 
 
 class _Outputs:
@@ -101,31 +116,40 @@ class _Outputs:
     def _check_folder(self, folder: str) -> None:
         """Through a link, or with the input below the output folder, it may hold sources."""
         real = Path(os.path.realpath(self.layout.root / folder))
-        if real.is_relative_to(self.source):
+        if real.is_relative_to(self.source) and not self.layout.in_place:
             raise ConfigError(
                 f"{self.layout.root / folder} lies inside the input folder {self.layout.source}: "
                 "crops could replace sources; write elsewhere with -o"
             )
 
 
-def _is_current(photo: PlannedPhoto, layout: Layout, manifest: Manifest, settings: str) -> bool:
-    """Whether source and outputs are what they were when it was done with these settings."""
+def _is_current(
+    photo: PlannedPhoto, layout: Layout, manifest: Manifest, settings: str, changes: Changes
+) -> bool:
+    """Whether there is nothing to do for it. Keeps newer signatures of the same content."""
     known = manifest.known(photo.source)
-    if known is None or known.settings != settings or known.outcome.state == FAILED:
-        return False
+    checked = _checked(photo, layout, known, settings, changes) if known else None
+    if known and checked and checked != known.outcome:
+        manifest.refresh(photo.source, checked)
+    return checked is not None
+
+
+def _checked(
+    photo: PlannedPhoto, layout: Layout, known: Known, settings: str, changes: Changes
+) -> Outcome | None:
+    """The outcome with signatures of now, if source and outputs are what they were when it was
+    done with these settings; else None. An output that somebody changed is as good as one kept.
+    """
     outcome = known.outcome
-    if outcome.signature is None:
-        return False
-    source = recheck(layout.source / photo.source, outcome.signature, follow=True)
-    if source is None:
-        return False
-    written = []
-    for each in outcome.written:
-        signature = recheck(layout.root / each.path, each.signature)
-        if signature is None:
-            return False
-        written.append(replace(each, signature=signature))
-    now = replace(outcome, signature=source, written=tuple(written))
-    if now != outcome:
-        manifest.refresh(photo.source, now)
-    return True
+    now = {each.path: recheck(layout.root / each.path, each.signature) for each in outcome.written}
+    others = [x for x in outcome.written if now[x.path] is None and x.path in photo.outputs]
+    changed = changes.among(others)
+    source = None
+    if known.settings == settings and outcome.state != FAILED and outcome.signature:
+        source = recheck(layout.source / photo.source, outcome.signature, follow=True)
+    is_current = source is not None and all(now[path] or path in changed for path in now)
+    changes.add(changed, kept=is_current)
+    if not is_current:
+        return None
+    written = tuple(replace(x, signature=now[x.path] or x.signature) for x in outcome.written)
+    return replace(outcome, signature=source, written=written)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cropper.boxes import Crop
 from cropper.bulk.judge import cores
-from cropper.bulk.manifest import Manifest
+from cropper.bulk.manifest import THE_REPORT, Manifest
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import FAILED, LEFT, Outcome
 from cropper.bulk.plan import Layout
@@ -30,7 +30,10 @@ _VIEW = 480  # px, long side of what thumbnails are made from
 
 
 def check_publications(layout: Layout, options: BulkOptions) -> None:
-    """Raises ConfigError for a report or sheet that cannot be written or would be a source."""
+    """Raises ConfigError for a report or sheet that would be a source or is of no known kind.
+
+    Raises ImageWriteError where its folder takes no file: rather now than after hours of work.
+    """
     for name, endings in ((options.report, (".html", ".htm")), (options.sheet, None)):
         if name is None:
             continue
@@ -42,14 +45,30 @@ def check_publications(layout: Layout, options: BulkOptions) -> None:
             raise ConfigError(f"{name} lies inside the input folder {layout.source}: name another")
         if Path(name).is_dir():
             raise ConfigError(f"{name} is a folder: name a file")
+        _check_folder(Path(name))
+
+
+def _check_folder(path: Path) -> None:
+    folder = next(each for each in path.resolve().parents if each.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ImageWriteError(f"{path}: {folder} takes no files: name another place")
 
 
 def claim_publications(layout: Layout, options: BulkOptions, manifest: Manifest) -> None:
-    """Raises ConfigError for one that would replace a crop."""
+    """Raises ConfigError for one that would replace a crop, or a file of others if not asked to."""
     for name in filter(None, [options.report, options.sheet]):
-        path = Path(name).resolve()
-        if path.is_relative_to(layout.root.resolve()):
-            manifest.claim(os.path.relpath(path, layout.root.resolve()), "the report")
+        own = manifest.claim(_stored(name, layout), THE_REPORT)
+        if Path(name).exists() and not own and not options.overwrite:
+            raise ConfigError(
+                f"{name} exists and no earlier run into {layout.root} wrote it: use --overwrite, "
+                "or name another file"
+            )
+
+
+def _stored(name: str, layout: Layout) -> str:
+    """As the manifest keeps it: relative to the output folder where it lies there."""
+    path, root = Path(name).resolve(), layout.root.resolve()
+    return os.path.relpath(path, root) if path.is_relative_to(root) else str(path)
 
 
 def publish(layout: Layout, options: BulkOptions, summary: str, manifest: Manifest) -> None:
@@ -65,10 +84,12 @@ def publish(layout: Layout, options: BulkOptions, summary: str, manifest: Manife
         title = f"Crops of {layout.source}"
         page = render_page(title, summary, photos, failures)
         _write(page.encode(), Path(options.report))
+        manifest.own(_stored(options.report, layout))
     if options.sheet:
         sheet = draw_sheet(photos[:_ON_SHEET])
         data = encode(sheet, from_array(sheet), format_for(options.sheet), options.quality)
         _write(data, Path(options.sheet))
+        manifest.own(_stored(options.sheet, layout))
 
 
 def _chosen(
@@ -121,7 +142,7 @@ def _shown(outcome: Outcome, view: View | None, layout: Layout) -> Pictured:
         outcome.source_size,
         tuple(crops),
         outcome.full_frame_score,
-        preference(outcome.gain),
+        preference(outcome.gain) if outcome.calibrated else None,
         outcome.state == LEFT,
         outcome.seconds,
         outcome.notes,

@@ -10,7 +10,7 @@ from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
 
-__all__ = ["BulkReport", "Tally", "Watcher"]
+__all__ = ["BulkReport", "Tally", "Watcher", "counted"]
 
 _NAMED = 1000  # failures that a report holds; the manifest has them all
 
@@ -21,10 +21,12 @@ class BulkReport:
 
     done: int  # photos that were cropped by this run
     current: int  # whose crops an earlier run wrote, checked
+    kept: int  # of these, with a crop that somebody changed since
     left: int  # left alone: their crops would hardly be preferred
     failed: int
-    waiting: int  # not reached
-    kinds: tuple[tuple[str, int], ...]  # of failures, by the name of their error
+    waiting: int  # not reached; of a dry run, what there is to do
+    files: int | None  # that a dry run would write; None for others
+    kinds: tuple[tuple[str, int], ...]  # of failures, in words
     failures: tuple[tuple[str, str], ...]  # (photo, message), the first thousand
     skipped: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
     seconds: float
@@ -44,16 +46,27 @@ class BulkReport:
     @property
     def summary(self) -> str:
         """One line."""
-        parts = [f"{self.done} done"]
-        parts += [f"{self.current} were done already"] * (self.current > 0)
+        if self.files is None:
+            parts = [f"{self.done} done"]
+        else:
+            parts = [
+                f"{counted(self.waiting, 'photo')}, {counted(self.files, 'file')} would be written"
+            ]
+        kept = f" ({self.kept} changed since and kept)" if self.kept else ""
+        parts += [f"{self.current} were done already{kept}"] * (self.current > 0)
         parts += [f"{self.left} left alone"] * (self.left > 0)
         parts += [f"{self.failed} failed ({_listed(self.kinds)})"] * (self.failed > 0)
-        parts += [f"{self.waiting} not reached"] * (self.waiting > 0)
+        parts += [f"{self.waiting} not reached"] * (self.waiting > 0 and self.files is None)
         rate = (self.done + self.left) / self.seconds if self.seconds else 0.0
         line = f"{', '.join(parts)}; {self.seconds:.1f} s"
         line += f", {rate:.1f} photos/s" if self.done + self.left else ""
         line += f"; passed over: {_listed(self.skipped)}" if self.skipped else ""
         return f"{self.stopped}: {line}" if self.stopped else line
+
+
+def counted(number: int, what: str) -> str:
+    """``1 photo``, ``2 photos``."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _listed(counts: Sequence[tuple[str, int]]) -> str:
@@ -65,6 +78,9 @@ class Watcher:
 
     def planned(self, photo: PlannedPhoto, todo: bool) -> None:
         """A dry run's photo."""
+
+    def noted(self, note: str) -> None:
+        """What is worth a line before the work begins, or in a dry run."""
 
     def started(self, prepared: Prepared) -> None:
         """The plan is made and the work begins."""
@@ -90,21 +106,29 @@ class Tally:
     def add(self, outcome: Outcome) -> None:
         self.states[outcome.state] += 1
         if outcome.state == FAILED:
-            self.kinds[outcome.kind] += 1
+            self.kinds[outcome.reason] += 1
             if len(self.failures) < _NAMED:
                 self.failures.append((outcome.source, outcome.message))
 
     def report(
-        self, seconds: float, stopped: str | None, *, interrupted: bool, no_room: bool
+        self,
+        seconds: float,
+        stopped: str | None,
+        *,
+        interrupted: bool,
+        no_room: bool,
+        dry_run: bool,
     ) -> BulkReport:
         states = self.states
         reached = states[DONE] + states[LEFT] + states[FAILED] - len(self.prepared.unreadable)
         return BulkReport(
             done=states[DONE],
             current=self.prepared.current,
+            kept=self.prepared.kept,
             left=states[LEFT],
             failed=states[FAILED],
             waiting=self.prepared.todo - reached,
+            files=self.prepared.files if dry_run else None,
             kinds=tuple(self.kinds.most_common()),
             failures=tuple(self.failures),
             skipped=self.prepared.skipped,

@@ -20,7 +20,7 @@ from cropper.bulk.plan import PlannedPhoto, read_layout
 from cropper.bulk.prepare import Prepared, prepare
 from cropper.bulk.publish import check_publications, claim_publications, publish
 from cropper.bulk.report import BulkReport, Tally, Watcher
-from cropper.bulk.walk import MANIFEST
+from cropper.bulk.walk import IN_PLACE, MANIFEST
 from cropper.bulk.work import Job
 from cropper.errors import ConfigError, ImageWriteError, NoInputError
 from cropper.search import SearchConfig
@@ -50,10 +50,15 @@ def crop_folder(
     ImageWriteError where the output folder cannot be written.
     """
     options = options or BulkOptions()
+    if not str(source):
+        raise ConfigError("the input folder's name is empty: name a folder of photos")
     run = _Run(Path(source), str(output), options, watcher or Watcher(), stop or threading.Event())
     with _opened(run.layout.root, dry_run=options.dry_run) as manifest:
         report = run.perform(manifest)
-    run.watcher.ended(report)
+        try:
+            run.publish(report, manifest)
+        finally:
+            run.watcher.ended(report)
     return report
 
 
@@ -91,6 +96,8 @@ class _Run:
                 manifest.drop_plan()
                 raise
             tally = Tally(prepared)
+            for note in prepared.notes:
+                self.watcher.noted(note)
             if self.options.dry_run:
                 for photo, todo in manifest.planned():
                     self.watcher.planned(photo, todo)
@@ -98,6 +105,9 @@ class _Run:
                 manifest.drop_plan()
             else:
                 manifest.end_plan()
+                if self.layout.in_place:
+                    with contextlib.suppress(OSError):
+                        (self.layout.root / IN_PLACE).touch()
                 self.watcher.started(prepared)
                 if backend:
                     self._crop(manifest, backend, tally)
@@ -105,10 +115,11 @@ class _Run:
                         _sweep(self.layout.root)
         if self.all_noted:
             manifest.put_lenient("running", "0")
-        report = self._report(tally)
+        return self._report(tally)
+
+    def publish(self, report: BulkReport, manifest: Manifest) -> None:
         if not self.options.dry_run and not self.stop.is_set():
             publish(self.layout, self.options, report.summary, manifest)
-        return report
 
     def _report(self, tally: Tally) -> BulkReport:
         interrupted = self.stop.is_set() and self.reason is None
@@ -117,6 +128,7 @@ class _Run:
             "interrupted" if interrupted else self.reason,
             interrupted=interrupted,
             no_room=self.no_room,
+            dry_run=self.options.dry_run,
         )
 
     def _prepare(self, manifest: Manifest) -> Prepared:

@@ -17,9 +17,11 @@ from pathlib import Path
 from cropper.errors import ConfigError
 from cropper.image import format_for, sniff
 
-__all__ = ["MANIFEST", "Entry", "has_picture_extension", "matches", "walk"]
+__all__ = ["IN_PLACE", "MANIFEST", "Entry", "has_picture_extension", "matches", "walk"]
 
 MANIFEST = os.path.join(".cropper", "manifest.sqlite")  # in a folder: it holds a run's crops
+
+IN_PLACE = os.path.join(".cropper", "in-place")  # beside it: it holds photos with their sidecars
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def _why_not_entered(
         return "hidden"
     if _any(path, unwanted):
         return "excluded"
-    if os.path.exists(os.path.join(entry.path, MANIFEST)):
+    holds = [os.path.exists(os.path.join(entry.path, each)) for each in (MANIFEST, IN_PLACE)]
+    if holds == [True, False]:
         return "a folder of crops"
     return None
 

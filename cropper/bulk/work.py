@@ -73,6 +73,8 @@ def _crop(photo: PlannedPhoto, job: Job, judge: Judge, written: list[Written]) -
         signature=signature,
         source_size=image.size,
         full_frame_score=first.full_frame_score,
+        centre_score=first.centre_score,
+        calibrated=first.calibrated,
         scorer=first.scorer,
         candidates=_candidates(results),
         best=first.best.box,

@@ -2,7 +2,8 @@
 
 The edges are fractions of the picture as it is stored, before its EXIF orientation, which these
 programs apply after the crop. The sidecar describes the original: it belongs beside that, not
-beside the crop.
+beside the crop. They read it for a raw file of the same stem alone: JPEG, TIFF and PNG have their
+XMP inside.
 """
 
 from __future__ import annotations

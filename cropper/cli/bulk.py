@@ -25,7 +25,7 @@ Examples:
   cropper bulk photos -o crops --aspect 1:1 --aspect 4:5 --size 512x512
   cropper bulk photos -o 'crops/{aspect}/{dir}/{stem}{ext}' --aspect 1:1 --aspect 4:5
   cropper bulk photos -o crops --include '*.jpg' --exclude 'raw/**' --report crops.html
-  cropper bulk photos -o sidecars --xmp-only --min-gain 0.6
+  cropper bulk photos -o photos --xmp-only --min-gain 0.6
 """
     + EXIT_CODES
 )
@@ -82,8 +82,10 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--report", metavar="FILE.html", help="Write a page with all crops and failures.")
 @click.option("--sheet", metavar="FILE.jpg", help="Write a sheet of photos beside their crops.")
-@click.option("--xmp", "xmp", flag_value="beside", help="Also write Lightroom crop sidecars.")
-@click.option("--xmp-only", "xmp", flag_value="instead", help="Sidecars instead of crops.")
+@click.option("--xmp", "xmp", flag_value="beside", help="Also write sidecars for raw files.")
+@click.option(
+    "--xmp-only", "xmp", flag_value="instead", help="Only sidecars; OUT_DIR may be IN_DIR."
+)
 @click.option(
     "--min-gain",
     type=click.FloatRange(0, 1, max_open=True),
@@ -111,8 +113,11 @@ def bulk(
     from cropper.bulk.console import Console  # noqa: PLC0415
 
     asked = BulkOptions(restart=not resume, **options)
-    folder = output.partition("{")[0].rpartition("/")[0] if "{" in output else output
-    console = Console(source, folder or ".", as_json=as_json, quiet=quiet, verbose=verbose)
+    is_template = "{" in output and not os.path.isdir(output)
+    folder = output.partition("{")[0].rpartition("/")[0] if is_template else output
+    console = Console(
+        source, folder or ".", asked.targets(), as_json=as_json, quiet=quiet, verbose=verbose
+    )
     try:
         with _signals() as stop:
             report = crop_folder(source, output, asked, watcher=console, stop=stop)

@@ -25,7 +25,7 @@ class Pictured:
     size: tuple[int, int]  # (width, height), upright
     crops: tuple[ShownCrop, ...]  # the one that ``preferred`` is about first
     full_frame_score: float
-    preferred: float  # probability that people prefer the crop to the whole picture
+    preferred: float | None  # probability that people prefer the crop to the whole, if known
     left_alone: bool  # no crop was written
     seconds: float
     notes: tuple[str, ...] = ()

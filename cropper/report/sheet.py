@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ __all__ = ["CELL", "draw_sheet"]
 
 CELL = 240  # px, side of the square that a picture is fitted into
 _GAP, _TEXT = 12, 15  # px
+_LATIN = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"})
 _PAPER, _INK, _PALE = (250, 250, 250), (30, 30, 30), (120, 120, 120)
 
 
@@ -59,16 +61,23 @@ def _centred(picture: Image.Image, x: int, y: int) -> tuple[int, int]:
 
 def _caption(photo: Pictured) -> str:
     best = photo.crops[0]
-    text = f"{best.label}, {best.crop.width:.0f} x {best.crop.height:.0f} px, preferred by "
-    text += f"{photo.preferred:.0%}"
+    text = f"{best.label}, {best.crop.width:.0f} x {best.crop.height:.0f} px"
+    text += "" if photo.preferred is None else f", preferred by {photo.preferred:.0%}"
     return text + (", left alone" if photo.left_alone else "")
 
 
 def _fitting(name: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """The end of a long name says more than its beginning."""
-    name = name.encode("utf-8", "replace").decode()
+    name = _plain(name)
     if font.getlength(name) <= width:
         return name
     while len(name) > 1 and font.getlength(f"...{name}") > width:
         name = name[1:]
     return f"...{name}"
+
+
+def _plain(text: str) -> str:
+    """In letters that Pillow's own font has: without accents, ``?`` for those of other scripts."""
+    text = unicodedata.normalize("NFKD", text.translate(_LATIN))
+    letters = (letter for letter in text if not unicodedata.combining(letter))
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in letters)

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from cropper.cli import main
 from tests.bulk.conftest import Bulk, tree
-from tests.conftest import pixels, spotted
+from tests.conftest import pixels, records, spotted
 
 
 def test_the_tree_is_mirrored(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
@@ -32,6 +34,13 @@ def test_aspects_sizes_and_ranks_are_made_in_one_run(
     assert abs(width / height - 0.8) < 0.03
 
 
+def test_a_size_takes_the_place_of_its_aspect(bulk: Bulk, photos: Path) -> None:
+    """So the first aspect stays the one of the sheet and the sidecars."""
+    options = ("--aspect", "1:1", "--aspect", "4:5", "--size", "64x48", "--size", "32x32")
+    lines = bulk(*options, "--dry-run").stdout
+    assert "out/a_32x32.jpg, out/a_4x5.jpg, out/a_64x48.jpg" in lines
+
+
 def test_names_by_template(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     template = "new/{aspect}/{dir}/{stem}-{rank}{ext}"
     found = bulk("--aspect", "1:1", "--aspect", "3:2", output=template)
@@ -39,6 +48,42 @@ def test_names_by_template(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     assert (tmp_path / "new/1x1/sub/deep/c-1.jpeg").exists()
     assert (tmp_path / "new/3x2/b-1.png").exists()
     assert (tmp_path / "new/.cropper/manifest.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("", "-o is empty"),
+        ("-", "standard output"),
+        ("x.png", "name a folder"),
+        ("{dir}/{stem}_c{ext}", "as in crops/{dir}/{stem}_c{ext}"),
+        ("./{stem}.jpg", "as in crops/{stem}.jpg"),
+    ],
+)
+def test_an_output_that_is_hardly_meant_as_a_folder_is_refused(
+    bulk: Bulk, photos: Path, tmp_path: Path, output: str, says: str
+) -> None:
+    found = bulk(output=output)
+    assert found.exit_code == 2
+    assert says in found.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_an_empty_input_name_is_refused(bulk: Bulk, tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["bulk", "", "-o", "out"])
+    assert found.exit_code == 2
+    assert "input folder's name is empty" in found.stderr
+
+
+def test_a_folder_that_is_there_may_be_called_anything(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    for name in ("old.png", "{dir}"):
+        (tmp_path / name).mkdir()
+        found = bulk("--json", output=name)
+        assert found.exit_code == 0
+        assert all(each["output"].startswith(f"{name}/") for each in records(found))
+        assert len(tree(tmp_path / name)) == 4
 
 
 def test_a_photo_without_extension_gets_that_of_its_content(
@@ -55,12 +100,14 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     found = bulk("--dry-run")
     assert found.exit_code == 0
     assert "in/sub/a.jpg -> out/sub/a.jpg" in found.stdout.splitlines()
+    assert "cropper: 4 photos, 4 files would be written; " in found.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_a_dry_run_knows_what_is_done(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     assert bulk().exit_code == 0
     spotted().save(photos / "new.png")
+    assert "1 photo, 1 file would be written, 4 were done already" in bulk("--dry-run").stderr
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
     lines = [json.loads(line) for line in bulk("--dry-run", "--json").stdout.splitlines()]
     assert {line["input"]: line["done"] for line in lines} == {
@@ -90,6 +137,15 @@ def test_collisions_are_found_before_any_work(
     assert found.exit_code == 2
     assert "would both be written to" in found.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_template_that_lacks_the_aspect_is_told_so(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    found = bulk("--aspect", "1:1", "--aspect", "4:5", output="out/{dir}/{stem}.png")
+    assert found.exit_code == 2
+    assert "add {aspect} to -o" in found.stderr
+    assert "--exclude" not in found.stderr
 
 
 @pytest.mark.parametrize("output", ["in", "in/crops", "in/sub/../new", "./in"])

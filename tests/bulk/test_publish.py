@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from cropper.errors import ImageWriteError
 from cropper.result import preference
 from tests.bulk.conftest import Bulk, tree
 from tests.conftest import pixels, records, spotted
@@ -101,6 +102,24 @@ def test_the_sheet_shows_photo_and_crop_side_by_side(
 
 
 @pytest.mark.parametrize(
+    ("name", "shown"),
+    [("Straße Ä", "Strasse A"), ("a\u0308", "a"), ("\N{CAMERA}x", "?x"), ("a\nb\udcff", "a?b?")],
+)
+def test_the_sheet_has_letters_for_every_name(
+    bulk: Bulk, photos: Path, tmp_path: Path, name: str, shown: str
+) -> None:
+    """Pillow's font would draw empty boxes."""
+    sheets = []
+    for each in (name, shown):
+        for path in photos.rglob("*.*"):
+            path.unlink()
+        spotted().save(photos / f"{each}.png")
+        assert bulk("--sheet", "sheet.png", "--overwrite").exit_code == 0
+        sheets.append(pixels(tmp_path / "sheet.png"))
+    assert np.array_equal(*sheets)
+
+
+@pytest.mark.parametrize(
     ("options", "says"),
     [
         ("--report in/run.html", "inside the input folder"),
@@ -117,6 +136,48 @@ def test_reports_do_not_stand_in_the_way(
     assert found.exit_code == 2
     assert says in found.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("--report", "run.html"), ("--sheet", "out/sheet.jpg")]
+)
+def test_a_report_of_others_is_not_replaced_unless_asked(
+    bulk: Bulk, photos: Path, tmp_path: Path, option: str, name: str
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("precious")
+    found = bulk(option, file)
+    assert found.exit_code == 2
+    assert f"{file} exists and no earlier run" in found.stderr
+    assert file.read_text() == "precious"
+    assert bulk(option, file, "--overwrite").exit_code == 0
+    assert file.stat().st_size > 100
+    assert bulk(option, file).exit_code == 0  # its own by now
+    assert bulk(option, file, output="other").exit_code == 2
+
+
+def test_a_report_without_a_place_ends_the_run_before_it_begins(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    found = bulk("--report", "file/pages/run.html")
+    assert found.exit_code == 5
+    assert "file takes no files" in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_summary(
+    bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_atomic(data: bytes, target: Path, *, overwrite: bool) -> None:
+        raise ImageWriteError(f"{target}: not written")
+
+    monkeypatch.setattr("cropper.bulk.publish.write_atomic", write_atomic)
+    found = bulk("--report", "run.html")
+    assert found.exit_code == 5
+    assert "4 done" in found.stderr
+    assert "run.html: not written" in found.stderr
 
 
 def crop_settings(path: Path) -> dict[str, str]:
@@ -168,11 +229,41 @@ def test_sidecars_instead_of_crops(bulk: Bulk, photos: Path, tmp_path: Path) -> 
     assert "3 were done already" in bulk("--xmp-only").stderr
 
 
+def test_sidecars_alone_may_lie_beside_the_photos(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    (photos / "b.png").unlink()
+    before = tree(photos)
+    assert bulk("--xmp", output="in").exit_code == 2
+    assert bulk("--xmp-only", output="in/sub").exit_code == 2
+    assert tree(photos) == before
+    assert bulk("--xmp-only", output="in").exit_code == 0
+    assert "3 were done already" in bulk("--xmp-only", output="in").stderr
+    after = tree(photos)
+    assert after.keys() - before.keys() == {"a.xmp", "sub/a.xmp", "sub/deep/c.xmp"}
+    assert before.items() <= after.items()
+    (tmp_path / "all").mkdir()
+    photos.rename(tmp_path / "all/in")  # such a folder is no folder of crops
+    (tmp_path / "all").rename(photos)
+    assert "3 done" in bulk().stderr
+
+
+def test_a_sidecar_replaces_neither_a_photo_nor_another_sidecar(bulk: Bulk, photos: Path) -> None:
+    (photos / "a.xmp").write_text("settings of a raw file")
+    found = bulk("--xmp-only", output="in")
+    assert found.exit_code == 2
+    assert "in/a.xmp exists" in found.stderr
+    (photos / "b.png").rename(photos / "b.xmp")
+    found = bulk("--xmp-only", "--overwrite", "--include", "b.*", output="in")
+    assert found.exit_code == 2
+    assert "b.xmp would be replaced by its own sidecar" in found.stderr
+
+
 def test_two_photos_cannot_share_a_sidecar(bulk: Bulk, photos: Path) -> None:
     spotted().save(photos / "a.png")
     found = bulk("--xmp-only")
     assert found.exit_code == 2
-    assert "a.xmp" in found.stderr
+    assert "would both be written to a.xmp" in found.stderr
+    assert "leave one out with --exclude" in found.stderr
+    assert "-o" not in found.stderr
 
 
 def test_what_would_hardly_be_preferred_is_left_alone(
@@ -198,6 +289,18 @@ def test_scores_that_are_no_log_odds_give_no_probability(
     assert found.exit_code == 2
     assert "selfie are no log-odds" in found.stderr
     assert not (tmp_path / "out" / "a.jpg").exists()
+
+
+def test_nothing_claims_a_probability_that_is_none(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    """An ensemble of one: its scores are standardised."""
+    options = ("--json", "--report", "run.html", "--sheet", "sheet.png")
+    found = bulk("--scorer", "spot*2", *options)
+    assert found.exit_code == 0
+    assert {each["preferred_to_centre"] for each in records(found)} == {None}
+    rows = (tmp_path / "run.html").read_text().partition("<tbody>")[2].partition("</table>")[0]
+    assert rows.count(" %<") == 4  # how much is kept, alone
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(0, 0.5), (2, 0.8807970779778823), (-1000, 0)])

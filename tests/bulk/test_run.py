@@ -18,9 +18,11 @@ from cropper import BulkOptions, crop_folder
 from cropper.bulk import Outcome, Watcher
 from cropper.bulk.manifest import Manifest
 from cropper.bulk.prepare import Prepared
+from cropper.bulk.retouched import is_retouched
+from cropper.bulk.signature import Signature
 from eval.crash import run_crash, write_photos
 from tests.bulk.conftest import Bulk, inodes, tree
-from tests.conftest import process, records, spotted
+from tests.conftest import Crop, pixels, process, records, spotted
 from tests.image.pictures import encoded, photo, png, png_chunk
 
 SPOT = BulkOptions(scorer="spot", budget=300)
@@ -72,6 +74,43 @@ def test_outputs_are_checked_not_trusted(
     assert {name for name in after if after[name] == before[name]} >= {"a.jpg", "b.png"}
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "b.png", "b.xmp"])
+def test_what_somebody_changed_since_is_kept(
+    bulk: Bulk, photos: Path, tmp_path: Path, name: str
+) -> None:
+    (photos / "sub/a.jpg").unlink()
+    assert bulk("--xmp").exit_code == 0
+    path = tmp_path / "out" / name
+    if path.suffix == ".xmp":
+        path.write_bytes(path.read_bytes().replace(b"CropAngle", b"Exposure"))
+    else:
+        spotted(50, 50).save(path)
+    mine = path.read_bytes()
+    for _ in range(2):
+        found = bulk("--xmp")
+        assert f"out/{name}: changed since it was written: kept" in found.stderr
+        assert "0 done, 3 were done already (1 changed since and kept)" in found.stderr
+    assert path.read_bytes() == mine
+    assert "to be replaced" in bulk("--xmp", "--quality", "80", "--dry-run").stderr
+    assert "1 done, 2 were done already;" in bulk("--xmp", "--overwrite").stderr
+    assert path.read_bytes() != mine
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_a_truncated_file_is_not_somebodys_work(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"x.{kind.lower()}"
+    seen = Signature(1, 0, 0, "")
+    whole = encoded(spotted(), kind)
+    path.write_bytes(whole)
+    assert is_retouched(path, seen)
+    assert not is_retouched(path, Signature.of(path.stat(), ""))
+    for share in (0.3, 0.9):
+        path.write_bytes(whole[: int(share * len(whole))])
+        assert not is_retouched(path, seen)
+    path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    assert kind in ("BMP", "TIFF") or not is_retouched(path, seen)
+
+
 def test_a_link_in_place_of_a_crop_is_not_written_through(
     bulk: Bulk, photos: Path, tmp_path: Path
 ) -> None:
@@ -113,6 +152,17 @@ def test_other_settings_do_everything_again(bulk: Bulk, photos: Path, tmp_path: 
     assert tree(tmp_path / "out").keys() == tree(tmp_path / "fresh").keys()
 
 
+def test_other_weights_are_other_settings(tmp_path: Path) -> None:
+    """Of an ensemble too."""
+    file = tmp_path / "mine.safetensors"
+    for scorer in (str(file), f"{file}*0.5+selfie"):
+        keys = []
+        for content in (b"one", b"two", b"one"):
+            file.write_bytes(content)
+            keys.append(BulkOptions(scorer=scorer).key("{stem}"))
+        assert keys[0] == keys[2] != keys[1]
+
+
 def test_restart_does_everything_again(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     assert bulk().exit_code == 0
     right = tree(tmp_path / "out")
@@ -126,7 +176,7 @@ def test_failures_are_tried_again(bulk: Bulk, photos: Path) -> None:
     assert bulk().exit_code == 1
     found = bulk()
     assert found.exit_code == 1
-    assert "1 failed (1 ImageReadError)" in found.stderr
+    assert "1 failed (1 not a picture)" in found.stderr
     assert "3 were done already" in found.stderr
     (photos / "a.jpg").write_bytes(sound)
     assert bulk().exit_code == 0
@@ -243,7 +293,7 @@ def test_a_photo_that_failed_half_way_is_completed(
         patch.setattr("os.fsync", fsync)
         found = bulk("--workers", "1", "--top-k", "2")
     assert found.exit_code == 1
-    assert "3 done, 1 failed (1 ImageWriteError)" in found.stderr
+    assert "3 done, 1 failed (1 not written)" in found.stderr
     assert len(tree(tmp_path / "out")) == 7
     assert "1 done, 3 were done already" in bulk("--top-k", "2").stderr
     assert len(tree(tmp_path / "out")) == 8
@@ -326,7 +376,10 @@ def test_every_file_is_done_or_named(bulk: Bulk, photos: Path, tmp_path: Path) -
         assert by_name[name]["status"] == "done", by_name[name]
         assert (tmp_path / "out/sub" / name).exists()
     assert f"8 done, {len(bad) + 1} failed" in found.stderr
-    assert "ImageTooLargeError" in found.stderr
+    (summary,) = found.stderr.splitlines()[-1:]
+    for words in ("1 too large", "2 not a picture", "1 empty", "1 unreadable", " broken"):
+        assert words in summary
+    assert "Error" not in summary
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
@@ -376,7 +429,7 @@ def test_an_output_folder_that_is_blocked_fails_its_files_alone(
 
     report = crop_folder(photos, tmp_path / "out", SPOT, watcher=Blocker())
     assert (report.exit_code, report.done, report.failed) == (1, 2, 2)
-    assert dict(report.kinds) == {"ImageWriteError": 2}
+    assert dict(report.kinds) == {"not written": 2}
 
 
 # --- the library
@@ -409,6 +462,28 @@ def test_records_are_those_of_best(bulk: Bulk, photos: Path) -> None:
     assert 0 <= y0 < y1 <= 80
     assert [each["output"] for each in record["crops"]] == ["out/b_1.png", "out/b_2.png"]
     assert record["crops"][0]["box"] == record["box"]
+
+
+def test_records_have_every_field_of_best(bulk: Bulk, crop: Crop, photos: Path) -> None:
+    options = ("--aspect", "1:1", "--scorer", "spot", "--budget", "300")
+    (expected,) = records(crop("in/a.jpg", "--json", "-o", "best.jpg", *options))
+    found = records(bulk("--json", *options))
+    (record,) = (each for each in found if each["input"] == "in/a.jpg")
+    assert record.keys() == expected.keys() | {"status"}
+    changing = {"output", "seconds", "status"}
+    assert {key: record[key] for key in record.keys() - changing} == {
+        key: expected[key] for key in expected.keys() - changing
+    }
+
+
+def test_records_say_what_each_crop_was_made_for(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    found = bulk("--json", "--aspect", "3:2", "--size", "32x32")
+    for record in records(found):
+        plain, sized = record["crops"]
+        assert (plain["aspect"], sized["aspect"]) == ("3:2", "32:32")
+        assert (plain["rank"], sized["size"]) == (1, [32, 32])
+        height, width = pixels(tmp_path / plain["output"]).shape[:2]
+        assert plain["size"] == [width, height]
 
 
 def test_messages_and_records_go_their_own_ways(bulk: Bulk, photos: Path) -> None:

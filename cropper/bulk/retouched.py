@@ -1,0 +1,70 @@
+"""Crops that somebody changed after the run: theirs is kept, a torn file is not.
+
+A torn file, or one whose disk lost bits, can't be decoded or is no newer than what was written;
+one that is newer and whole was saved by a person or a program on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cropper.bulk.outcome import Written
+from cropper.bulk.signature import Signature
+from cropper.errors import ImageReadError
+from cropper.image import load_image, sniff
+
+__all__ = ["Changes", "is_retouched"]
+
+_NAMED = 20  # changed crops
+_MAY_END_IN_ZEROS = ("BMP", "TIFF")  # they need not be compressed
+_UNWRITTEN = bytes(64)  # room that a file got and that was not written to; decoders let it pass
+_VIEW = 64  # px; all of the file is decoded for it
+
+
+class Changes:
+    """Crops that somebody changed since they were written."""
+
+    def __init__(self, root: Path, overwrite: bool) -> None:
+        self.root, self.overwrite = root, overwrite
+        self.kept = 0  # photos
+        self._notes: list[str] = []
+        self._more = 0
+
+    def among(self, written: Sequence[Written]) -> list[str]:
+        """Their paths; none where they may be overwritten anyway."""
+        if self.overwrite:
+            return []
+        return [x.path for x in written if is_retouched(self.root / x.path, x.signature)]
+
+    def add(self, paths: Sequence[str], *, kept: bool) -> None:
+        self.kept += kept and bool(paths)
+        what = "kept; --overwrite replaces it" if kept else "to be replaced"
+        for path in paths:
+            if len(self._notes) < _NAMED:
+                self._notes.append(f"{self.root / path}: changed since it was written: {what}")
+            else:
+                self._more += 1
+
+    def notes(self) -> tuple[str, ...]:
+        more = [f"{self._more} more were changed since they were written"] if self._more else []
+        return (*self._notes, *more)
+
+
+def is_retouched(path: Path, seen: Signature) -> bool:
+    """Whether ``path``, no longer what was ``seen``, is newer and a whole picture or sidecar."""
+    try:
+        if path.lstat().st_mtime_ns <= seen.modified or not path.is_file():
+            return False
+        data = path.read_bytes()
+    except OSError:
+        return False
+    if path.suffix == ".xmp":
+        return b"</x:xmpmeta>" in data
+    if sniff(data) not in _MAY_END_IN_ZEROS and data.endswith(_UNWRITTEN):
+        return False
+    try:
+        load_image(data, max_mpixels=float("inf"), name=str(path)).view(_VIEW)
+    except ImageReadError:
+        return False
+    return True
