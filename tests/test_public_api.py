@@ -21,7 +21,7 @@ NAMES |= {"crop_spaces", "find_best_crop", "from_array", "load_image", "load_sco
 NAMES |= {"save_crop", "search", "crop_folder", "BulkOptions", "BulkReport"}
 # The second door: what the benchmark and the transformer use of the picture room
 IMAGE_NAMES = {"SourceImage", "View", "encode", "format_for", "from_array", "load_image"}
-IMAGE_NAMES |= {"save_crop", "write_atomic", "sniff", "FORMATS", "EXTENSION_OF"}
+IMAGE_NAMES |= {"save_crop", "writable_format", "write_atomic", "sniff", "FORMATS", "EXTENSION_OF"}
 SLOW = {"torch", "torchvision", "click", "joblib", "rich", "matplotlib"}
 
 
