@@ -813,6 +813,18 @@ def test_a_photo_goes_through_a_pipe(tmp_path: Path) -> None:
     assert names(tmp_path) == {"photo.png"}
 
 
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="no /dev/stdin here")
+def test_standard_input_by_its_name_is_a_photo_too(tmp_path: Path) -> None:
+    content = encoded(spotted(), "PNG")
+    line = ["best", "--scorer", "spot", "/dev/stdin"]
+    done = command(tmp_path, *line, "-o", "out.png", spot=True, input=content)
+    assert done.returncode == 0, done.stderr
+    assert names(tmp_path) == {"out.png"}
+    done = command(tmp_path, *line, spot=True, input=content)
+    assert done.returncode == 2
+    assert b"-o out.jpg" in done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 def test_a_pipe_with_a_name_is_a_photo_too(tmp_path: Path) -> None:
     spotted().save(tmp_path / "photo.png")
@@ -842,6 +854,33 @@ def test_a_picture_is_refused_to_a_terminal(tmp_path: Path) -> None:
     assert not shown
     assert done.returncode == 2
     assert b"terminal" in done.stderr
+
+
+INTERRUPTED = """
+import sys
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "cropper.finder":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+from cropper_entry import run
+run()
+"""
+
+
+def test_ctrl_c_while_the_command_is_loaded_is_quiet(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, check=False, env=ENVIRONMENT
+    )
+    assert done.returncode == 130
+    assert done.stderr == b""
+
+
+def test_a_comparison_that_fails_is_told_as_any_other(crop: Crop, photo_png: Path) -> None:
+    line = ["compare", "photo.png", "--scorer", "nobody", "--judge", "photo.png"]
+    found = CliRunner().invoke(main, line)
+    assert found.exit_code in (2, 3)
+    assert found.stderr.startswith(("cropper: ", "Usage: cropper compare"))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
