@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["print_json", "record_of", "say", "text_of", "write_standard"]
 
 _UNDECIDED = 0.05  # this close to one half, people hardly prefer either
+_SEEN = 0.05  # degrees; less is told as none
 
 
 def record_of(
@@ -78,10 +79,10 @@ def _turned(warp: Warp) -> str:
     (left, top), (right, end), _, (lower, bottom) = warp.corners
     turn = math.degrees(math.atan2(end - top, right - left))
     lean = turn - math.degrees(math.atan2(left - lower, bottom - top))
-    place = "{}x{}".format(*warp.output_size) + f" at ({round(left)}, {round(top)})"
-    way = "clockwise" if turn > 0 else "anticlockwise"
-    told = f"{place}, turned {abs(turn):.1f} degrees {way}"
-    return told if abs(lean) < 0.05 else f"{told}, sheared {abs(lean):.1f} degrees"
+    told = "{}x{}".format(*warp.output_size) + f" at ({round(left)}, {round(top)})"
+    if abs(turn) >= _SEEN:
+        told += f", turned {abs(turn):.1f} degrees {'anti' if turn < 0 else ''}clockwise"
+    return told if abs(lean) < _SEEN else f"{told}, sheared {abs(lean):.1f} degrees"
 
 
 def _certainty(result: CropResult, upright: bool) -> str:

@@ -80,8 +80,8 @@ def encode(crop: Image.Image, source: SourceImage, format: str, quality: int = 9
         raise ImageWriteError(f"{source.name}: HEIC is an extra: pip install 'cropper[heic]'")
     if format == "JPEG" and max(crop.size) > _JPEG_SIDE:
         raise ImageWriteError(
-            f"{source.name}: a JPEG has at most {_JPEG_SIDE} px a side, the crop is "
-            f"{crop.width} x {crop.height}: choose another size or format"
+            f"{source.name}: a crop of {crop.width} x {crop.height} px can't be written as JPEG: a "
+            f"side has at most {_JPEG_SIDE} px; choose another size or format"
         )
     buffer = io.BytesIO()
     try:
