@@ -62,7 +62,7 @@ def plan_outputs(
         template = template.rstrip("/") + "/{stem}-best{ext}"
     if template == STANDARD:
         if len(sources) != 1 or top_k != 1:
-            raise ConfigError("standard output takes one crop of one input: name outputs with -o")
+            raise ConfigError(f"standard output takes one crop of one input: give {option} files")
         return Plan((Job(sources[0], ()),), ())
     jobs = [Job(source, tuple(_outputs(source, template, top_k, aspect))) for source in sources]
     skipped = [] if named else _own_outputs(jobs)
