@@ -1,6 +1,13 @@
 """``python -m cropper`` is the ``cropper`` command."""
 
-from cropper.cli import main
+import sys
+
+__all__: list[str] = []
 
 if __name__ == "__main__":
-    main(prog_name="cropper")
+    try:
+        from cropper.cli import main
+
+        main(prog_name="cropper")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cropper.boxes import Crop
 from cropper.errors import (
@@ -28,12 +26,15 @@ from cropper.image import (
     from_array,
     load_image,
     save_crop,
+    writable_format,
     write_atomic,
 )
-from cropper.naming import STANDARD, Job, Plan, plan_outputs
+from cropper.image.source import MAX_PIXELS
+from cropper.naming import STANDARD, Job, Plan, existing, plan_outputs
 from cropper.report import draw_overlay
 from cropper.result import CropResult
-from cropper.space import parse_aspect
+from cropper.space import agreed_aspect, crop_spaces
+from cropper.telling import print_json, record_of, say, text_of, write_standard
 
 if TYPE_CHECKING:
     from cropper.transform import TransformFinder
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BestOptions", "crop_files"]
 
-_UNDECIDED = 0.05  # this close to one half, people hardly prefer either
 _RUNNERS_UP = 3  # drawn on an overlay beside the best
 
 
@@ -57,6 +57,7 @@ class BestOptions:
     top_k: int = 1
     scorer: str = "cropnet"
     method: str = "search"  # or one of cropper.transform.TRANSFORMS
+    shear: bool = False  # crops that may be turned may also be sheared
     localizer: Path | None = None  # weights of --method localizer; None: the package's
     strategy: str | None = None  # None: what suits the scorer
     budget: int | None = None
@@ -71,42 +72,30 @@ class BestOptions:
     quiet: bool = False
     verbose: bool = False
 
-    def asked_aspect(self) -> str:
-        """The aspect to search; that of ``size`` where there is one. Raises ConfigError."""
-        if self.size is None:
-            return self.aspect or "original"
-        implied = f"{self.size[0]}:{self.size[1]}"
-        if self.aspect is None:
-            return implied
-        if (
-            ":" not in self.aspect
-            or abs(parse_aspect(self.aspect) / parse_aspect(implied) - 1) > 0.01
-        ):
-            raise ConfigError(
-                f"--size {implied.replace(':', 'x')} is not of aspect {self.aspect}: leave "
-                "--aspect out, or make them agree"
-            )
-        return implied
-
 
 def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
     """Crop every input and return the exit code. Raises what stops everything before it starts."""
-    aspect = options.asked_aspect()
+    aspect = agreed_aspect(options.aspect, options.size)
+    _check_options(options, aspect)
     _check_inputs(inputs)
-    plan = plan_outputs(inputs, options.output, options.top_k, aspect, options.overwrite)
+    replace = options.overwrite or options.dry_run
+    plan = plan_outputs(inputs, options.output, options.top_k, aspect, replace)
     overlays = _plan_overlays(plan, options)
     _check_output(plan, options)
     batch = _Batch(options, aspect, CropFinder(options.scorer, options.device))
     for source in plan.skipped:
         batch.tell(f"{source}: skipped, it is the crop of another input")
+    there = [*existing(plan), *(path for path in overlays if path and path.exists())]
+    for path in [] if options.overwrite else there:  # only a dry run comes here with any
+        batch.tell(f"note: {path} exists: without --dry-run this needs --overwrite")
     try:
         for job, overlay in zip(plan.jobs, overlays, strict=True):
             batch.run(job, overlay, len(plan.jobs))
     except KeyboardInterrupt:
-        _say(f"interrupted: {batch.done} of {len(plan.jobs)} done, {batch.failed} failed")
+        say(f"interrupted: {batch.done} of {len(plan.jobs)} done, {batch.failed} failed")
         return 130
     if batch.failed:
-        _say(f"{batch.failed} of {len(plan.jobs)} failed")
+        say(f"{batch.failed} of {len(plan.jobs)} failed")
     return batch.code
 
 
@@ -136,12 +125,13 @@ class _Batch:
             seed=options.seed,
             top_k=top_k,
             strategy=options.strategy or "halving",
+            shear=options.shear,
             localizer=options.localizer,
         )
 
     def tell(self, line: str) -> None:
         if not self.options.quiet:
-            _say(line)
+            say(line)
 
     def run(self, job: Job, overlay: Path | None, total: int) -> None:
         try:
@@ -157,9 +147,9 @@ class _Batch:
         if job.source not in message and job.source != STANDARD:
             message = f"{job.source}: {message}"
         place = f" [{self.done + self.failed}/{total}]" if total > 1 else ""
-        _say(f"error{place}: {message}")
+        say(f"error{place}: {message}")
         if self.options.as_json:
-            _print_json({"input": job.source, "error": message})
+            print_json({"input": job.source, "error": message})
         own = error.exit_code if isinstance(error, CropperError) else 1
         single = total == 1 and isinstance(error, ConfigError | MissingModelError)
         self.code = max(self.code, own if single or isinstance(error, ImageWriteError) else 1)
@@ -171,18 +161,36 @@ class _Batch:
             self.tell(f"{job.source}: note: {note}")
         result, warps = self._find(source)
         crops = result.search.crops[: options.top_k]
-        sides = warps[0].output_size if warps else (crops[0].width, crops[0].height)
-        if options.size and (options.size[0] > sides[0] or options.size[1] > sides[1]):
-            width, height = options.size
-            self.tell(f"{job.source}: note: the crop is enlarged to {width}x{height}")
         if not options.dry_run:
             self._write(source, job, crops, warps)
             if overlay is not None:
                 self._draw(source, result, warps, overlay)
+        for note in self._notes(crops, warps):
+            self.tell(f"{job.source}: note: {note}")
         written = [str(path) for path in job.outputs[: len(crops)]] or [STANDARD]
         if options.as_json:
-            _print_json(_record(job, result, crops, written, warps))
-        self.tell(_line(job, result, crops, written, options))
+            print_json(record_of(job, result, crops, written, warps))
+        for line in text_of(
+            job,
+            result,
+            crops,
+            written,
+            warps,
+            dry_run=options.dry_run,
+            verbose=options.verbose,
+        ):
+            self.tell(line)
+
+    def _notes(self, crops: Sequence[Crop], warps: Sequence[Warp]) -> list[str]:
+        """Where the crops are not quite what was asked for."""
+        notes, asked = [], self.options.size
+        width, height = warps[0].output_size if warps else (crops[0].width, crops[0].height)
+        if asked and (asked[0] > width or asked[1] > height):
+            notes.append("the crop is enlarged to {}x{}".format(*asked))
+        if len(crops) < self.options.top_k:
+            differ = "crop differs" if len(crops) == 1 else "crops differ"
+            notes.append(f"only {len(crops)} {differ} enough")
+        return notes
 
     def _find(self, source: SourceImage) -> tuple[CropResult, tuple[Warp, ...]]:
         """The result, and the crops themselves where they may be turned."""
@@ -210,7 +218,7 @@ class _Batch:
         options = self.options
         turned = [None if warp.upright else warp for warp in warps] or [None] * len(crops)
         if not job.outputs:
-            _write_standard(self._encoded(source, crops[0], turned[0], source.format))
+            write_standard(self._encoded(source, crops[0], turned[0], source.format))
         for crop, warp, output in zip(crops, turned, job.outputs, strict=False):  # may be fewer
             _make_folder(output.parent)
             if warp:
@@ -253,6 +261,19 @@ def _make_folder(folder: Path) -> None:
         raise ImageWriteError(f"{folder}: the folder cannot be made: {error.strerror}") from error
 
 
+def _check_options(options: BestOptions, aspect: str) -> None:
+    """Raises ConfigError for what can never work, whatever the picture is."""
+    crop_spaces((1, 1), aspect, options.min_scale, options.max_scale)
+    if options.size and options.size[0] * options.size[1] > MAX_PIXELS:
+        raise ConfigError(f"--size has at most {MAX_PIXELS} px, got {options.size}")
+    if options.localizer and options.method != "localizer":
+        raise ConfigError("--localizer is for --method localizer: add that, or leave it out")
+    if options.method == "localizer" and options.top_k > 1:
+        raise ConfigError("--method localizer gives one crop of a picture: leave --top-k out")
+    if options.shear and options.method == "search":
+        raise ConfigError("--shear is for crops that may be turned: add --method search+stn")
+
+
 def _check_inputs(inputs: Sequence[str]) -> None:
     paths = [Path(name) for name in inputs if name != STANDARD]
     for path in paths:
@@ -269,7 +290,9 @@ def _check_output(plan: Plan, options: BestOptions) -> None:
     for job in plan.jobs:
         for output in job.outputs:
             if output.suffix != Path(job.source).suffix:  # else the picture tells when it is read
-                format_for(output)
+                if not output.suffix:
+                    raise ConfigError(f"-o {output} has no extension: a folder ends with /")
+                writable_format(output)
         if not job.outputs and not options.dry_run:
             if options.as_json:
                 raise ConfigError("--json and the picture would both go to standard output: use -o")
@@ -290,13 +313,14 @@ def _plan_overlays(plan: Plan, options: BestOptions) -> list[Path | None]:
     if options.overlay is None:
         return [None] * len(plan.jobs)
     sources = [job.source for job in plan.jobs]
-    overlays = plan_outputs(sources, options.overlay, 1, "overlay", options.overwrite).jobs
+    replace = options.overwrite or options.dry_run
+    overlays = plan_outputs(sources, options.overlay, 1, "overlay", replace, option="--overlay")
     crops = {path.resolve() for job in plan.jobs for path in job.outputs}
     paths: list[Path | None] = []
-    for job in overlays:
+    for job in overlays.jobs:
         if not job.outputs or job.outputs[0].resolve() in crops:
-            raise ConfigError("an overlay needs a file of its own: name it with --overlay")
-        format_for(job.outputs[0])
+            raise ConfigError("--overlay needs a file of its own, other than the crop's")
+        writable_format(job.outputs[0])
         paths.append(job.outputs[0])
     return paths
 
@@ -308,83 +332,3 @@ def _load(name: str, max_mpixels: float) -> SourceImage:
     if not data:
         raise ImageReadError("standard input is empty: pipe a picture into it")
     return load_image(data, max_mpixels=max_mpixels, name="standard input")
-
-
-def _write_standard(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        raise _output_failed(error) from error
-
-
-def _output_failed(error: OSError) -> ImageWriteError:
-    # Python would try once more to flush at exit, and fail with a traceback
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ImageWriteError(f"standard output cannot be written: {error.strerror}")
-
-
-def _record(
-    job: Job,
-    result: CropResult,
-    crops: Sequence[Crop],
-    written: Sequence[str],
-    warps: Sequence[Warp],
-) -> dict[str, Any]:
-    more = [warp.to_dict() for warp in warps[: len(crops)]] or [{} for _ in crops]
-    record = {"input": job.source, "output": written[0], **result.to_dict(), **more[0]}
-    if len(crops) > 1:
-        record["crops"] = [
-            {"output": path, **crop.to_dict(result.source_size), **warped}
-            for path, crop, warped in zip(written, crops, more, strict=True)
-        ]
-    return record
-
-
-def _line(
-    job: Job,
-    result: CropResult,
-    crops: Sequence[Crop],
-    written: Sequence[str],
-    options: BestOptions,
-) -> str:
-    verb = "would be " if options.dry_run else ""
-    size = "{}x{}".format(*result.source_size)
-    lines = []
-    for crop, path in zip(crops, written, strict=True):
-        place = f"{crop.width:.0f}x{crop.height:.0f}+{crop.x0:.0f}+{crop.y0:.0f} of {size}"
-        lines.append(
-            f"{job.source} -> {verb}{path}: {place}, score {crop.score:.2f} "
-            f"(full frame {result.full_frame_score:.2f})"
-        )
-    lines[0] += _certainty(result)
-    if options.verbose:
-        found = result.search
-        lines.append(
-            f"  {result.scorer}, {found.strategy}: {found.evaluations} crops in {found.rounds} "
-            f"rounds, ended by {found.stop}, {result.seconds:.2f} s"
-        )
-    return "\n".join(lines)
-
-
-def _certainty(result: CropResult) -> str:
-    """How many people would prefer the best crop, where the scorer can say."""
-    whole, centre = result.preferred_to_full_frame, result.preferred_to_centre
-    if whole is None or centre is None:
-        return ""
-    if result.best.score == result.full_frame_score:
-        return "; the whole picture is its best crop"
-    if abs(whole - 0.5) < _UNDECIDED:
-        return f"; hardly better than the full frame ({whole:.0%} prefer it)"
-    return f"; {whole:.0%} prefer it to the full frame, {centre:.0%} to a centred one"
-
-
-def _print_json(record: dict[str, Any]) -> None:
-    try:
-        print(json.dumps(record), flush=True)
-    except OSError as error:
-        raise _output_failed(error) from error
-
-
-def _say(line: str) -> None:
-    print(f"cropper: {line}", file=sys.stderr, flush=True)

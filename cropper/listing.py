@@ -28,18 +28,25 @@ def is_picture_name(path: Path) -> bool:
 def list_pictures(inputs: Sequence[str | Path]) -> list[Path]:
     """Files as they are named, folders with all that is below them, sorted; each file once.
 
-    Raises NoInputError where there is none. A named file that is not there is kept: reading it
-    tells why it fails.
+    Raises NoInputError where there is none. Of several, a named file that is not there is kept:
+    reading it tells why it fails.
     """
     found: dict[Path, None] = {}
     for name in inputs:
         path = Path(name)
         for each in _below(path) if path.is_dir() else [path]:
             found.setdefault(each)
-    if not found:
+    if not any(_is_there(path) for path in found):
         names = ", ".join(str(name) for name in inputs)
         raise NoInputError(f"no picture in {names}: name pictures, or a folder that holds some")
     return list(found)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _below(folder: Path) -> Iterator[Path]:

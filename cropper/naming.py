@@ -6,6 +6,7 @@ A template is a path with fields: ``{dir}`` and ``{stem}`` of the input, ``{ext}
 
 from __future__ import annotations
 
+import os
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from cropper.errors import ConfigError
 from cropper.image import EXTENSION_OF, sniff
 
-__all__ = ["STANDARD", "Job", "Plan", "fill", "plan_outputs"]
+__all__ = ["STANDARD", "Job", "Plan", "existing", "fill", "plan_outputs"]
 
 STANDARD = "-"  # stdin as an input, stdout as an output
 DEFAULT_TEMPLATE = "{dir}/{stem}-best{ext}"
@@ -35,16 +36,24 @@ class Plan:
 
 
 def plan_outputs(
-    sources: Sequence[str], template: str | None, top_k: int, aspect: str, overwrite: bool
+    sources: Sequence[str],
+    template: str | None,
+    top_k: int,
+    aspect: str,
+    overwrite: bool,
+    *,
+    option: str = "-o",
 ) -> Plan:
-    """Every input's outputs by template, folder or file name.
+    """Every input's outputs by template, folder or file name; ``option`` gave the template.
 
     Without a template, an input that is the output of another input is left out: a second run
     over ``*.jpg`` does not crop its own crops. Raises ConfigError where two outputs meet, where
-    one would replace a source or, without ``overwrite``, any file, and where the template has a
-    field that there is not.
+    one would replace a source (but the one that -o itself names) or, without ``overwrite``, any
+    file, and where the template is empty or has a field that there is not.
     """
     named = template is not None
+    if template is not None and not template.strip():
+        raise ConfigError(f"{option} is empty: give it a file, a folder or a template")
     if template is None:
         template = STANDARD if list(sources) == [STANDARD] else DEFAULT_TEMPLATE
     elif template != STANDARD and (template.endswith("/") or _is_dir(template)):
@@ -53,15 +62,18 @@ def plan_outputs(
         template = template.rstrip("/") + "/{stem}-best{ext}"
     if template == STANDARD:
         if len(sources) != 1 or top_k != 1:
-            raise ConfigError("standard output takes one crop of one input: name outputs with -o")
+            raise ConfigError(f"standard output takes one crop of one input: give {option} files")
         return Plan((Job(sources[0], ()),), ())
     jobs = [Job(source, tuple(_outputs(source, template, top_k, aspect))) for source in sources]
     skipped = [] if named else _own_outputs(jobs)
     jobs = [job for job in jobs if job.source not in skipped]
-    _refuse_collisions(jobs)
-    one = named and len(sources) == 1  # a source may be replaced by its own crop if asked by name
-    _refuse_overwrites(jobs, overwrite, replace_own_source=one and overwrite)
-    return Plan(tuple(jobs), tuple(skipped))
+    _refuse_collisions(jobs, option)
+    own = template if overwrite and named and option == "-o" and len(sources) == 1 else None
+    _refuse_sources(jobs, option, own)
+    plan = Plan(tuple(jobs), tuple(skipped))
+    for path in [] if overwrite else existing(plan):
+        raise ConfigError(f"{path} exists: use --overwrite, or write elsewhere with {option}")
+    return plan
 
 
 def _own_outputs(jobs: Sequence[Job]) -> list[str]:
@@ -75,11 +87,14 @@ def _outputs(source: str, template: str, top_k: int, aspect: str) -> Iterable[Pa
     if source == STANDARD and "{ext}" in template:
         raise ConfigError("standard input has no extension: name the output, as in -o out.jpg")
     path = Path("stdin" if source == STANDARD else source)
+    extension = path.suffix
+    if not extension and "{ext}" in template:
+        extension = _sniffed_extension(path)
     for rank in range(1, top_k + 1):
         values = {
             "dir": str(path.parent),
             "stem": path.stem,
-            "ext": path.suffix or _sniffed_extension(path),
+            "ext": extension,
             "rank": str(rank),
             "aspect": aspect.replace(":", "x"),
         }
@@ -90,7 +105,12 @@ def _outputs(source: str, template: str, top_k: int, aspect: str) -> Iterable[Pa
 
 
 def _sniffed_extension(path: Path) -> str:
-    """For a file named without one; a file that cannot be read fails later, with its reason."""
+    """For a file named without one; a file that cannot be read fails later, with its reason.
+
+    Raises ConfigError for a pipe: what is read of it here would be gone.
+    """
+    if _exists(path) and not path.is_file():
+        raise ConfigError(f"{path} has no extension: name the output, as in -o out.jpg")
     try:
         with path.open("rb") as file:
             return EXTENSION_OF.get(sniff(file.read(4096)) or "", "")
@@ -141,7 +161,7 @@ def _is_dir(text: str) -> bool:
         return False
 
 
-def _refuse_collisions(jobs: Sequence[Job]) -> None:
+def _refuse_collisions(jobs: Sequence[Job], option: str) -> None:
     owners: dict[str, str] = {}
     for job in jobs:
         for output in job.outputs:
@@ -149,19 +169,29 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
             if key in owners:
                 raise ConfigError(
                     f"{owners[key]} and {job.source} would both be written to {output}: "
-                    "use {stem}, {dir} or {rank} in -o, and name each input once"
+                    f"use {{stem}}, {{dir}} or {{rank}} in {option}, and name each input once"
                 )
             owners[key] = job.source
 
 
-def _refuse_overwrites(jobs: Sequence[Job], overwrite: bool, replace_own_source: bool) -> None:
+def _refuse_sources(jobs: Sequence[Job], option: str, own: str | None) -> None:
+    """No output replaces an input, but the one input whose very name is ``own``, and no link."""
     sources = {_key(Path(job.source)): job.source for job in jobs if job.source != STANDARD}
     for job in jobs:
+        asked = own is not None and os.path.abspath(own) == os.path.abspath(job.source)
         for output in job.outputs:
-            if _key(output) in sources and not replace_own_source:
-                raise ConfigError(
-                    f"{output} is an input and would be overwritten: write elsewhere with -o, or "
-                    "name this one file with -o and --overwrite"
-                )
-            if _exists(output) and not overwrite:
-                raise ConfigError(f"{output} exists: use --overwrite, or write elsewhere with -o")
+            if _key(output) not in sources or (asked and _is_itself(output, job.source)):
+                continue
+            remedy = f"write elsewhere with {option}"
+            if option == "-o":
+                remedy += ", or name this one file itself with -o and --overwrite"
+            raise ConfigError(f"{output} is an input and would be overwritten: {remedy}")
+
+
+def _is_itself(output: Path, source: str) -> bool:
+    return os.path.abspath(output) == os.path.abspath(source) and not output.is_symlink()
+
+
+def existing(plan: Plan) -> list[Path]:
+    """Outputs that are there already. Raises ConfigError for names that no file can have."""
+    return [path for job in plan.jobs for path in job.outputs if _exists(path)]

@@ -11,6 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from cropper.boxes import Boxes
 from cropper.errors import SpaceError
 
-__all__ = ["FREE_ASPECTS", "CropSpace", "crop_spaces", "parse_aspect"]
+__all__ = ["FREE_ASPECTS", "CropSpace", "agreed_aspect", "crop_spaces", "parse_aspect"]
 
 Params = NDArray[np.float64]  # (N, 3): scale, centre x, centre y
 
@@ -36,6 +37,27 @@ def parse_aspect(text: str) -> float:
             f"aspect is 'original', 'free' or W:H with W and H above 0 (4:5, 16:9), got {text!r}"
         )
     return float(match[1]) / float(match[2])
+
+
+def agreed_aspect(
+    aspect: str | None, size: tuple[int, int] | None = None, dashes: str = "--"
+) -> str:
+    """The aspect to search: that of ``size`` if there is one, else ``aspect``, else original.
+
+    Raises SpaceError for what is no aspect, and where the two disagree; ``dashes`` are before the
+    names of both.
+    """
+    asked = None if aspect is None else aspect.strip().lower()
+    ratio = None if asked in (None, "original", "free") else parse_aspect(str(aspect))
+    if size is None:
+        return asked or "original"
+    width, height = size
+    if asked is not None and (ratio is None or abs(ratio * height / width - 1) > 0.01):
+        raise SpaceError(
+            f"{dashes}size {width}x{height} is not of aspect {aspect}: leave {dashes}aspect out, "
+            "or make them agree"
+        )
+    return f"{width}:{height}"
 
 
 @dataclass(frozen=True)
@@ -164,9 +186,13 @@ def crop_spaces(
     """The spaces that a user's aspect means for a picture of ``size`` = (width, height).
 
     ``original`` keeps the picture's own aspect, ``W:H`` or a number is one fixed aspect, ``free``
-    is the set FREE_ASPECTS, searched together.
+    is the set FREE_ASPECTS, searched together. Raises SpaceError.
     """
     aspects: tuple[float, ...]
+    if isinstance(aspect, str):
+        aspect = aspect.strip().lower()
+    elif not isinstance(aspect, Real):
+        raise SpaceError(f"aspect is 'original', 'free', W:H or a number, got {aspect!r}")
     if aspect == "free":
         aspects = FREE_ASPECTS
     elif aspect == "original":

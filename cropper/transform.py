@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,7 @@ class Warped:
 class TransformFinder:
     """What ``CropFinder`` is for boxes, for crops in six parameters.
 
+    Crops are turned, and sheared only with ``shear``: nobody asks for a slanted photo.
     ``localizer`` is a file; None is the package's own. Raises ConfigError for a scorer that knows
     boxes alone, MissingModelError where the method needs a localizer and there is none.
     """
@@ -55,11 +56,12 @@ class TransformFinder:
         seed: int = 0,
         top_k: int = 1,
         strategy: str = "halving",
+        shear: bool = False,
         localizer: Path | None = None,
     ) -> None:
         if method not in TRANSFORMS:
             raise ConfigError(f"method is search or one of {', '.join(TRANSFORMS)}, got {method!r}")
-        self.scorer = as_affine(finder.scorer)
+        self.scorer, self.shear = as_affine(finder.scorer), shear
         self.method, self.seed, self.top_k, self.strategy = method, seed, top_k, strategy
         costly = self.scorer.spec.costly
         self.budget = budget or (COSTLY_BUDGET if costly else _BUDGET)
@@ -78,6 +80,8 @@ class TransformFinder:
         """As ``CropFinder.find``. Scores are single looks, comparable with the search's."""
         started = time.perf_counter()
         space = AffineCrop.of(image.size, aspect, min_scale, max_scale)
+        if not self.shear:
+            space = replace(space, shear=0.0)
         bound = self.scorer.bind_affine(image.view(self.scorer.spec.long_side))
         if self.method == "localizer":
             warps, found = self._localize(bound, space)

@@ -123,6 +123,13 @@ def test_what_comes_from_standard_input_goes_to_standard_output_in_its_format(cr
         ("photo.png", "--overlay", "photo-best.png"),
         ("photo.png", "--overlay", "-"),
         ("photo.png", "--overlay", "out.xyz"),
+        ("photo.png", "-o", ""),
+        ("photo.png", "--overlay", ""),
+        ("photo.png", "--aspect", ""),
+        ("photo.png", "photo.png", "--aspect", "16/9"),
+        ("photo.png", "gone.png", "--aspect", "16/9"),
+        ("photo.png", "gone.png", "--min-scale", "0"),
+        ("photo.png", "gone.png", "--size", "100000x100000"),
         (),
     ],
     ids=" ".join,
@@ -193,6 +200,16 @@ def test_the_aspect_is_as_near_as_whole_pixels_allow(
     assert abs((x1 - x0) - asked * (y1 - y0)) <= (1 + asked) / 2
 
 
+@pytest.mark.parametrize(("word", "meant"), [("FREE", "free"), ("Original", "original")])
+def test_the_case_of_an_aspect_does_not_count(
+    word: str, meant: str, crop: Crop, photo_png: Path
+) -> None:
+    found = [
+        one_record(crop("photo.png", "--dry-run", "--json", "--aspect", a)) for a in (word, meant)
+    ]
+    assert found[0]["box"] == found[1]["box"]
+
+
 def test_the_aspect_is_that_of_the_photo_unless_asked(crop: Crop, photo_png: Path) -> None:
     x0, y0, x1, y1 = one_record(crop("photo.png", "--json"))["box"]
     assert abs((x1 - x0) - 1.5 * (y1 - y0)) <= 1.25
@@ -232,6 +249,13 @@ def test_scales_bound_the_crop(low: float, high: float, crop: Crop, photo_png: P
 def test_enlarging_is_told(crop: Crop, photo_png: Path) -> None:
     assert "enlarged to 300x200" in crop("photo.png", "--size", "300x200").stderr
     assert "enlarged" not in crop("photo.png", "--size", "30x20", "-o", "small.png").stderr
+
+
+def test_enlarging_is_not_told_where_it_failed(crop: Crop, photo_png: Path) -> None:
+    found = crop("photo.png", "--size", "70000x1", "-o", "out.jpg")
+    assert found.exit_code == 5
+    assert "a side has at most 65500 px" in found.stderr
+    assert "enlarged" not in found.stderr
 
 
 # --- the search
@@ -298,6 +322,36 @@ def test_top_k_writes_that_many_diverse_crops_best_first(crop: Crop, photo_png: 
 def test_top_k_numbers_its_files_where_the_template_does_not(crop: Crop, photo_png: Path) -> None:
     assert crop("photo.png", "--top-k", 2).exit_code == 0
     assert names(photo_png.parent) == {"photo.png", "photo-best.png", "photo-best-2.png"}
+
+
+def test_fewer_crops_than_asked_for_are_told(crop: Crop, photo_png: Path) -> None:
+    found = crop("photo.png", "--top-k", 100, "--json")
+    many = len(one_record(found)["crops"])
+    assert many < 100
+    assert f"note: only {many} crops differ enough" in found.stderr
+    lines = found.stderr.splitlines()
+    assert all(line.startswith("cropper: ") for line in lines)
+    assert len([line for line in lines if " -> " in line]) == many
+
+
+@pytest.mark.parametrize("more", [(), ("--top-k", 2), ("--overlay", "why.png")])
+def test_the_whole_picture_is_called_so_by_its_box(
+    more: tuple[object, ...], crop: Crop, photo_png: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.conftest.SHARE", 1.0)
+    spotted(spot=(0.5, 0.5)).save("photo.png")
+    found = crop("photo.png", "--json", *more)
+    assert one_record(found)["box"] == [0, 0, 120, 80]
+    assert "the whole picture is its best crop" in found.stderr
+
+
+def test_a_crop_below_the_full_frame_is_no_better(
+    crop: Crop, photo_png: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.conftest.SHARE", 1.0)
+    found = crop("photo.png", "--max-scale", 0.9, "--json")
+    share = one_record(found)["preferred_to_full_frame"]
+    assert f"no better than the full frame ({share:.0%} prefer it)" in found.stderr
 
 
 def test_crops_of_a_tiny_picture_are_still_different(crop: Crop) -> None:
@@ -369,6 +423,23 @@ def test_a_dry_run_finds_the_crop_and_writes_nothing(crop: Crop, photo_png: Path
     assert names(photo_png.parent) == {"photo.png"}
     assert "would be" in found.stderr
     assert one_record(found)["box"] == one_record(crop("photo.png", "--json"))["box"]
+
+
+def test_a_dry_run_tells_what_exists(crop: Crop, photo_png: Path) -> None:
+    Path("photo-best.png").write_bytes(b"mine")
+    found = crop("photo.png", "--dry-run")
+    assert found.exit_code == 0
+    assert "photo-best.png exists" in found.stderr
+    assert "--overwrite" in found.stderr
+    assert "exists" not in crop("photo.png", "--dry-run", "--overwrite").stderr
+    assert Path("photo-best.png").read_bytes() == b"mine"
+
+
+def test_messages_name_the_option_that_is_meant(crop: Crop, photo_png: Path) -> None:
+    spotted().save("second.png")
+    assert "in --overlay" in crop("photo.png", "second.png", "--overlay", "why.png").stderr
+    assert "elsewhere with --overlay" in crop("photo.png", "--overlay", "second.png").stderr
+    assert "a folder ends with /" in crop("photo.png", "-o", "newdir").stderr
 
 
 def test_an_output_that_exists_is_replaced_only_when_asked(crop: Crop, photo_png: Path) -> None:
@@ -507,7 +578,8 @@ def test_heic_without_its_extra_is_an_error_that_names_it(
     option: str, crop: Crop, photo_png: Path
 ) -> None:
     found = crop("photo.png", option, "out.heic")
-    assert found.exit_code in (3, 5)
+    assert found.exit_code == 3
+    assert "->" not in found.stderr
     assert "cropper[heic]" in found.stderr
     assert "out.heic" not in names(photo_png.parent)
 
@@ -642,6 +714,7 @@ def test_more_megapixels_than_allowed_are_refused(crop: Crop, photo_png: Path) -
     assert "photo.png" in found.stderr
     assert "--max-mpixels" in found.stderr
     assert names(photo_png.parent) == {"photo.png"}
+    assert "0.0096 megapixels" in found.stderr
     assert crop("photo.png", "--max-mpixels", "0.0096").exit_code == 0
 
 
@@ -678,7 +751,19 @@ def test_scorers_are_listed_with_the_default() -> None:
     assert scorers["cropnet"]["licence"]
 
 
-@pytest.mark.parametrize("line", [["--help"], ["best", "--help"], ["train", "crops", "--help"]])
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["--help"],
+        ["-h"],
+        ["best", "--help"],
+        ["best", "-h"],
+        ["compare", "-h"],
+        ["serve", "-h"],
+        ["train", "crops", "--help"],
+        ["train", "selfies", "-h"],
+    ],
+)
 def test_help_tells_the_usage(line: list[str]) -> None:
     found = CliRunner().invoke(main, line)
     assert found.exit_code == 0
@@ -728,6 +813,30 @@ def test_a_photo_goes_through_a_pipe(tmp_path: Path) -> None:
     assert names(tmp_path) == {"photo.png"}
 
 
+@pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="no /dev/stdin here")
+def test_standard_input_by_its_name_is_a_photo_too(tmp_path: Path) -> None:
+    content = encoded(spotted(), "PNG")
+    line = ["best", "--scorer", "spot", "/dev/stdin"]
+    done = command(tmp_path, *line, "-o", "out.png", spot=True, input=content)
+    assert done.returncode == 0, done.stderr
+    assert names(tmp_path) == {"out.png"}
+    done = command(tmp_path, *line, spot=True, input=content)
+    assert done.returncode == 2
+    assert b"-o out.jpg" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_with_a_name_is_a_photo_too(tmp_path: Path) -> None:
+    spotted().save(tmp_path / "photo.png")
+    os.mkfifo(tmp_path / "pipe")
+    line = ["best", "--scorer", "spot", "pipe", "-o", "out.png"]
+    running, options = process(tmp_path, *line, spot=True)
+    with subprocess.Popen(running, stderr=subprocess.PIPE, **options) as done:
+        (tmp_path / "pipe").write_bytes((tmp_path / "photo.png").read_bytes())
+        assert b"-> out.png" in done.communicate(timeout=120)[1]
+    assert done.returncode == 0
+
+
 def test_a_picture_is_refused_to_a_terminal(tmp_path: Path) -> None:
     pty = pytest.importorskip("pty")
     spotted().save(tmp_path / "photo.png")
@@ -745,6 +854,43 @@ def test_a_picture_is_refused_to_a_terminal(tmp_path: Path) -> None:
     assert not shown
     assert done.returncode == 2
     assert b"terminal" in done.stderr
+
+
+INTERRUPTED = """
+import sys
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "cropper.finder":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+from cropper_entry import run
+run()
+"""
+
+
+def test_ctrl_c_while_the_command_is_loaded_is_quiet(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, check=False, env=ENVIRONMENT
+    )
+    assert done.returncode == 130
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        (["compare", "photo.png", "--judge", "nobody"], 3, "no scorer 'nobody'"),
+        (["train", "localizer", "--data", "."], 1, "annotations.json cannot be read (No such"),
+        (["train", "crops", "--data", "."], 3, "no weights to start from"),
+    ],
+)
+def test_the_other_commands_fail_alike(
+    line: list[str], code: int, words: str, crop: Crop, photo_png: Path
+) -> None:
+    found = CliRunner().invoke(main, line)
+    assert found.exit_code == code
+    assert found.stderr.startswith("cropper: ")
+    assert words in found.stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")

@@ -348,11 +348,17 @@ def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
         find_best_crop(tmp_path / "nowhere.jpg", scorer=Stub())
     with pytest.raises(ImageReadError):
         find_best_crop(b"no picture", scorer=Stub())
+    for pixels in (np.zeros((9, 9, 3), np.uint8), Image.new("RGB", (9, 9))):
+        with pytest.raises(ImageReadError, match="from_array"):
+            find_best_crop(pixels, scorer=Stub())  # type: ignore[arg-type]
 
 
 def test_errors_of_aspect_and_scorer_pass_through() -> None:
     with pytest.raises(SpaceError, match="'wide'"):
         CropFinder(Stub()).find(blank(40, 30), aspect="wide")
+    for aspect in (None, (4, 5)):
+        with pytest.raises(SpaceError, match="or a number, got"):
+            CropFinder(Stub()).find(blank(40, 30), aspect=aspect)  # type: ignore[arg-type]
     with pytest.raises(MissingModelError, match="'nobody'"):
         CropFinder("nobody")
 

@@ -35,6 +35,7 @@ LAYERS = {
     "transform": 5,
     "report": 5,
     "looking": 5,
+    "telling": 5,
     "best": 5,
     "bulk": 5,
     "serve": 5,

@@ -91,6 +91,14 @@ def test_no_picture_is_an_error_of_its_own(tmp_path: Path, bright: None) -> None
         found = run(*command, tmp_path, "--scorer", "bright")
         assert found.exit_code == 4
         assert "no picture in" in found.stderr
+        assert run(*command, tmp_path / "nope.jpg", "--scorer", "bright").exit_code == 4
+
+
+@pytest.mark.parametrize("option", [("--top", 2), ("--continuum", "2x2")])
+def test_what_is_of_a_sheet_needs_one(folder: Path, option: tuple[object, ...]) -> None:
+    found = run("rank", folder, "--scorer", "bright", *option)
+    assert found.exit_code == 2
+    assert f"{option[0]} is of a contact sheet: add --sheet" in found.stderr
 
 
 @pytest.mark.parametrize("worst", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,31 @@ def test_one_source_may_be_replaced_by_name_with_overwrite_alone() -> None:
         plan("a.jpg", template="a.jpg")
     with pytest.raises(ConfigError, match="is an input"):
         plan("a.jpg", "b.jpg", template="{stem}.jpg", overwrite=True)
+
+
+def test_a_source_is_not_replaced_by_a_template_a_link_or_an_overlay() -> None:
+    Path("a.jpg").touch()
+    Path("link.jpg").symlink_to("a.jpg")
+    for source, template in (("a.jpg", "{stem}.jpg"), ("a.jpg", "link.jpg"), ("link.jpg",) * 2):
+        with pytest.raises(ConfigError, match="is an input"):
+            plan(source, template=template, overwrite=True)
+    with pytest.raises(ConfigError, match=r"elsewhere with --overlay$"):
+        plan_outputs(["a.jpg"], "a.jpg", 1, "overlay", True, option="--overlay")
+
+
+@pytest.mark.parametrize("template", ["", " "])
+@pytest.mark.parametrize("option", ["-o", "--overlay"])
+def test_an_empty_template_is_refused(template: str, option: str) -> None:
+    with pytest.raises(ConfigError, match=f"{option} is empty"):
+        plan_outputs(["a.jpg"], template, 1, "free", False, option=option)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_not_read_for_its_extension() -> None:
+    os.mkfifo("pipe")
+    assert outputs("pipe", template="out.jpg") == [["out.jpg"]]
+    with pytest.raises(ConfigError, match="pipe has no extension"):
+        plan("pipe")
 
 
 def test_crops_of_an_earlier_run_are_skipped() -> None:

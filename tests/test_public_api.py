@@ -8,11 +8,16 @@ import inspect
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import cropper
-from tests.conftest import ENVIRONMENT, ROOT
+from cropper.cli import main
+from cropper.scorers import registry
+from tests.conftest import ENVIRONMENT, ROOT, pixels
+from tests.image.pictures import photo
 
 # To take a name away breaks users: say so in the changelog
 NAMES = {"BoundScorer", "Crop", "CropFinder", "CropResult", "CropSpace", "CropperError", "Scorer"}
@@ -21,7 +26,7 @@ NAMES |= {"crop_spaces", "find_best_crop", "from_array", "load_image", "load_sco
 NAMES |= {"save_crop", "search", "crop_folder", "BulkOptions", "BulkReport"}
 # The second door: what the benchmark and the transformer use of the picture room
 IMAGE_NAMES = {"SourceImage", "View", "encode", "format_for", "from_array", "load_image"}
-IMAGE_NAMES |= {"save_crop", "write_atomic", "sniff", "FORMATS", "EXTENSION_OF"}
+IMAGE_NAMES |= {"save_crop", "writable_format", "write_atomic", "sniff", "FORMATS", "EXTENSION_OF"}
 SLOW = {"torch", "torchvision", "click", "joblib", "rich", "matplotlib"}
 
 
@@ -96,3 +101,17 @@ def test_all_of_every_module_names_what_it_has() -> None:
         module = importlib.import_module(name)
         assert sorted(set(module.__all__)) == sorted(module.__all__), name
         assert not [each for each in module.__all__ if not hasattr(module, each)], name
+
+
+def test_the_scorer_of_the_readme_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    (recipe,) = (part for part in text.split("```python\n") if "register(" in part.split("```")[0])
+    monkeypatch.setattr(registry, "_factories", dict(registry._factories))
+    exec(recipe.split("```")[0], {})
+    photo(60, 40).save(tmp_path / "photo.png")
+    line = ["best", str(tmp_path / "photo.png"), "--scorer", "large", "--aspect", "1:1"]
+    done = CliRunner().invoke(main, line, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert pixels(tmp_path / "photo-best.png").shape == (40, 40, 3)

@@ -256,10 +256,11 @@ def test_the_command_trains_from_posts_and_best_uses_the_result(tmp_path: Path) 
         )
     (tmp_path / "posts.csv").write_text("\n".join(rows))
     source = ["train", "selfies", "--posts", tmp_path / "posts.csv", "--images", images]
-    told = run(*source, "--as-of", "2015-10-25", "--group", 20, "--labels-only")
+    out = tmp_path / "out"
+    told = run(*source, "--as-of", "2015-10-25", "--group", 20, "--labels-only", "--out", out)
     assert told.exit_code == 0
     assert "3 groups of 20" in told.stdout
-    out = tmp_path / "out"
+    assert (out / "labels.txt").read_text("utf-8") == told.stdout
     done = run(*source, "--as-of", "2015-10-25", "--group", 20, "--out", out, "--weights", "none",
         "--backbone", "shufflenet_v2_x0_5", "--side", 32, "--epochs", 1, "--name", "mine",
         "--device", "cpu")  # fmt: skip

@@ -488,7 +488,7 @@ def test_convnet_trains_on_the_trunk_of_a_cropnet_and_loads_beside_it(trained: T
 def test_training_needs_weights_to_start_from(trained: Trained, tmp_path: Path) -> None:
     data = trained.folder / "data"
     for trunk in (None, tmp_path / "nowhere.safetensors"):
-        with pytest.raises(ConfigError, match=r"--trunk"):
+        with pytest.raises(MissingModelError, match=r"--trunk"):
             train_from_crops("cropnet", data, trunk, tmp_path, log=ignore)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
+from skimage import data
 
 from cropper.cli import main
 from tests.conftest import Crop, cut, one_record, pixels, records
@@ -73,6 +75,40 @@ def test_a_size_is_exact_and_overlays_are_drawn(picture: Path) -> None:
     assert pixels("why.png").shape == (200, 300, 3)
 
 
+def angles(corners: Any) -> tuple[float, float]:
+    """Of the top edge from the horizontal, and of the left edge from the vertical, in degrees."""
+    across, down = np.subtract(corners[1], corners[0]), np.subtract(corners[3], corners[0])
+    return np.degrees(np.arctan2(across[1], across[0])), np.degrees(np.arctan2(-down[0], down[1]))
+
+
+@pytest.fixture
+def cup(picture: Path) -> Path:
+    """A photo that the scorer would rather have turned, and rather sheared than turned."""
+    Image.fromarray(data.coffee()).resize(SIZE).save(picture)
+    return picture
+
+
+@pytest.mark.parametrize("method", ["stn", "search+stn"])
+def test_crops_are_turned_and_sheared_only_if_asked(cup: Path, method: str) -> None:
+    found = {}
+    for more in ((), ("--shear",)):
+        line = (cup, "--method", method, "--aspect", "4:5", "--budget", 600, "--dry-run")
+        ran = best(*line, "--json", *more)
+        turn, lean = angles(one_record(ran)["corners"])
+        found[more] = abs(turn - lean)
+        assert (f"turned {abs(turn):.1f} degrees" in ran.stderr) == (abs(turn) >= 0.05)
+        assert ("sheared" in ran.stderr) == (found[more] >= 0.05)
+    assert found[()] < 0.05 < found["--shear",]
+
+
+def test_the_line_of_a_turned_crop_has_its_own_size_and_corner(cup: Path) -> None:
+    ran = best(cup, "--method", "stn", "--aspect", "4:5", "--budget", 600, "--json")
+    record = one_record(ran)
+    height, width = pixels(record["output"]).shape[:2]
+    x, y = (round(place) for place in record["corners"][0])
+    assert f": {width}x{height} at ({x}, {y})" in ran.stderr
+
+
 def test_several_crops_are_diverse_and_each_has_its_theta(picture: Path) -> None:
     line = (picture, "--method", "search+stn", "--top-k", 3, "--budget", 800, "--aspect", "free")
     record = one_record(best(*line, "-o", "out-{rank}.png", "--json"))
@@ -108,6 +144,9 @@ def test_the_picture_goes_to_standard_output_too(picture: Path) -> None:
         (("--method", "stn", "--budget", "5"), 2, "takes at least"),
         (("--method", "localizer", "--scorer", "convnet"), 2, "CropNet's features"),
         (("--method", "magic"), 2, "magic"),
+        (("--method", "localizer", "--top-k", "2"), 2, "gives one crop"),
+        (("--localizer", "photo.png"), 2, "--localizer is for"),
+        (("--shear",), 2, "--shear is for"),
     ],
 )
 def test_what_cannot_be_is_said(

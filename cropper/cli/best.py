@@ -53,6 +53,7 @@ Examples:
     help="search: boxes. stn: affine crops, which may be turned, by ascent from a few starts; "
     "search+stn: from the search's winners; localizer: in one pass of a learned transformer.",
 )
+@click.option("--shear", is_flag=True, help="Crops that may be turned may also be sheared.")
 @click.option(
     "--localizer",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

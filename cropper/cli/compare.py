@@ -17,9 +17,10 @@ __all__ = ["compare"]
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def compare(arguments: tuple[str, ...]) -> None:
     """Search against the spatial transformer, by a held-out judge; --help says more."""
-    from eval.__main__ import cli  # noqa: PLC0415 - and its options are defined there
+    from eval.commands import cli  # noqa: PLC0415 - and its options are defined there
 
-    line = ["compare", *arguments]
-    code = cli.main(line, prog_name="cropper", standalone_mode=False)
-    if code:
-        raise SystemExit(code)
+    # not through eval's own group: errors end as those of the other commands
+    command = cli.commands["compare"]
+    above = click.get_current_context().parent
+    with command.make_context("compare", [*arguments], parent=above) as context:
+        command.invoke(context)

@@ -35,7 +35,10 @@ class _Group(click.Group):
             ctx.exit(130)
 
 
-@click.group(cls=_Group, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
+_SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
+
+
+@click.group(cls=_Group, epilog=EXIT_CODES, context_settings=_SETTINGS)
 @click.version_option(package_name="cropper", prog_name="cropper")
 def main() -> None:
     """Find the crop of a photo that people like best."""

@@ -80,7 +80,12 @@ Examples:
     metavar="ROWSxCOLS",
     help="A sheet from best to worst: rows of equal parts of the ranking.",
 )
-@click.option("--top", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N")
+@click.option(
+    "--top",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Pictures on the sheet.  [default: 100]",
+)
 @click.option("--tile", type=click.IntRange(16, 1024), default=128, show_default=True)
 @_QUALITY
 @_OVERWRITE

@@ -67,7 +67,9 @@ A TABLE of posts has the columns image, likes, followers, tags, posted_at and op
     show_default=True, help="Share of each group left out around its middle.")  # fmt: skip
 @click.option("--require-face", is_flag=True,
     help="Only pictures with a face (extra: cropper[faces]).")  # fmt: skip
-@click.option("--labels-only", is_flag=True, help="Write the summary of the labels, and stop.")
+@click.option(
+    "--labels-only", is_flag=True, help="Print the summary of the labels, write it, and stop."
+)
 @click.option("--backbone", default="vgg16", show_default=True, metavar="NAME",
     help="A classifier of torchvision, or 'trunk', the package's own.")  # fmt: skip
 @click.option("--weights", default="own", show_default=True, metavar="own|none|FILE",
@@ -99,7 +101,7 @@ def train_selfies_command(
     """
     from dataclasses import fields  # noqa: PLC0415
 
-    from cropper.train.selfies import SelfiesConfig, train_selfies  # noqa: PLC0415 - torch
+    from cropper.train.selfies import SelfiesConfig, train_selfies, write_labels  # noqa: PLC0415 - torch
     from cropper.train.tiles import train_tiles  # noqa: PLC0415
 
     log = partial(click.echo, err=True)
@@ -116,6 +118,7 @@ def train_selfies_command(
         selfies = with_faces(selfies, log)
     if options["labels_only"]:
         click.echo(selfies.summary)
+        write_labels(selfies, out)
         return
     known = {field.name for field in fields(SelfiesConfig)}
     config = SelfiesConfig(seed=seed, **{k: v for k, v in options.items() if k in known})

@@ -6,7 +6,7 @@ and cuts, ``exif`` keeps metadata true for a crop, ``output`` encodes and writes
 """
 
 from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, sniff
-from cropper.image.output import encode, save_crop, write_atomic
+from cropper.image.output import encode, save_crop, writable_format, write_atomic
 from cropper.image.source import SourceImage, View, from_array, load_image
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "load_image",
     "save_crop",
     "sniff",
+    "writable_format",
     "write_atomic",
 ]

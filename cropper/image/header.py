@@ -155,8 +155,9 @@ def in_memory(image: Image.Image) -> Header:
 def _check_size(name: str, size: tuple[int, int], max_mpixels: float) -> None:
     mpixels = size[0] * size[1] / 1e6
     if mpixels > max_mpixels:
+        told = f"{mpixels:.1f}" if round(mpixels, 1) > max_mpixels else f"{mpixels:.9g}"
         raise ImageTooLargeError(
-            f"{name}: {mpixels:.1f} megapixels ({size[0]} x {size[1]}), more than the limit of "
+            f"{name}: {told} megapixels ({size[0]} x {size[1]}), more than the limit of "
             f"{max_mpixels:g}; raise --max-mpixels if you trust the file"
         )
 

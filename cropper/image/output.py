@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from cropper.errors import ConfigError, CropperError, ImageWriteError
+from cropper.errors import ConfigError, CropperError, ImageWriteError, MissingExtraError
 from cropper.image import exif
 from cropper.image.formats import FORMATS, format_for
 from cropper.image.header import plugin_of, tiff_tags
@@ -36,7 +36,7 @@ from cropper.image.pixels import (
 )
 from cropper.image.source import SourceImage
 
-__all__ = ["encode", "format_for", "save_crop", "write_atomic"]
+__all__ = ["encode", "format_for", "save_crop", "writable_format", "write_atomic"]
 
 _MODES = {  # that a format holds as they are
     "JPEG": {"L", "RGB", "CMYK"},
@@ -51,9 +51,19 @@ _MODES = {  # that a format holds as they are
 _HOLD_KEY = {"PNG", "GIF"}  # palettes and greys with one transparent value
 _HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
 _HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
+_EXISTS = "exists already; overwrite=True, in the shell --overwrite, replaces it"
 _JPEG_SEGMENT = 65533  # bytes
+_JPEG_SIDE = 65500  # px; libjpeg's limit
 _LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"}
 _BILEVEL_TIFF = {"group3", "group4", "tiff_ccitt"}
+
+
+def writable_format(path: str | Path) -> str:
+    """``format_for``; raises MissingExtraError for a format that this installation cannot write."""
+    kind = format_for(path)
+    if kind == "HEIF" and plugin_of("HEIF") is None:
+        raise MissingExtraError(f"{path}: HEIC is an extra: pip install 'cropper[heic]'")
+    return kind
 
 
 def encode(crop: Image.Image, source: SourceImage, format: str, quality: int = 92) -> bytes:  # noqa: A002
@@ -68,6 +78,11 @@ def encode(crop: Image.Image, source: SourceImage, format: str, quality: int = 9
         raise ConfigError(f"quality is a whole number from 1 to 100, got {quality!r}")
     if format == "HEIF" and plugin_of("HEIF") is None:
         raise ImageWriteError(f"{source.name}: HEIC is an extra: pip install 'cropper[heic]'")
+    if format == "JPEG" and max(crop.size) > _JPEG_SIDE:
+        raise ImageWriteError(
+            f"{source.name}: a crop of {crop.width} x {crop.height} px can't be written as JPEG: a "
+            f"side has at most {_JPEG_SIDE} px; choose another size or format"
+        )
     buffer = io.BytesIO()
     try:
         with PILLOW:
@@ -102,7 +117,7 @@ def write_atomic(data: bytes, target: Path, *, overwrite: bool) -> None:
         else:
             _move_to_free(temporary, place)
     except FileExistsError:
-        raise ImageWriteError(f"{target}: exists already; --overwrite replaces it") from None
+        raise ImageWriteError(f"{target}: {_EXISTS}") from None
     except OSError as error:
         reason = error.strerror or error
         raise ImageWriteError(
@@ -125,10 +140,10 @@ def save_crop(
 ) -> None:
     """Cuts ``box``, to ``size`` = (width, height) px if given, into a file named by extension.
 
-    Raises what ``format_for``, ``SourceImage.cut``, ``encode`` and ``write_atomic`` raise.
+    Raises what ``writable_format``, ``SourceImage.cut``, ``encode`` and ``write_atomic`` raise.
     """
     target = Path(target)
-    kind = format_for(target)
+    kind = writable_format(target)
     _place(target, overwrite)  # rather now than after the work
     data = encode(source.cut(box, size), source, kind, quality)
     write_atomic(data, target, overwrite=overwrite)
@@ -221,7 +236,7 @@ def _place(target: Path, overwrite: bool) -> Path:
     """Where the bytes go, links followed, or ImageWriteError where they can't."""
     try:
         place = Path(target).resolve()
-        exists, is_directory = place.exists(), place.is_dir()
+        exists, is_directory, is_file = place.exists(), place.is_dir(), place.is_file()
         has_parent = place.parent.is_dir()
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, names too long
         raise ImageWriteError(f"{target}: not a place for a file: {error}") from error
@@ -229,8 +244,10 @@ def _place(target: Path, overwrite: bool) -> Path:
         raise ImageWriteError(f"{target}: is a folder; name a file")
     if not has_parent:
         raise ImageWriteError(f"{target}: there is no folder {place.parent}; make it first")
+    if exists and not is_file:
+        raise ImageWriteError(f"{target}: is a device or a pipe; name a file")
     if exists and not overwrite:
-        raise ImageWriteError(f"{target}: exists already; --overwrite replaces it")
+        raise ImageWriteError(f"{target}: {_EXISTS}")
     return place
 
 

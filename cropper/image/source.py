@@ -33,10 +33,10 @@ from cropper.image.pixels import (
     transform,
 )
 
-__all__ = ["SourceImage", "View", "from_array", "load_image"]
+__all__ = ["MAX_PIXELS", "SourceImage", "View", "from_array", "load_image"]
 
 _SLACK = 1e-6  # px; what float arithmetic may put a box outside, or off whole pixels
-_MAX_PIXELS = 1 << 30  # of a crop
+MAX_PIXELS = 1 << 30  # of a crop
 # What a JPEG's scaled decode keeps beyond a crop's size: with less, its error comes near to that
 # of encoding the crop at quality 92 (41 dB at 1.25, 36 dB at 1)
 _SPARE = 1.25
@@ -137,8 +137,8 @@ class SourceImage:
             with reading(self.name, self.format):
                 return self._upright(self._decoded().crop(whole))
         width, height = (_at_least_one("a side of the crop", side) for side in size)
-        if width * height > _MAX_PIXELS:
-            raise ConfigError(f"a crop has at most {_MAX_PIXELS} px, got {width} x {height}")
+        if width * height > MAX_PIXELS:
+            raise ConfigError(f"a crop has at most {MAX_PIXELS} px, got {width} x {height}")
         stored = (height, width) if self.header.orientation > 4 else (width, height)
         with reading(self.name, self.format):
             image, part = self._scaled_for(stored, self._as_stored(inside))
@@ -182,8 +182,8 @@ class SourceImage:
         width, height = (_at_least_one("a side of the crop", side) for side in size)
         own = [float(np.linalg.norm(points[end] - points[0])) for end in (1, 3)]
         full = (max(width, round(own[0])), max(height, round(own[1])))
-        if full[0] * full[1] > _MAX_PIXELS:
-            raise ConfigError(f"a crop has at most {_MAX_PIXELS} px, got {width} x {height}")
+        if full[0] * full[1] > MAX_PIXELS:
+            raise ConfigError(f"a crop has at most {MAX_PIXELS} px, got {width} x {height}")
         with reading(self.name, self.format):
             read = transform(self._upright(self._decoded()), points, full)
             return read if full == (width, height) else resample(read, (width, height))
@@ -294,6 +294,11 @@ def _read(source: str | Path | bytes | BinaryIO) -> bytes:
         with open(source, "rb") as file:
             head = file.read(_HEAD)
             return head + file.read() if sniff(head) else head
+    if not hasattr(source, "read"):
+        raise ImageReadError(
+            f"a picture is a path, bytes or an open file, got {type(source).__name__}: make one of "
+            "pixels with from_array"
+        )
     data = source.read()
     if not isinstance(data, bytes):
         raise ConfigError(f"a file is opened in binary mode, but read() gave {type(data).__name__}")

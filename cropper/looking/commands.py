@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cropper.errors import ConfigError, NoInputError
 from cropper.finder import CropFinder
-from cropper.image import encode, format_for, from_array, write_atomic
+from cropper.image import encode, format_for, from_array, writable_format, write_atomic
 from cropper.listing import list_pictures
 from cropper.looking.layout import embed, grid_for, need, on_grid
 from cropper.looking.sheet import Canvas, columns_for, fitted, pick_continuum, squared
@@ -24,6 +24,7 @@ __all__ = ["MapOptions", "RankOptions", "ScoreOptions", "map_pictures", "rank", 
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
+_TOP = 100  # pictures on a sheet
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class RankOptions(ScoreOptions):
     sheet: Path | None = None
     worst: bool = False  # from the worst up
     continuum: tuple[int, int] | None = None  # (rows, columns) from the best to the worst
-    top: int = 100  # of a sheet without continuum
+    top: int | None = None  # of a sheet without continuum; None: _TOP
     tile: int = 128  # px
     quality: int = 90
     overwrite: bool = False
@@ -71,6 +72,9 @@ def rank(inputs: Sequence[str], options: RankOptions, progress: Progress | None 
     """Print all pictures in order, or lay a part of them on a contact sheet."""
     if options.sheet is not None:
         _check_target(options.sheet, options.overwrite)
+    elif options.continuum or options.top is not None:
+        given = "--continuum" if options.continuum else "--top"
+        raise ConfigError(f"{given} is of a contact sheet: add --sheet FILE")
     if options.continuum and options.worst:
         raise ConfigError("a continuum shows best and worst: leave --worst out")
     paths = list_pictures(inputs)
@@ -101,7 +105,7 @@ def _write_sheet(
         rows = pick_continuum(len(found), *options.continuum)
         columns = max(len(row) for row in rows)
     else:
-        shown = min(options.top, len(found))
+        shown = min(options.top or _TOP, len(found))
         columns = columns_for(shown)
         rows = [range(at, min(at + columns, shown)) for at in range(0, shown, columns)]
     canvas = Canvas(len(rows), columns, options.tile)
@@ -194,7 +198,7 @@ def _line(found: Scored, as_json: bool) -> str:
 
 
 def _check_target(target: Path, overwrite: bool) -> None:
-    format_for(target)
+    writable_format(target)
     if target.exists() and not overwrite:
         raise ConfigError(f"{target} exists: use --overwrite, or write elsewhere")
 

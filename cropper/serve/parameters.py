@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from cropper.best import BestOptions
 from cropper.boxes import Boxes, as_boxes
 from cropper.errors import BoxError
 from cropper.serve.problems import ProblemError
+from cropper.space import agreed_aspect
 
 __all__ = [
     "CROP",
@@ -47,8 +47,8 @@ class CropAsked:
     heat: bool = False  # also the score over position
 
     def asked_aspect(self) -> str:
-        """As on the command line. Raises ConfigError where aspect and size disagree."""
-        return BestOptions(aspect=self.aspect, size=self.size).asked_aspect()
+        """As on the command line. Raises SpaceError where aspect and size disagree."""
+        return agreed_aspect(self.aspect, self.size, dashes="")
 
 
 @dataclass(frozen=True)

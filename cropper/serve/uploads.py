@@ -98,8 +98,10 @@ async def _read(request: Request, options: ServeOptions) -> tuple[bytes, Fields]
     photo, fields = b"", []
     for name, value in form.multi_items():
         if isinstance(value, UploadFile) != (name == _PHOTO):
-            wanted = "a file, with a filename" if name == _PHOTO else "text, without a filename"
-            raise ProblemError("bad-form", f"the field {name!r} is {wanted}", rule=name)
+            wanted = f"the field {_PHOTO!r} is a file, with a filename"
+            if name != _PHOTO:
+                wanted = f"the file goes into the field {_PHOTO!r}, got it in {name!r}"
+            raise ProblemError("bad-form", wanted, rule=name)
         if isinstance(value, UploadFile):
             photo = await value.read()
         else:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cropper.errors import ConfigError
+from cropper.errors import ConfigError, MissingModelError
 from cropper.scorers import WEIGHTS
 from cropper.train.augment import Augment
 from cropper.train.convnet import ConvNetConfig, train_convnet
@@ -53,7 +53,7 @@ def train_from_crops(
         usual = data.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
         trunk = usual if model == "cropnet" else WEIGHTS / "cropnet.safetensors"
     if not trunk.is_file():
-        raise ConfigError(f"no weights to start from at {trunk}: give --trunk FILE")
+        raise MissingModelError(f"no weights to start from at {trunk}: give --trunk FILE")
     changed: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     if model == "cropnet":
         if trunk_rate is not None:

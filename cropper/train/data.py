@@ -72,7 +72,12 @@ def load_judged(
     path = root / "annotations.json"
     try:
         entries = [entry for entry in json.loads(path.read_text()) if entry["split"] == split]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): give --data the folder that holds "
+            "annotations.json and images/"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: expected a list of {{image, split, box, pairs}}, got {error!r}: "
             "give --data the folder that holds annotations.json and images/"

@@ -34,7 +34,7 @@ from cropper.train.quality import Quality, measure
 from cropper.train.selfie_data import Selfies, split_by_user
 from cropper.train.start import Start, preprocessing_for, start_from
 
-__all__ = ["SelfiesConfig", "train_selfies"]
+__all__ = ["SelfiesConfig", "train_selfies", "write_labels"]
 
 Log = Callable[[str], None]
 _TELL_EVERY = 10.0  # seconds
@@ -80,8 +80,7 @@ def train_selfies(
     """
     config = config or SelfiesConfig()
     preprocessing_for(config.backbone, config.side)  # a wrong side is told before any work
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "labels.txt").write_text(selfies.summary + "\n", "utf-8")
+    write_labels(selfies, out)
     log(selfies.summary)
     torch.manual_seed(config.seed)
     start = start_from(config.backbone, config.weights, config.dropout)
@@ -98,6 +97,12 @@ def train_selfies(
     assert run.best is not None
     plot_curve(out / "log.jsonl", out / "curve.png", run.best, log)
     return run.best
+
+
+def write_labels(selfies: Selfies, out: Path) -> None:
+    """``out / labels.txt``: the summary of the labels."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "labels.txt").write_text(selfies.summary + "\n", "utf-8")
 
 
 class _Run:

@@ -160,7 +160,11 @@ def _read_tiles(root: Path, config: TilesConfig) -> _Tiles:
             (str(each["image"]), str(each["set"]), int(each["rank"]))
             for each in json.loads(path.read_text("utf-8"))
         ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): give --tiles the folder that holds it"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: expected a list of {{image, set, rank}}, got {error!r}: give --tiles the "
             "folder that holds it"

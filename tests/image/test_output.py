@@ -495,6 +495,14 @@ def test_existing_file_is_kept_unless_told(tmp_path: Path) -> None:
     assert listing(tmp_path) == ["a.bin"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ImageWriteError, match="device or a pipe"):
+        write_atomic(b"new", tmp_path / "pipe", overwrite=True)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_places_that_are_not(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_bytes(b"")

@@ -267,7 +267,13 @@ def test_forms_that_are_broken_are_told(client: httpx.Client, photo_bytes: bytes
         problem(client.post("/v1/crop", content=body, headers=headers), 400, "bad-form")
     many = [("photo", ("a", photo_bytes)), ("photo", ("b", photo_bytes))]
     problem(client.post("/v1/crop", files=many), 400, "bad-form")
-    problem(client.post("/v1/crop", files={"file": ("a", photo_bytes)}), 400, "bad-form")
+    both = client.post("/v1/crop?aspect=1:1&size=30x20", content=photo_bytes)
+    problem(both, 400, "bad-option")
+    assert "size 30x20 is not of aspect 1:1" in both.json()["detail"]
+    assert "--" not in both.json()["detail"]
+    other = client.post("/v1/crop", files={"file": ("a", photo_bytes)})
+    problem(other, 400, "bad-form")
+    assert "the field 'photo', got it in 'file'" in other.json()["detail"]
 
 
 def test_paths_and_methods_that_there_are_not(client: httpx.Client, photo_bytes: bytes) -> None:
