@@ -860,10 +860,10 @@ INTERRUPTED = """
 import sys
 class Finder:
     def find_spec(self, name, path, target=None):
-        if name == "cropper.finder":
+        if name == "cropper.cli":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Finder())
-from cropper_entry import run
+from cropper.__main__ import run
 run()
 """
 

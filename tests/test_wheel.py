@@ -46,13 +46,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_the_top_level_is_three_packages_the_script_and_their_metadata(
+def test_the_top_level_is_three_packages_and_their_metadata(
     wheel: dict[str, bytes],
 ) -> None:
     top = {name.partition("/")[0] for name in wheel}
     (metadata,) = (name for name in top if name.endswith(".dist-info"))
     assert metadata.startswith("cropper-")
-    assert top - {metadata} == {"cropper", "cropper_entry.py", "spatial_transformer", "eval"}
+    assert top - {metadata} == {"cropper", "spatial_transformer", "eval"}
 
 
 def test_every_module_is_inside(wheel: dict[str, bytes]) -> None:
@@ -61,7 +61,6 @@ def test_every_module_is_inside(wheel: dict[str, bytes]) -> None:
         for package in ("cropper", "spatial_transformer", "eval")
         for path in (ROOT / package).rglob("*.py")
     }
-    modules.add("cropper_entry.py")
     assert modules == {name for name in wheel if name.endswith(".py")}
 
 
@@ -75,4 +74,4 @@ def test_types_licence_and_command_are_inside(wheel: dict[str, bytes]) -> None:
     assert "cropper/py.typed" in wheel
     assert [name for name in wheel if name.endswith(".dist-info/licenses/LICENSE")]
     (points,) = (name for name in wheel if name.endswith(".dist-info/entry_points.txt"))
-    assert b"cropper = cropper_entry:run" in wheel[points]
+    assert b"cropper = cropper.__main__:run" in wheel[points]
