@@ -31,7 +31,6 @@ from cropper.image import (
 )
 from cropper.image.source import MAX_PIXELS
 from cropper.naming import STANDARD, Job, Plan, existing, plan_outputs
-from cropper.report import draw_overlay
 from cropper.result import CropResult
 from cropper.space import agreed_aspect, crop_spaces
 from cropper.telling import print_json, record_of, say, text_of, write_standard
@@ -245,6 +244,8 @@ class _Batch:
     def _draw(
         self, source: SourceImage, result: CropResult, warps: Sequence[Warp], target: Path
     ) -> None:
+        from cropper.report import draw_overlay  # noqa: PLC0415 - most runs draw none
+
         best = result.best
         heat = self.finder.score_map(source, best.width / best.height)
         quads = [warp.corners for warp in warps if not warp.upright]
