@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from skimage import data
 from torch import Tensor
 
 from cropper import Scorer, from_array, load_scorer
@@ -66,7 +67,7 @@ def test_the_gradient_is_that_of_finite_differences(scorer: Scorer, view: View) 
     (gradient,) = torch.autograd.grad(score(tracked, Reading(coarse=1)).sum(), tracked)
     assert torch.isfinite(gradient).all()
     direction = gradient / gradient.norm()
-    step = 2e-3
+    step = 2e-4  # convnet is rough: over ten times as much it is down to half of its slope
     with torch.no_grad():
         ahead = score(theta + step * direction, Reading(coarse=1)).sum()
         behind = score(theta - step * direction, Reading(coarse=1)).sum()
@@ -98,11 +99,12 @@ def test_readings_without_antialiasing_or_fine_levels_see_something_else(view: V
     assert abs(judged - coarse) > 1e-3
 
 
-def test_convnet_by_the_pictures_features_ranks_crops_like_convnet_by_pixels(view: View) -> None:
+def test_convnet_by_the_pictures_features_ranks_crops_like_convnet_by_pixels() -> None:
+    view = from_array(data.coffee()).view(512)
     score = bound(load_scorer("convnet", "cpu"), view)
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 0.5, (40, 2))
-    boxes = np.concatenate([low, low + rng.uniform(0.35, 0.5, (40, 2))], 1) * [300, 200, 300, 200]
+    boxes = np.concatenate([low, low + rng.uniform(0.35, 0.5, (40, 2))], 1) * (view.size * 2)
     theta = thetas(boxes, view.size)
     with torch.no_grad():
         pixels, features = score(theta).numpy(), score(theta, Reading(features=True)).numpy()
