@@ -151,13 +151,20 @@ def plot_curves(curves: Sequence[Curve], path: Path) -> None:
     """One panel a unit, by matplotlib."""
     with extra("plot"):
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+        from matplotlib.ticker import NullFormatter  # noqa: PLC0415
     units = list(dict.fromkeys(curve.unit for curve in curves))
     figure = Figure(figsize=(4 * len(units), 3.4), layout="constrained")
     panels = figure.subplots(1, len(units), squeeze=False)[0]
     for unit, axes in zip(units, panels, strict=True):
-        for curve in (curve for curve in curves if curve.unit == unit):
+        shown = [curve for curve in curves if curve.unit == unit]
+        for curve in shown:
             medians = [1000 * timing.median for timing in curve.timings]
             axes.plot(curve.sizes, medians, marker="o", label=curve.name)
         axes.set(xscale="log", yscale="log", xlabel=unit, ylabel="ms")
+        sizes = shown[0].sizes
+        axes.set_xticks(sizes, labels=[f"{size / 1000:g}k" if size >= 1000 else f"{size:g}"
+                                       for size in sizes])  # fmt: skip
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_formatter(NullFormatter())
         axes.legend(frameon=False)
     figure.savefig(path)

@@ -180,7 +180,7 @@ def plot_slopes(found: Sequence[Agreement], path: Path, title: str) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 - after the backend is chosen
 
-    figure, axes = plt.subplots(figsize=(7, 4.2))
+    figure, axes = plt.subplots(figsize=(9, 4.2))
     for name in ESTIMATES:
         rows = sorted((each for each in found if each.estimate == name), key=lambda e: e.downscale)
         where = [row.downscale for row in rows]
@@ -198,7 +198,7 @@ def plot_slopes(found: Sequence[Agreement], path: Path, title: str) -> None:
     axes.set_xlabel("downscale, source px per output px")
     axes.set_ylabel("cosine with the true slope")
     axes.set_title(title, fontsize=10)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)
