@@ -156,20 +156,18 @@ def _grid(run: _Run, config: SearchConfig) -> StopReason:
 
 
 def _random(run: _Run, config: SearchConfig) -> StopReason:
-    _draw(run, run.budget, config.seed)
+    run.score(_drawn(run, run.budget, config.seed))
     return StopReason.BUDGET
 
 
-def _draw(run: _Run, number: int, seed: int) -> None:
+def _drawn(run: _Run, number: int, seed: int) -> list[tuple[int, Params]]:
     rng = np.random.default_rng(seed)
     owners = rng.integers(len(run.spaces), size=number)
     counts = np.bincount(owners, minlength=len(run.spaces))
-    run.score_new(
-        [
-            (index, space.sample(int(count), rng))
-            for index, (space, count) in enumerate(zip(run.spaces, counts, strict=True))
-        ]
-    )
+    return [
+        (index, space.sample(int(count), rng))
+        for index, (space, count) in enumerate(zip(run.spaces, counts, strict=True))
+    ]
 
 
 def _halving(run: _Run, config: SearchConfig) -> StopReason:
@@ -182,7 +180,7 @@ def _halving(run: _Run, config: SearchConfig) -> StopReason:
     coarsest = sum(space.grid_size(_COARSEST) for space in run.spaces)
     survivors, stride = 16, _COARSEST
     if coarsest > run.budget:
-        _draw(run, max(run.budget // 2, 1), config.seed)
+        run.score_new(_drawn(run, max(run.budget // 2, 1), config.seed))
     else:
         stride = _finest_stride(run.spaces, max(run.budget // 2, coarsest))
         run.score_new([(index, space.grid(stride)) for index, space in enumerate(run.spaces)])

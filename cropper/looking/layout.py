@@ -81,9 +81,8 @@ def _fill(
     across = width >= height
     length, other = (width, height) if across else (height, width)
     half = length // 2
-    share = half * other / (length * other)
     room_first, room_second = half * other, (length - half) * other
-    count = min(max(round(len(members) * share), len(members) - room_second), room_first)
+    count = min(max(round(len(members) * (half / length)), len(members) - room_second), room_first)
     order = members[np.argsort(points[members, 0 if across else 1], kind="stable")]
     if across:
         blocks = (top, left, bottom, left + half), (top, left + half, bottom, right)

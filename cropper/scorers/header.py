@@ -18,7 +18,7 @@ from cropper.scorers.base import ScorerSpec
 
 __all__ = ["read_header", "spec_from"]
 
-SCORERS = ("cropnet", "convnet")  # the kinds that score; a localizer only proposes
+_SCORERS = ("cropnet", "convnet")  # the kinds that score; a localizer only proposes
 _REMEDY = "train one with `cropper train crops`, or name a registered scorer"
 
 
@@ -41,7 +41,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 def spec_from(header: dict[str, Any], path: Path) -> ScorerSpec:
     """The part of a header that every scorer has. Raises MissingModelError where it lacks some."""
-    if header.get("kind") not in SCORERS:
+    if header.get("kind") not in _SCORERS:
         raise MissingModelError(f"{path} holds a {header.get('kind')!r}, no scorer: {_REMEDY}")
     try:
         return ScorerSpec(

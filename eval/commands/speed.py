@@ -5,14 +5,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from eval.commands.group import cli, command_line, progress_bar
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["bench", "bench_bulk", "bench_convnet_command", "crash", "scale"]
 
