@@ -114,7 +114,8 @@ def iou(a: Boxes, b: Boxes) -> NDArray[np.float64]:
     """Intersection over union of each pair: (N, 4), (M, 4) -> (N, M) in [0, 1]."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(high - low, 0.0, None).prod(axis=2)
+    sides = np.maximum(high - low, 0.0)
+    shared = sides[..., 0] * sides[..., 1]
     union = area(a)[:, None] + area(b)[None, :] - shared
     ratio: NDArray[np.float64] = np.zeros_like(shared)
     np.divide(shared, union, out=ratio, where=union > 0)
@@ -127,13 +128,13 @@ def nms(ranked: Boxes, threshold: float, limit: int) -> NDArray[np.intp]:
     Returns the indices of at most ``limit`` boxes, none overlapping an earlier one by more than
     ``threshold`` IoU. Costs one (1, N) IoU for each kept box.
     """
-    free = np.ones(len(ranked), dtype=bool)
+    left = np.arange(len(ranked))
     kept: list[int] = []
-    while len(kept) < limit and free.any():
-        index = int(np.argmax(free))
-        kept.append(index)
-        free &= iou(ranked[index : index + 1], ranked)[0] <= threshold
-        free[index] = False  # also where threshold is 1
+    while len(kept) < limit and len(left):
+        best, others = left[:1], left[1:]
+        kept.append(int(best[0]))
+        if len(kept) < limit:
+            left = others[iou(ranked[best], ranked[others])[0] <= threshold]
     return np.array(kept, dtype=np.intp)
 
 

@@ -29,10 +29,18 @@ from cropper.scorers import (
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace, crop_spaces
 
-__all__ = ["CropFinder", "ScoreMap", "centred", "default_search", "find_best_crop", "search_config"]
+__all__ = [
+    "COSTLY_BUDGET",
+    "CropFinder",
+    "ScoreMap",
+    "centred",
+    "find_best_crop",
+    "search_config",
+    "usual_search",
+]
 
-COSTLY_BUDGET = 500  # evaluations where each is a network pass: seconds, not minutes, on a CPU
-_BUDGET = 1000  # else: halving then finds crops as good as a grid of 10,000 (docs/benchmarks.md)
+COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
+_BUDGET = 300  # else: crops as good as those of a grid of 10,000 (docs/benchmarks.md)
 
 
 @dataclass(frozen=True)
@@ -43,8 +51,8 @@ class ScoreMap:
     aspect: float  # of these crops
 
 
-def default_search(spec: ScorerSpec) -> SearchConfig:
-    """Halving, on a smaller budget where each candidate costs a network pass."""
+def usual_search(spec: ScorerSpec) -> SearchConfig:
+    """What ``find`` does where nothing is asked for."""
     return SearchConfig("halving", COSTLY_BUDGET if spec.costly else _BUDGET)
 
 
@@ -53,9 +61,10 @@ def search_config(
 ) -> SearchConfig:
     """What suits the scorer where ``strategy`` or ``budget`` is None. Raises SearchError.
 
-    A grid is exhaustive, and random draws are blind: both get the budget of ``SearchConfig``.
+    A grid is exhaustive, and random draws are blind: both get the budget of ``SearchConfig``,
+    unless each candidate costs a network pass.
     """
-    base = default_search(spec)
+    base = usual_search(spec)
     if strategy not in (None, base.strategy) and not spec.costly:
         base = SearchConfig()
     return replace(
@@ -78,7 +87,7 @@ class CropFinder:
 
     def bind(self, image: SourceImage) -> Objective:
         """The objective of one picture, without gradients."""
-        return self.bind_view(image.view(self.scorer.spec.long_side))
+        return self.bind_view(self.scorer.spec.view(image))
 
     def bind_view(self, view: View) -> Objective:
         """The same, for a picture that is already decoded at the scorer's size."""
@@ -127,18 +136,18 @@ class CropFinder:
             image = load_image(image)
         spaces = crop_spaces(image.size, aspect, min_scale, max_scale)
         objective = objective or self.bind(image)
-        found = search(objective, spaces, config or default_search(self.scorer.spec), progress)
+        found = search(objective, spaces, config or usual_search(self.scorer.spec), progress)
         whole = [0.0, 0.0, float(image.size[0]), float(image.size[1])]
         boxes = snap(np.array([crop.box for crop in found.crops]), image.size)
         boxes = distinct(boxes)  # in a tiny picture two crops may round to one
-        scores = objective(np.concatenate([boxes, [whole]]))
-        crops = [Crop.of(box, score) for box, score in zip(boxes, scores[:-1], strict=True)]
-        crops.sort(key=lambda crop: -crop.score)
+        scores = objective(np.concatenate([boxes, centred(boxes, image.size), [whole]]))
+        order = np.argsort(-scores[: len(boxes)], kind="stable")
+        crops = [Crop.of(boxes[i], scores[i]) for i in order]
         return CropResult(
             source_size=image.size,
             search=replace(found, crops=tuple(crops)),
             full_frame_score=float(scores[-1]),
-            centre_score=float(objective(centred(crops[0], image.size))[0]),
+            centre_score=float(scores[len(boxes) + order[0]]),
             calibrated=self.scorer.spec.calibrated,
             scorer=self.scorer.spec.name,
             seconds=time.perf_counter() - started,
@@ -194,10 +203,11 @@ def _without_gradients(bound: BoundScorer) -> Objective:
     return objective
 
 
-def centred(crop: Crop, size: tuple[int, int]) -> Boxes:
-    """(1, 4): the crop's box, moved to the middle of a picture of ``size``."""
-    x0, y0 = (size[0] - crop.width) / 2, (size[1] - crop.height) / 2
-    return np.array([[x0, y0, x0 + crop.width, y0 + crop.height]])
+def centred(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """(N, 4) -> (N, 4): boxes of the same sides, moved to the middle of a picture of ``size``."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    low = (np.array(size) - sides) / 2
+    return np.concatenate([low, low + sides], axis=1)
 
 
 def _no_grad() -> AbstractContextManager[object]:

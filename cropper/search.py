@@ -36,7 +36,7 @@ class SearchConfig:
     top_k: int = 1  # crops returned, best first
     nms_iou: float = 0.7  # two returned crops overlap at most this much
     stride: float | None = None  # grid step as a fraction of the crop's side; None: from the budget
-    resolution: float = 0.01  # 'halving' is done below this step, a fraction of the crop's side
+    resolution: float = 0.02  # 'halving' is done below this step, a fraction of the crop's side
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -177,13 +177,9 @@ def _halving(run: _Run, config: SearchConfig) -> StopReason:
     the number of survivors, which NMS keeps apart while there are several. Where even the coarsest
     grid is over the budget, as for crops that are mere strips, random draws stand in for it.
     """
-    coarsest = sum(space.grid_size(_COARSEST) for space in run.spaces)
-    survivors, stride = 16, _COARSEST
-    if coarsest > run.budget:
-        run.score_new(_drawn(run, max(run.budget // 2, 1), config.seed))
-    else:
-        stride = _finest_stride(run.spaces, max(run.budget // 2, coarsest))
-        run.score_new([(index, space.grid(stride)) for index, space in enumerate(run.spaces)])
+    survivors = 16
+    stride, first = _coarse_grids(run.spaces, run.budget)
+    run.score_new(first or _drawn(run, max(run.budget // 2, 1), config.seed))
     while stride > config.resolution:
         stride /= 2
         order = run.ranking()[:2000]
@@ -208,7 +204,22 @@ def _halving(run: _Run, config: SearchConfig) -> StopReason:
     return StopReason.CONVERGED
 
 
-@lru_cache(256)  # the photos of a folder share their shapes
+@lru_cache(32)  # the photos of a folder share their shapes
+def _coarse_grids(
+    spaces: tuple[CropSpace, ...], budget: int
+) -> tuple[float, list[tuple[int, Params]]]:
+    """A stride and the grids that take half of the budget, or more where that is the coarsest.
+
+    No grids where even these are over the budget.
+    """
+    coarsest = sum(space.grid_size(_COARSEST) for space in spaces)
+    if coarsest > budget:
+        return _COARSEST, []
+    stride = _finest_stride(spaces, max(budget // 2, coarsest))
+    return stride, [(index, space.grid(stride)) for index, space in enumerate(spaces)]
+
+
+@lru_cache(256)
 def _finest_stride(spaces: tuple[CropSpace, ...], budget: int) -> float:
     """The smallest stride whose joint grid stays within the budget, to 1 part in 1000."""
 

@@ -82,7 +82,7 @@ class TransformFinder:
         space = AffineCrop.of(image.size, aspect, min_scale, max_scale)
         if not self.shear:
             space = replace(space, shear=0.0)
-        bound = self.scorer.bind_affine(image.view(self.scorer.spec.long_side))
+        bound = self.scorer.bind_affine(self.scorer.spec.view(image))
         if self.method == "localizer":
             warps, found = self._localize(bound, space)
         else:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes
 from cropper.errors import ConfigError
-from cropper.finder import CropFinder, default_search
+from cropper.finder import CropFinder, usual_search
 from cropper.image import encode, from_array, load_image
 from cropper.scorers.cropnet_config import CropNetConfig
 from cropper.search import SearchConfig, search
@@ -69,16 +69,16 @@ def run_bench(
         raise ConfigError(f"a spread takes at least 2 repeats, got {repeats}")
     data = picture.read_bytes() if picture else synthetic_photo()
     finder = CropFinder(scorer, device)
-    side = finder.scorer.spec.long_side
+    spec = finder.scorer.spec
     image = load_image(data)
-    view = image.view(side)
+    view = spec.view(image)
     space = crop_spaces(image.size, "original", 0.5)
-    config, usual = SearchConfig(budget=candidates), default_search(finder.scorer.spec)
+    config, usual = SearchConfig(budget=candidates), usual_search(spec)
     boxes = _asked_for(finder, data, config)
     objective = finder.bind_view(view)
     stages: list[tuple[str, Callable[[], object], str | None]] = [
-        ("Pillow draft decode", lambda: _draft(data, side), None),
-        ("decode for scoring", lambda: load_image(data).view(side), "Pillow draft decode"),
+        ("Pillow draft decode", lambda: _draft(data, spec.long_side), None),
+        ("decode for scoring", lambda: spec.view(load_image(data)), "Pillow draft decode"),
         ("trunk (bind)", lambda: finder.bind_view(view), None),
         (f"{len(boxes)} candidates", lambda: objective(boxes), None),
         ("search around them", lambda: search(lambda b: -b[:, 0], space, config), None),

@@ -75,14 +75,14 @@ def _pictures(finder: CropFinder, sizes: Sequence[float], repeats: int) -> list[
     for size in sizes:
         height = round((size * 1e6 * 3 / 4) ** 0.5)
         photos[size] = synthetic_photo(height * 4 // 3, height)
-    side = finder.scorer.spec.long_side
+    spec = finder.scorer.spec
 
     def decode(size: float) -> Callable[[], object]:
-        return lambda: load_image(photos[size]).view(side)
+        return lambda: spec.view(load_image(photos[size]))
 
     def find(size: float) -> Callable[[], object]:
         image = load_image(photos[size])
-        image.view(side)
+        spec.view(image)
         return lambda: finder.find(image)
 
     def cut(size: float) -> Callable[[], object]:

@@ -191,10 +191,10 @@ class _Photo:
         self.image = load_image(example.path)
         started = time.perf_counter()
         with torch.no_grad():
-            bound = as_affine(scorer).bind_affine(self.image.view(scorer.spec.long_side))
+            bound = as_affine(scorer).bind_affine(scorer.spec.view(self.image))
         self.bind_seconds = time.perf_counter() - started
         with torch.no_grad():
-            judging = as_affine(judge).bind_affine(self.image.view(judge.spec.long_side))
+            judging = as_affine(judge).bind_affine(judge.spec.view(self.image))
         robust = RobustConfig.suited(scorer.spec.costly)
         self.context = Context(
             self.image, bound, config.budget, config.seed, config.min_scale, robust, localizer

@@ -122,7 +122,7 @@ def measure_slopes(
         space = AffineCrop.of(image.size, "free")
         rng = np.random.default_rng((seed, done))
         drawn = space.sample(_CROPS, rng)
-        bound = maps.bind_affine(image.view(maps.spec.long_side))
+        bound = maps.bind_affine(maps.spec.view(image))
         for params in drawn[:, None]:
             site = _Site(space, params, bound, bound, rng, REACH / 161)
             cosine = F.cosine_similarity(site.backprop(JUDGED), site.true(), dim=0).item()

@@ -111,7 +111,7 @@ def optimize_crop(
     space = AffineCrop.of(image.size, aspect, min_scale, max_scale)
     scorers = [scorer] if isinstance(scorer, Scorer) else list(scorer)
     with torch.no_grad():
-        bound = [as_affine(each).bind_affine(image.view(each.spec.long_side)) for each in scorers]
+        bound = [as_affine(each).bind_affine(each.spec.view(image)) for each in scorers]
     robust = robust or RobustConfig.suited(any(each.spec.costly for each in scorers))
     objective = RobustObjective(bound, space, robust, config.seed)
     if starts is not None:

@@ -27,7 +27,7 @@ from cropper import (
 )
 from cropper.boxes import Boxes, iou
 from cropper.errors import ImageReadError, MissingModelError, ScorerOutputError, SpaceError
-from cropper.finder import default_search, search_config
+from cropper.finder import search_config, usual_search
 
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
@@ -221,38 +221,40 @@ def test_a_gradient_is_the_caller_s_to_take_from_the_scorer_itself() -> None:
     assert scorer.gradients == [True]
 
 
-def test_costly_scorers_are_searched_by_halving_on_a_small_budget() -> None:
-    costly = ScorerSpec("stub", 64, 100, True, "for tests", "CC0-1.0")
-    result = CropFinder(Stub(spec=costly)).find(blank(400, 300), aspect="1:1")
-    assert result.search.strategy == default_search(costly).strategy == "halving"
-    assert result.search.evaluations <= 500
-    assert default_search(SPEC) == SearchConfig("halving", 1000)
+COSTLY = ScorerSpec("stub", 64, 100, True, "for tests", "CC0-1.0")
+
+
+@pytest.mark.parametrize(("spec", "most"), [(SPEC, 300), (COSTLY, 500)])
+def test_the_usual_search_is_halving_on_a_small_budget(spec: ScorerSpec, most: int) -> None:
+    result = CropFinder(Stub(spec=spec)).find(blank(400, 300), aspect="1:1")
+    assert result.search.strategy == "halving"
+    assert result.search.evaluations <= most
 
 
 @pytest.mark.parametrize(
-    ("strategy", "budget", "expected"),
+    ("strategy", "budget", "expected", "costly"),
     [
-        (None, None, ("halving", 1000)),
-        (None, 70, ("halving", 70)),
-        ("halving", None, ("halving", 1000)),
-        ("grid", None, ("grid", 10_000)),
-        ("random", 70, ("random", 70)),
+        (None, None, ("halving", 300), ("halving", 500)),
+        (None, 70, ("halving", 70), ("halving", 70)),
+        ("halving", None, ("halving", 300), ("halving", 500)),
+        ("grid", None, ("grid", 10_000), ("grid", 500)),
+        ("random", 70, ("random", 70), ("random", 70)),
     ],
 )
 def test_what_is_not_asked_for_suits_the_strategy(
-    strategy: str | None, budget: int | None, expected: tuple[str, int]
+    strategy: str | None, budget: int | None, expected: tuple[str, int], costly: tuple[str, int]
 ) -> None:
-    config = search_config(SPEC, strategy, budget, 0, 1)
-    assert (config.strategy, config.budget) == expected
+    for spec, (name, number) in ((SPEC, expected), (COSTLY, costly)):
+        config = search_config(spec, strategy, budget, 0, 1)
+        assert (config.strategy, config.budget) == (name, number)
 
 
 @pytest.mark.parametrize("aspect", ["original", "1:1", "9:16", "free"])
-@pytest.mark.parametrize("costly", [False, True])
-def test_a_panorama_is_searched_on_the_default_budget(aspect: str, costly: bool) -> None:
-    spec = ScorerSpec("stub", 64, 100, costly, "for tests", "CC0-1.0")
+@pytest.mark.parametrize("spec", [SPEC, COSTLY])
+def test_a_panorama_is_searched_on_the_default_budget(aspect: str, spec: ScorerSpec) -> None:
     for size in ((1200, 240), (240, 1200)):
         result = CropFinder(Stub(spec=spec)).find(blank(*size), aspect=aspect)
-        assert result.search.evaluations <= default_search(spec).budget
+        assert result.search.evaluations <= usual_search(spec).budget
 
 
 def test_the_result_says_what_was_done() -> None:

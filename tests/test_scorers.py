@@ -328,7 +328,7 @@ def test_scores_are_the_same_twice_and_after_another_photo() -> None:
 
 def test_scores_belong_to_the_picture_whatever_its_resolution() -> None:
     photo = from_array(data.coffee())
-    small = photo.view(cropnet().spec.long_side)
+    small = cropnet().spec.view(photo)
     boxes = boxes_of(small.size)
     twice = View(small.pixels, (1200, 800))  # the same pixels of a larger source
     assert small.size == (600, 400)

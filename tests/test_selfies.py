@@ -118,7 +118,7 @@ def test_scores_in_training_are_the_scores_in_use(
         whole = [[0.0, 0.0, *map(float, load_image(path).size)]]
         scorer = load_scorer(str(weights), "cpu")
         with torch.no_grad():
-            bound = scorer.bind(load_image(path).view(scorer.spec.long_side))
+            bound = scorer.bind(scorer.spec.view(load_image(path)))
             assert bound(np.array(whole))[0] == pytest.approx(logit, abs=1e-5)
         found = run("best", path, "--scorer", weights, "--json", "--dry-run", "--budget", 60)
         assert found.exit_code == 0

@@ -89,10 +89,10 @@ def test_a_planted_order_is_learned_and_the_scorer_knows_it(tiles: Path, tmp_pat
     scores = []
     for place in places:
         pixels = np.ascontiguousarray(np.asarray(tile(rng, place))[1:-1, 1:-1])
-        view = from_array(pixels).view(scorer.spec.long_side)
+        view = scorer.spec.view(from_array(pixels))
         whole = np.array([[0.0, 0.0, *map(float, view.size)]])
         scores.append(float(scorer.bind(view)(whole)[0]))
-        mirrored = from_array(np.ascontiguousarray(pixels[:, ::-1])).view(scorer.spec.long_side)
+        mirrored = scorer.spec.view(from_array(np.ascontiguousarray(pixels[:, ::-1])))
         assert scorer.bind(mirrored)(whole)[0] == pytest.approx(scores[-1], abs=1e-4)
     assert scores == sorted(scores)
     assert np.abs(np.array(scores) - places).max() < 0.5

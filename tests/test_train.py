@@ -479,7 +479,7 @@ def test_convnet_trains_on_the_trunk_of_a_cropnet_and_loads_beside_it(trained: T
     scorer = load_scorer(str(trained.out / "convnet.safetensors"), "cpu")
     assert isinstance(scorer, ConvNetScorer)
     assert scorer.spec.costly
-    view = load_image(trained.folder / "data" / "images" / "000.png").view(scorer.spec.long_side)
+    view = scorer.spec.view(load_image(trained.folder / "data" / "images" / "000.png"))
     with torch.no_grad():
         boxes = np.array([[0.0, 0, *view.size], [10, 10, 90, 90]])
         assert np.ptp(scorer.bind(view)(boxes)) > 0

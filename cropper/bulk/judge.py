@@ -36,6 +36,8 @@ class Judge:
         self.config = search_config(
             finder.scorer.spec, options.strategy, options.budget, options.seed, options.top_k
         )
+        # A search is many short steps of the interpreter: two at once take longer than in turn
+        self._turn = contextlib.nullcontext() if finder.scorer.spec.costly else threading.Lock()
 
     def __enter__(self) -> Judge:
         return self
@@ -50,7 +52,9 @@ class Judge:
 
     def judge(self, image: SourceImage) -> tuple[CropResult, ...]:
         """Raises what ``CropFinder.find`` raises."""
-        return self._search(image, self.finder.bind(image))
+        objective = self.finder.bind(image)
+        with self._turn:
+            return self._search(image, objective)
 
     def _search(self, image: SourceImage, objective: Objective) -> tuple[CropResult, ...]:
         found: dict[str, CropResult] = {}
@@ -89,7 +93,7 @@ class Owner(Judge):
 
     def judge(self, image: SourceImage) -> tuple[CropResult, ...]:
         answer: Future[tuple[CropResult, ...]] = Future()
-        view = image.view(self.finder.scorer.spec.long_side)
+        view = self.finder.scorer.spec.view(image)
         self._requests.put((image, view, answer))
         return answer.result()
 

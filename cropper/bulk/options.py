@@ -16,7 +16,7 @@ from cropper.space import parse_aspect
 __all__ = ["BACKENDS", "BulkOptions", "Target"]
 
 BACKENDS = ("local", "dask", "ray")
-_RECIPE = 1  # raised when the same settings would give other pixels, so that resume redoes them
+_RECIPE = 2  # raised when the same settings would give other pixels, so that resume redoes them
 _AGREE = 0.01  # a size and an aspect are one target if they differ by less, as in `cropper best`
 
 

@@ -15,6 +15,9 @@ from stat import S_ISREG
 
 __all__ = ["Signature", "digest", "recheck"]
 
+_hasher = hashlib.sha256  # in hardware, a third of blake2b's time
+_DIGITS = 32  # 128 bits
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -29,7 +32,7 @@ class Signature:
 
 
 def digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+    return _hasher(data).hexdigest()[:_DIGITS]
 
 
 def recheck(path: Path, seen: Signature, *, follow: bool = False) -> Signature | None:
@@ -43,10 +46,10 @@ def recheck(path: Path, seen: Signature, *, follow: bool = False) -> Signature |
             return seen
         if stat.st_size != seen.size or not S_ISREG(stat.st_mode):
             return None
-        hasher = hashlib.blake2b(digest_size=16)
+        hasher = _hasher()
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 hasher.update(chunk)
     except OSError:
         return None
-    return Signature.of(stat, seen.digest) if hasher.hexdigest() == seen.digest else None
+    return Signature.of(stat, seen.digest) if hasher.hexdigest()[:_DIGITS] == seen.digest else None

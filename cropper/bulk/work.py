@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -51,9 +52,12 @@ def _crop(photo: PlannedPhoto, job: Job, judge: Judge, written: list[Written]) -
     path = Path(job.source, photo.source)
     data, signature = _read(path)
     image = load_image(data, max_mpixels=job.options.max_mpixels, name=str(path))
+    targets = job.options.targets()
+    sizes = [target.size for target in targets]
+    if all(sizes):  # one pass over a JPEG for its crops and its judge
+        image.expect(max(filter(None, sizes), key=math.prod))
     results = judge.judge(image)
     wanted = [_gain(result) >= job.options.min_gain for result in results]
-    targets = job.options.targets()
     for planned in photo.crops:
         crops = results[planned.target].search.crops
         if wanted[planned.target] and planned.rank <= len(crops):

@@ -55,8 +55,8 @@ _FIND = (
         "--budget",
         type=click.IntRange(1),
         metavar="N",
-        help="Crops scored at most. Default: 1000, or 500 where each is a network pass; 10,000 for "
-        "another strategy.",
+        help="Crops scored at most. Default: 300 (another strategy: 10,000), or 500 where each is "
+        "a network pass.",
     ),
     click.option(
         "--seed",

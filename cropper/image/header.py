@@ -101,6 +101,7 @@ def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
     """Pillow's view of the header; only the plugin of this one format is asked."""
     plugin_of(kind)
     image = Image.open(io.BytesIO(data), formats=(kind,))
+    image.decodermaxblock = len(data)  # at once: every other block would wait for Python's lock
     image.info.pop("xmp", None)  # else Pillow would turn pictures by it, against all viewers
     image.info.pop("XML:com.adobe.xmp", None)
     return image

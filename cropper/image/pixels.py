@@ -38,7 +38,9 @@ Span = tuple[float, float]  # black, white
 
 _FAMILIES = {"CMYK": "CMYK", "LAB": "Lab ", "1": "GRAY", "L": "GRAY", "LA": "GRAY", "La": "GRAY"}
 _FAMILIES |= {"I;16": "GRAY", "I": "GRAY", "F": "GRAY"}
-_LANCZOS_REACH = 3  # output px to either side that weigh in
+# Its distance from Lanczos is less than what encoding at quality 92 loses, at 3/4 of the time
+_FILTER = Image.Resampling.BICUBIC
+_REACH = 2  # output px to either side that weigh in
 
 
 class _Pillow:
@@ -137,22 +139,22 @@ def resample(
     The result is in a mode of ``averageable``. Only the pixels that weigh in are converted.
     """
     x0, y0, x1, y1 = box or (0.0, 0.0, *map(float, image.size))
-    reach_x = _LANCZOS_REACH * max(1.0, (x1 - x0) / size[0]) + 1
-    reach_y = _LANCZOS_REACH * max(1.0, (y1 - y0) / size[1]) + 1
+    reach_x = _REACH * max(1.0, (x1 - x0) / size[0]) + 1
+    reach_y = _REACH * max(1.0, (y1 - y0) / size[1]) + 1
     left, top = max(0, math.floor(x0 - reach_x)), max(0, math.floor(y0 - reach_y))
     right = min(image.width, math.ceil(x1 + reach_x))
     bottom = min(image.height, math.ceil(y1 + reach_y))
-    part = image
-    if (left, top, right, bottom) != (0, 0, *image.size):
-        part = image.crop((left, top, right, bottom))
-    part = averageable(part)
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        left, top, part = 0, 0, image  # nothing to convert, and resize() reads what weighs in alone
+    else:
+        part = averageable(image.crop((left, top, right, bottom)))
     if part.mode == "F":  # one NaN or infinity would spread over all pixels around it
         low, high = span_of(part)
         part = Image.fromarray(np.nan_to_num(np.asarray(part), nan=low, posinf=high, neginf=low))
     # reduce() averages whole pixels first, the filter does the rest; it doesn't know I;16
     gap = None if part.mode == "I;16" else 3.0
     inner = (x0 - left, y0 - top, x1 - left, y1 - top)
-    return part.resize(size, Image.Resampling.LANCZOS, inner, gap)
+    return part.resize(size, _FILTER, inner, gap)
 
 
 def transform(

@@ -79,6 +79,8 @@ class SourceImage:
         self.header = header
         self._data = data
         self._picture = picture  # decoded in full, as stored: not yet upright
+        self._expected: Image.Image | None = None  # scaled by a JPEG's decoder, for crops to come
+        self._expected_box: _Box | None = None  # of it, that is the picture
         self._span = header.span
 
     @property
@@ -104,21 +106,39 @@ class SourceImage:
                 self._span = span_of(self._decoded())
         return self._span
 
-    def view(self, long_side: int) -> View:
+    def expect(self, size: tuple[int, int]) -> None:
+        """Crops will be cut to ``size`` = (width, height): a JPEG is decoded for them right away.
+
+        A view is then averaged from that, where its own decode would be another pass over the
+        file. It differs by rounding. Raises ImageReadError for broken pixels.
+        """
+        if self.format == "JPEG" and self._picture is None:
+            stored, full = self._stored_size(size), self._stored_size(self.size)
+            with reading(self.name, self.format):
+                image, box = self._no_smaller_than(_enough(stored, full, full))
+            if box:
+                self._expected, self._expected_box = image, box
+
+    def view(self, long_side: int, spare: float = 1.0) -> View:
         """The whole picture with the long side at ``long_side`` px, never enlarged.
 
-        Alpha is laid on white. Raises ImageReadError where the pixels are broken.
+        For callers that scale it again: where a JPEG's decoder gives up to ``spare`` times as much,
+        that is left as it is. Alpha is laid on white. Raises ImageReadError for broken pixels.
         """
         long_side = _at_least_one("long_side", long_side)
         scale = min(1.0, long_side / max(self.size))
         width, height = (max(1, round(side * scale)) for side in self.size)
         span = self.span
-        stored = (height, width) if self.header.orientation > 4 else (width, height)
+        stored = self._stored_size((width, height))
         with reading(self.name, self.format):
             image, box = self._no_smaller_than(stored)
             if image.mode in ("I", "F"):
                 image = eight_bits(image, span)
-            small = self._upright(resample(image, stored, box))
+            if box and image is self._expected:
+                image, box = self._reduced(image, box, long_side)
+            if box != (0, 0, *image.size) or max(image.size) > spare * long_side:
+                image = resample(image, stored, box)
+            small = self._upright(image)
             small = over_white(to_srgb(eight_bits(small, span), self.header.icc))
             return View(np.array(small), self.size)
 
@@ -139,7 +159,7 @@ class SourceImage:
         width, height = (_at_least_one("a side of the crop", side) for side in size)
         if width * height > MAX_PIXELS:
             raise ConfigError(f"a crop has at most {MAX_PIXELS} px, got {width} x {height}")
-        stored = (height, width) if self.header.orientation > 4 else (width, height)
+        stored = self._stored_size((width, height))
         with reading(self.name, self.format):
             image, part = self._scaled_for(stored, self._as_stored(inside))
             small = resample(image, stored, part)
@@ -149,10 +169,10 @@ class SourceImage:
 
     def _scaled_for(self, size: tuple[int, int], box: _Box) -> tuple[Image.Image, _Box]:
         """The stored picture with enough pixels for ``box`` in ``size``, and the box in it."""
-        full = self.size if self.header.orientation < 5 else self.size[::-1]
-        shares = (size[0] / (box[2] - box[0]), size[1] / (box[3] - box[1]))
-        enough = (math.ceil(side * min(_SPARE * max(shares), 1.0)) for side in full)
-        image, whole = self._no_smaller_than((next(enough), next(enough)))
+        full = self._stored_size(self.size)
+        image, whole = self._no_smaller_than(
+            _enough(size, (box[2] - box[0], box[3] - box[1]), full)
+        )
         if whole is None:
             return image, box
         x, y = (whole[2] - whole[0]) / full[0], (whole[3] - whole[1]) / full[1]
@@ -160,7 +180,7 @@ class SourceImage:
 
     def stored_box(self, box: ArrayLike) -> _Box:
         """``box`` as xyxy in [0, 1] of the picture as it is stored, before its orientation."""
-        width, height = self.size if self.header.orientation < 5 else self.size[::-1]
+        width, height = self._stored_size(self.size)
         x0, y0, x1, y1 = self._as_stored(_box_inside(box, self.size))
         return (x0 / width, y0 / height, x1 / width, y1 / height)
 
@@ -191,6 +211,8 @@ class SourceImage:
     def _no_smaller_than(self, size: tuple[int, int]) -> tuple[Image.Image, _Box | None]:
         """The stored picture in at least ``size``, and the box of it that is the picture."""
         if self._picture is None and self.format == "JPEG":
+            if self._expected and all(np.array(self._expected.size) >= size):
+                return self._expected, self._expected_box
             image = open_picture(self._data, "JPEG")
             full = image.size
             drafted = image.draft(None, size)
@@ -199,6 +221,13 @@ class SourceImage:
                 return image, drafted[1]
             self._picture = self._cleaned(image)
         return self._decoded(), None
+
+    def _reduced(self, image: Image.Image, box: _Box, long_side: int) -> tuple[Image.Image, _Box]:
+        """What the decoder would have given for ``long_side``, from more: it averages too."""
+        most = min(max(image.size) // long_side, 8 * max(image.size) // max(self.size))
+        factor = next(power for power in (8, 4, 2, 1) if power <= max(most, 1))
+        x0, y0, x1, y1 = (edge / factor for edge in box)
+        return image.reduce(factor), (x0, y0, x1, y1)
 
     def _decoded(self) -> Image.Image:
         if self._picture is None:
@@ -220,6 +249,10 @@ class SourceImage:
             image = Image.fromarray(np.asarray(image).astype("<u2"))
         image.info = {} if key is None else {"transparency": key}
         return image
+
+    def _stored_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) of something upright -> before its orientation, and the other way."""
+        return size if self.header.orientation < 5 else size[::-1]
 
     def _as_stored(self, box: _Box) -> _Box:
         """A box of the upright picture as one of the stored picture."""
@@ -303,6 +336,14 @@ def _read(source: str | Path | bytes | BinaryIO) -> bytes:
     if not isinstance(data, bytes):
         raise ConfigError(f"a file is opened in binary mode, but read() gave {type(data).__name__}")
     return data
+
+
+def _enough(
+    size: tuple[int, int], box: tuple[float, float], full: tuple[int, int]
+) -> tuple[int, int]:
+    """The scale that a decode needs for a box of that width and height in ``size``, as its size."""
+    share = min(_SPARE * max(size[0] / box[0], size[1] / box[1]), 1.0)
+    return math.ceil(full[0] * share), math.ceil(full[1] * share)
 
 
 def _at_least_one(what: str, value: int) -> int:

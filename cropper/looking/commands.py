@@ -111,7 +111,8 @@ def _write_sheet(
     canvas = Canvas(len(rows), columns, options.tile)
     places = [(row, column) for row, part in enumerate(rows) for column in range(len(part))]
     chosen = [found[index] for part in rows for index in part]
-    views = read_ahead([each.path for each in chosen], 2 * options.tile)
+    paths = [each.path for each in chosen]
+    views = read_ahead(paths, lambda image: image.view(2 * options.tile))
     for (row, column), each, (_, view) in zip(places, chosen, views, strict=True):
         if isinstance(view, Failed):  # gone since it was scored
             failures.add(view)
@@ -138,7 +139,7 @@ def map_pictures(
     finder = CropFinder(options.scorer, options.device)
     failures = _Failures(options.as_json)
     features, tiles, shown = [], [], []
-    views = read_ahead(paths, finder.scorer.spec.long_side)
+    views = read_ahead(paths, finder.scorer.spec.view)
     for path, view in _counted(views, len(paths), progress):
         if isinstance(view, Failed):
             failures.add(view)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 
 from cropper.errors import CropperError
 from cropper.finder import CropFinder
-from cropper.image import View, load_image
+from cropper.image import SourceImage, View, load_image
 
 __all__ = ["Failed", "Scored", "read_ahead", "score_pictures"]
 
@@ -33,12 +33,14 @@ class Failed:
     reason: str
 
 
-def read_ahead(paths: Iterable[Path], long_side: int) -> Iterator[tuple[Path, View | Failed]]:
-    """Every picture in order, as a view of ``long_side`` px; or why it cannot be read."""
+def read_ahead(
+    paths: Iterable[Path], look: Callable[[SourceImage], View]
+) -> Iterator[tuple[Path, View | Failed]]:
+    """Every picture in order, as ``look`` sees it; or why it cannot be read."""
 
     def load(path: Path) -> View | Failed:
         try:
-            return load_image(path).view(long_side)
+            return look(load_image(path))
         except (CropperError, MemoryError) as error:
             return Failed(path, str(error) or "not enough memory")
 
@@ -59,7 +61,7 @@ def read_ahead(paths: Iterable[Path], long_side: int) -> Iterator[tuple[Path, Vi
 
 def score_pictures(paths: Iterable[Path], finder: CropFinder) -> Iterator[Scored | Failed]:
     """Every picture's score as a whole, in order; a bad file does not stop the others."""
-    for path, view in read_ahead(paths, finder.scorer.spec.long_side):
+    for path, view in read_ahead(paths, finder.scorer.spec.view):
         if isinstance(view, Failed):
             yield view
             continue

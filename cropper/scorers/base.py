@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, as_boxes
 from cropper.errors import ScorerOutputError
-from cropper.image import View
+from cropper.image import SourceImage, View
 
-__all__ = ["BatchScorer", "BoundScorer", "Describes", "Scorer", "ScorerSpec"]
+__all__ = ["BatchScorer", "BoundScorer", "Describes", "Scorer", "ScorerSpec", "seen"]
+
+_SPARE = 1.5  # times the long side: to scale it away first would cost more than it brings
+
+
+def seen(image: SourceImage, long_side: int) -> View:
+    """The view for a scorer that reads ``long_side`` px; more where that is less work."""
+    return image.view(long_side, _SPARE)
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,10 @@ class ScorerSpec:
     summary: str  # one line for `cropper scorers`
     licence: str  # of the weights
     calibrated: bool = False  # differences of scores are log-odds that people prefer a crop
+
+    def view(self, image: SourceImage) -> View:
+        """What the scorer sees of a picture."""
+        return seen(image, self.long_side)
 
 
 @runtime_checkable

@@ -73,5 +73,5 @@ def seen_mirrored(pixels: NDArray[np.uint8]) -> bool:
     A picture and its mirror image are then one to the trunk, which is no more mirror-invariant than
     its training made it. In whole numbers, so that both pictures are told apart without rounding.
     """
-    columns = pixels.sum((0, 2), dtype=np.int64)
+    columns = pixels.sum(0, dtype=np.int64).sum(1)
     return bool(columns @ (2 * np.arange(len(columns)) - len(columns) + 1) > 0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,12 @@ def pyramid(image: Floats) -> Pyramid:
     while max(levels[-1].shape[:2]) > 1:
         above = levels[-1]
         rows, columns = _halving(above.shape[0]), _halving(above.shape[1])
-        levels.append(np.einsum("rh,hwc,vw->rvc", rows, above, columns, optimize=True))
+        halved = rows @ above.reshape(len(above), -1)
+        levels.append(columns @ halved.reshape(len(rows), *above.shape[1:]))
     return Pyramid(tuple(levels))
 
 
+@lru_cache(64)
 def _halving(length: int) -> Floats:
     """(ceil(length / 2), length): rows average the exact share of the pixels that they cover."""
     rows = math.ceil(length / 2)
@@ -58,6 +61,9 @@ def groups(
 
     A lattice is ``x0`` (X,), ``y0`` (Y,), the row's column in it (n,) and row in it (n,).
     """
+    if len(boxes) < _WORTH_SHARING:
+        yield np.arange(len(boxes)), None
+        return
     # 32 bits for the width, 32 for the height
     sides = np.round((boxes[:, 2:] - boxes[:, :2]) * 1e6).astype(np.int64)
     _, group, counts = np.unique(
@@ -66,9 +72,12 @@ def groups(
     order = np.argsort(group, kind="stable")
     loose = []
     for rows in np.split(order, np.cumsum(counts)[:-1]):
+        if len(rows) < _WORTH_SHARING:
+            loose.append(rows)
+            continue
         x0, column = np.unique(boxes[rows, 0], return_inverse=True)
         y0, row = np.unique(boxes[rows, 1], return_inverse=True)
-        if len(rows) < _WORTH_SHARING or len(x0) * len(y0) > 2 * len(rows) + 8:
+        if len(x0) * len(y0) > 2 * len(rows) + 8:
             loose.append(rows)
         else:
             yield rows, (x0, y0, column, row)
@@ -106,11 +115,10 @@ def read_boxes(source: Pyramid, boxes: Doubles, side: int) -> Floats:
         if not len(rows):
             continue
         height, width, _ = pixels.shape
-        down = _hat(boxes[rows, 1], sides[rows, 1], side, height) * weight[rows, None, None]
         across = _folded(_hat(boxes[rows, 0], sides[rows, 0], side, width))
-        strips = down.reshape(-1, height) @ pixels.reshape(height, -1)
-        strips = strips.reshape(len(rows), side, width, channels)
-        out[rows] += (across[:, None] @ strips).reshape(len(rows), side, -1)
+        down = _hat(boxes[rows, 1], sides[rows, 1], side, height) * weight[rows, None, None]
+        strips = across.reshape(-1, width) @ pixels  # (H, n * side, C)
+        out[rows] += down @ strips.reshape(height, len(rows), -1).transpose(1, 0, 2)
     return out
 
 
@@ -134,8 +142,10 @@ def _hat(low: Doubles, sides: Doubles, samples: int, length: int) -> Floats:
     """(K,) intervals -> (K, samples, length): what each sample takes from each pixel."""
     steps = (np.arange(samples) + 0.5) / samples
     places = (low[:, None] + sides[:, None] * steps) * length - 0.5
-    nearest = places.clip(0, length - 1)[..., None]
-    return (1 - np.abs(nearest - np.arange(length))).clip(0).astype(np.float32)
+    nearest = np.minimum(np.maximum(places, 0), length - 1).astype(np.float32)
+    shares: Floats = np.abs(nearest[..., None] - np.arange(length, dtype=np.float32))
+    np.subtract(1, shares, out=shares)
+    return np.maximum(shares, 0, out=shares)
 
 
 def _folded(across: Floats) -> Floats:

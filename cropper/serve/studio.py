@@ -87,7 +87,7 @@ class Studio:
         self._check_size(asked.size)
         source = self._load(data)
         if asked.size:  # a small JPEG is scaled from what was decoded to be judged: here as there
-            source.view(self.finder.scorer.spec.long_side)
+            self.finder.scorer.spec.view(source)
         ticket.check()
         cut = source.cut(asked.box, asked.size)
         kind = kind or source.format
@@ -103,7 +103,7 @@ class Studio:
             worst = asked.boxes[outside][0].tolist()
             raise BoxError(f"a box lies within (0, 0, {width}, {height}), got {worst}")
         boxes = np.concatenate([inside, [[0.0, 0.0, width, height]]])
-        view = source.view(self.finder.scorer.spec.long_side)
+        view = self.finder.scorer.spec.view(source)
         scores = self.scoring.ask(ticket, view, lambda objective: objective(boxes)).tolist()
         full = scores.pop()
         return {
@@ -163,7 +163,7 @@ class Studio:
             shape = best.width / best.height
             return result, self.finder.score_map(source, shape, objective=objective)
 
-        result, heat = self.scoring.ask(ticket, source.view(spec.long_side), work)
+        result, heat = self.scoring.ask(ticket, spec.view(source), work)
         return replace(result, seconds=time.perf_counter() - started), heat
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from cropper.errors import ImageReadError
 from cropper.image import load_image
+from cropper.scorers.base import seen
 from cropper.scorers.convnet import Preprocessing
 from cropper.train.selfie_data import Selfies
 
@@ -50,7 +51,7 @@ class _Pictures(Dataset[tuple[Tensor, int] | str]):
 
     def __getitem__(self, row: int) -> tuple[Tensor, int] | str:
         try:
-            view = load_image(self.selfies.paths[row]).view(self.long_side)
+            view = seen(load_image(self.selfies.paths[row]), self.long_side)
         except ImageReadError as error:
             return str(error)
         levels = self.preprocessing.levels(torch.from_numpy(view.pixels))

@@ -26,7 +26,7 @@ from tests.image.pictures import (
     whole_files,
 )
 
-LANCZOS = Image.Resampling.LANCZOS
+BICUBIC = Image.Resampling.BICUBIC
 LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}}
 
 

@@ -24,7 +24,7 @@ from tests.image.pictures import (
     with_exif,
 )
 
-LANCZOS = Image.Resampling.LANCZOS
+BICUBIC = Image.Resampling.BICUBIC
 LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}}
 
 
@@ -40,11 +40,25 @@ def test_orientations(kind: str, orientation: int) -> None:
     view = source.view(max(upright.size))
     assert np.array_equal(view.pixels, np.asarray(upright))
     assert view.size == upright.size
-    assert difference(source.view(48).pixels, upright.resize(view_size(upright, 48), LANCZOS)) < 1.5
+    assert difference(source.view(48).pixels, upright.resize(view_size(upright, 48), BICUBIC)) < 1.5
     box = (10, 20, 41, 53)
     assert np.array_equal(np.asarray(source.cut(box)), np.asarray(upright)[20:53, 10:41])
-    part = upright.resize((17, 9), LANCZOS, (10.5, 20.25, 41.75, 53.5))
+    part = upright.resize((17, 9), BICUBIC, (10.5, 20.25, 41.75, 53.5))
     assert difference(source.cut((10.5, 20.25, 41.75, 53.5), (17, 9)), part) < 1
+
+
+def counted_loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The long sides that JPEGs are decoded at, from now on."""
+    loaded: list[int] = []
+    load = JpegImagePlugin.JpegImageFile.load
+
+    def counted(self: JpegImagePlugin.JpegImageFile) -> Any:
+        if self.tile:
+            loaded.append(max(self.size))
+        return load(self)
+
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", counted)
+    return loaded
 
 
 def view_size(image: Image.Image, long_side: int) -> tuple[int, int]:
@@ -99,6 +113,63 @@ def test_view_has_the_long_side_asked_for(kind: str, size: tuple[int, int], long
     assert view.pixels.flags.c_contiguous
 
 
+@pytest.mark.parametrize(
+    ("size", "long_side", "spare", "expected"),
+    [
+        ((1200, 800), 110, 1.5, 150),  # as its decoder gives it, an eighth
+        ((1200, 800), 110, 1.3, 110),
+        ((1200, 800), 110, 1.0, 110),
+        ((1201, 800), 110, 1.5, 110),  # an eighth would end in part of a pixel
+        ((120, 80), 110, 1.5, 110),  # not scaled by the decoder
+    ],
+)
+def test_view_may_have_pixels_to_spare(
+    size: tuple[int, int], long_side: int, spare: float, expected: int
+) -> None:
+    for orientation in (1, 6):
+        source = load_image(with_exif(photo(*size), "JPEG", orientation))
+        view, exact = source.view(long_side, spare), source.view(long_side)
+        assert max(view.pixels.shape) == expected
+        small = Image.fromarray(view.pixels).resize(exact.pixels.shape[1::-1], BICUBIC)
+        assert difference(small, exact.pixels) < 1.5
+
+
+@pytest.mark.parametrize("size", [(1200, 800), (1203, 797)])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_an_expected_crop_and_the_view_are_decoded_once(
+    size: tuple[int, int], orientation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = with_exif(photo(*size), "JPEG", orientation)
+    alone, expected = load_image(content), load_image(content)
+    loaded = counted_loads(monkeypatch)
+    expected.expect((200, 300))
+    for long_side in (110, 150, 300):
+        view = expected.view(long_side, 1.5)
+        shown = alone.view(long_side, 1.5)
+        assert view.pixels.shape == shown.pixels.shape
+        assert difference(view.pixels, shown.pixels) < 1.5
+    box = (10.0, 20.0, *(edge - 20.0 for edge in expected.size))
+    assert np.array_equal(expected.cut(box, (200, 300)), alone.cut(box, (200, 300)))
+    assert len(loaded) == 1 + 4  # once, and each time of the other
+    assert expected.cut((0, 0, 30, 40)).size == (30, 40)  # from all pixels
+
+
+def test_a_crop_smaller_than_expected_is_cut_from_more_pixels() -> None:
+    content = encoded(photo(1200, 800), "JPEG")
+    source = load_image(content)
+    source.expect((200, 200))
+    box = (300.0, 300.0, 500.0, 500.0)
+    assert np.array_equal(source.cut(box, (200, 200)), load_image(content).cut(box, (200, 200)))
+
+
+def test_what_is_expected_of_other_pictures_changes_nothing() -> None:
+    source = load_image(encoded(photo(), "PNG"))
+    source.expect((20, 20))
+    assert np.array_equal(source.view(96).pixels, np.asarray(photo()))
+    with pytest.raises(ImageReadError):
+        load_image(encoded(photo(600, 400), "JPEG")[:3000]).expect((50, 50))
+
+
 def test_view_is_never_larger_than_the_source() -> None:
     assert load_image(encoded(photo(), "JPEG")).view(5000).pixels.shape == (64, 96, 3)
 
@@ -115,15 +186,7 @@ def test_view_of_no_size(long_side: Any) -> None:
 def test_jpeg_views_are_decoded_scaled(
     long_side: int, decoded_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded: list[int] = []
-    load = JpegImagePlugin.JpegImageFile.load
-
-    def counted(self: JpegImagePlugin.JpegImageFile) -> Any:
-        if self.tile:
-            loaded.append(max(self.size))
-        return load(self)
-
-    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", counted)
+    loaded = counted_loads(monkeypatch)
     for orientation in (1, 6):
         source = load_image(with_exif(photo(1200, 800), "JPEG", orientation))
         source.view(long_side)
@@ -155,7 +218,7 @@ def shown(path: Path) -> Image.Image:
 def test_scaled_decoding_shows_the_same_picture(name: str, long_side: int) -> None:
     path = Path(data.__file__).parent / name
     whole = shown(path)
-    expected = whole.resize(view_size(whole, long_side), LANCZOS)
+    expected = whole.resize(view_size(whole, long_side), BICUBIC)
     # stars, the hardest case, are single pixels; the others differ by about one level
     limit = 2.5 if "hubble" in name else 1.2
     assert difference(load_image(path).view(long_side).pixels, expected) < limit
@@ -165,7 +228,7 @@ def test_scaled_decoding_shows_the_same_picture(name: str, long_side: int) -> No
 def test_views_of_photos(name: str) -> None:
     path = Path(data.__file__).parent / name
     whole = shown(path)
-    expected = whole.resize(view_size(whole, 200), LANCZOS)
+    expected = whole.resize(view_size(whole, 200), BICUBIC)
     assert difference(load_image(path).view(200).pixels, expected) < 1.5
 
 
@@ -202,7 +265,7 @@ def test_cut_averages_exactly_the_box() -> None:
     whole = Image.fromarray(data.astronaut())
     box = (33.3, 41.7, 432.1, 500.9)
     for size in ((120, 140), (30, 33)):
-        expected = whole.resize(size, LANCZOS, box)
+        expected = whole.resize(size, BICUBIC, box)
         assert difference(from_array(data.astronaut()).cut(box, size), expected) < 0.5
     flat = from_array(np.full((50, 60, 3), 77, np.uint8))
     assert set(np.unique(flat.cut((3.3, 4.4, 50.5, 49.9), (17, 19)))) == {77}
@@ -233,7 +296,7 @@ def test_small_crop_of_a_palette_is_the_same_as_from_the_whole() -> None:
     image = Image.fromarray(data.astronaut()).quantize(64)
     source = load_image(encoded(image, "PNG"))
     box = (100.5, 200.25, 180.75, 260.5)
-    expected = image.convert("RGB").resize((30, 20), LANCZOS, box)
+    expected = image.convert("RGB").resize((30, 20), BICUBIC, box)
     assert difference(source.cut(box, (30, 20)), expected) < 0.2
 
 
