@@ -16,7 +16,6 @@ from cropper.errors import (
     ImageWriteError,
     MissingModelError,
     NoInputError,
-    extra,
 )
 from cropper.finder import CropFinder, search_config
 from cropper.image import (
@@ -30,18 +29,16 @@ from cropper.image import (
     write_atomic,
 )
 from cropper.image.source import MAX_PIXELS
+from cropper.methods import check_method, crops_to_find, load_transformer
 from cropper.naming import STANDARD, Job, Plan, existing, plan_outputs
 from cropper.result import CropResult
 from cropper.space import agreed_aspect, crop_spaces
 from cropper.telling import print_json, record_of, say, text_of, write_standard
 
 if TYPE_CHECKING:
-    from cropper.transform import TransformFinder
     from spatial_transformer.affine import Warp
 
 __all__ = ["BestOptions", "crop_files"]
-
-_RUNNERS_UP = 3  # drawn on an overlay beside the best
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class BestOptions:
     max_scale: float = 1.0
     top_k: int = 1
     scorer: str = "cropnet"
-    method: str = "search"  # or one of cropper.transform.TRANSFORMS
+    method: str = "search"  # or one of cropper.result.TRANSFORMS
     shear: bool = False  # crops that may be turned may also be sheared
     localizer: Path | None = None  # weights of --method localizer; None: the package's
     strategy: str | None = None  # None: what suits the scorer
@@ -103,30 +100,15 @@ class _Batch:
 
     def __init__(self, options: BestOptions, aspect: str, finder: CropFinder) -> None:
         self.options, self.aspect, self.finder = options, aspect, finder
-        shown = options.top_k if options.overlay is None else max(options.top_k, 1 + _RUNNERS_UP)
         self.config = search_config(
-            finder.scorer.spec, options.strategy, options.budget, options.seed, shown
+            finder.scorer.spec,
+            options.strategy,
+            options.budget,
+            options.seed,
+            crops_to_find(options),
         )
-        self.transformer = self._load_transformer(shown) if options.method != "search" else None
+        self.transformer = load_transformer(finder, options)
         self.done, self.failed, self.code = 0, 0, 0
-
-    def _load_transformer(self, top_k: int) -> TransformFinder:
-        with extra("torch"):
-            from cropper.transform import TransformFinder  # noqa: PLC0415 - torch is slow
-
-        options = self.options
-        if options.strategy and options.method != "search+stn":
-            raise ConfigError(f"--strategy is of a search: {options.method} has none, leave it out")
-        return TransformFinder(
-            self.finder,
-            options.method,
-            budget=options.budget,
-            seed=options.seed,
-            top_k=top_k,
-            strategy=options.strategy or "halving",
-            shear=options.shear,
-            localizer=options.localizer,
-        )
 
     def tell(self, line: str) -> None:
         if not self.options.quiet:
@@ -244,12 +226,9 @@ class _Batch:
     def _draw(
         self, source: SourceImage, result: CropResult, warps: Sequence[Warp], target: Path
     ) -> None:
-        from cropper.report import draw_overlay  # noqa: PLC0415 - most runs draw none
+        from cropper.report import explain  # noqa: PLC0415 - most runs draw none
 
-        best = result.best
-        heat = self.finder.score_map(source, best.width / best.height)
-        quads = [warp.corners for warp in warps if not warp.upright]
-        picture = draw_overlay(source.view(1200), result.search.crops, heat, quads)
+        picture = explain(self.finder, source, result, warps)
         _make_folder(target.parent)
         drawn = encode(picture, from_array(picture), format_for(target), self.options.quality)
         write_atomic(drawn, target, overwrite=self.options.overwrite)
@@ -267,12 +246,7 @@ def _check_options(options: BestOptions, aspect: str) -> None:
     crop_spaces((1, 1), aspect, options.min_scale, options.max_scale)
     if options.size and options.size[0] * options.size[1] > MAX_PIXELS:
         raise ConfigError(f"--size has at most {MAX_PIXELS} px, got {options.size}")
-    if options.localizer and options.method != "localizer":
-        raise ConfigError("--localizer is for --method localizer: add that, or leave it out")
-    if options.method == "localizer" and options.top_k > 1:
-        raise ConfigError("--method localizer gives one crop of a picture: leave --top-k out")
-    if options.shear and options.method == "search":
-        raise ConfigError("--shear is for crops that may be turned: add --method search+stn")
+    check_method(options)
 
 
 def _check_inputs(inputs: Sequence[str]) -> None:

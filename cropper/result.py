@@ -9,7 +9,10 @@ from typing import Any
 
 from cropper.boxes import Crop
 
-__all__ = ["CropResult", "SearchResult", "StopReason"]
+__all__ = ["SEARCH", "TRANSFORMS", "CropResult", "SearchResult", "StopReason"]
+
+SEARCH = "search"
+TRANSFORMS = ("stn", "localizer", "search+stn")  # other methods, whose crops may be turned
 
 
 class StopReason(enum.StrEnum):
@@ -25,7 +28,7 @@ class SearchResult:
     """The best crops of one search, best first, and what they cost."""
 
     crops: tuple[Crop, ...]  # diverse by NMS, at least one
-    strategy: str
+    strategy: str  # of a search; else the method
     evaluations: int  # boxes that the objective was asked about
     rounds: int  # calls of the objective
     stop: StopReason

@@ -14,7 +14,7 @@ from cropper.boxes import Boxes, Crop, normalise, snap
 from cropper.errors import ConfigError
 from cropper.finder import COSTLY_BUDGET, CropFinder
 from cropper.image import SourceImage
-from cropper.result import CropResult, SearchResult, StopReason
+from cropper.result import TRANSFORMS, CropResult, SearchResult, StopReason
 from cropper.sampling import theta_from_boxes
 from cropper.scorers.affine import BoundAffine, as_affine
 from cropper.search import SearchConfig, search
@@ -24,9 +24,8 @@ from spatial_transformer.localizer import localizer_for
 from spatial_transformer.objective import RobustConfig, RobustObjective
 from spatial_transformer.optimize import OptimizeConfig, climb, suited_method
 
-__all__ = ["TRANSFORMS", "TransformFinder", "Warped"]
+__all__ = ["TransformFinder", "Warped"]
 
-TRANSFORMS = ("stn", "localizer", "search+stn")
 _BUDGET = 2000  # evaluations, where each is cheap
 _STARTS = 4  # random ones of 'stn'; winners of the search of 'search+stn'
 
@@ -60,7 +59,7 @@ class TransformFinder:
         localizer: Path | None = None,
     ) -> None:
         if method not in TRANSFORMS:
-            raise ConfigError(f"method is search or one of {', '.join(TRANSFORMS)}, got {method!r}")
+            raise ConfigError(f"a transform is one of {', '.join(TRANSFORMS)}, got {method!r}")
         self.scorer, self.shear = as_affine(finder.scorer), shear
         self.method, self.seed, self.top_k, self.strategy = method, seed, top_k, strategy
         costly = self.scorer.spec.costly

@@ -32,6 +32,7 @@ LAYERS = {
     "scorers": 3,
     "finder": 4,
     "train": 4,
+    "methods": 5,
     "transform": 5,
     "report": 5,
     "looking": 5,

@@ -12,20 +12,39 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from cropper.bulk.options import BulkOptions
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder, search_config
 from cropper.image import SourceImage, View
+from cropper.methods import crops_to_find, load_transformer
 from cropper.result import CropResult
 from cropper.search import Objective
 
-__all__ = ["Judge", "Owner", "cores", "load_judge", "one_core_each"]
+if TYPE_CHECKING:
+    from cropper.transform import TransformFinder
+    from spatial_transformer.affine import Warp
+
+__all__ = ["Found", "Judge", "Owner", "cores", "load_judge", "one_core_each"]
 
 _THREADS = "OMP_NUM_THREADS"
 
-_Request = tuple[SourceImage, View, "Future[tuple[CropResult, ...]]"]
+_Request = tuple[SourceImage, View, "Future[tuple[Found, ...]]"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The crops of one aspect, best first."""
+
+    result: CropResult
+    warps: tuple[Warp, ...] = ()  # the crops themselves, where they may be turned
+
+    def turned(self, index: int) -> Warp | None:
+        """None for a crop that is a box."""
+        return None if not self.warps or self.warps[index].upright else self.warps[index]
 
 
 class Judge:
@@ -34,7 +53,11 @@ class Judge:
     def __init__(self, finder: CropFinder, options: BulkOptions) -> None:
         self.finder, self.options = finder, options
         self.config = search_config(
-            finder.scorer.spec, options.strategy, options.budget, options.seed, options.top_k
+            finder.scorer.spec,
+            options.strategy,
+            options.budget,
+            options.seed,
+            crops_to_find(options),
         )
         # A search is many short steps of the interpreter: two at once take longer than in turn
         self._turn = contextlib.nullcontext() if finder.scorer.spec.costly else threading.Lock()
@@ -50,26 +73,54 @@ class Judge:
     ) -> None:
         return None
 
-    def judge(self, image: SourceImage) -> tuple[CropResult, ...]:
+    def judge(self, image: SourceImage) -> tuple[Found, ...]:
         """Raises what ``CropFinder.find`` raises."""
         objective = self.finder.bind(image)
         with self._turn:
             return self._search(image, objective)
 
-    def _search(self, image: SourceImage, objective: Objective) -> tuple[CropResult, ...]:
-        found: dict[str, CropResult] = {}
-        targets = self.options.targets()
-        for target in targets:
-            if target.aspect not in found:
-                found[target.aspect] = self.finder.find(
+    def _search(self, image: SourceImage, objective: Objective) -> tuple[Found, ...]:
+        def find(aspect: str) -> Found:
+            return Found(
+                self.finder.find(
                     image,
-                    aspect=target.aspect,
+                    aspect=aspect,
                     min_scale=self.options.min_scale,
                     max_scale=self.options.max_scale,
                     config=self.config,
                     objective=objective,
                 )
+            )
+
+        return self._each_target(find)
+
+    def _each_target(self, find: Callable[[str], Found]) -> tuple[Found, ...]:
+        """Targets of one aspect share what was found."""
+        targets = self.options.targets()
+        found = {aspect: find(aspect) for aspect in dict.fromkeys(each.aspect for each in targets)}
         return tuple(found[target.aspect] for target in targets)
+
+
+class Transformer(Judge):
+    """Finds crops that may be turned, in the caller's thread."""
+
+    def __init__(
+        self, finder: CropFinder, options: BulkOptions, transformer: TransformFinder
+    ) -> None:
+        super().__init__(finder, options)
+        self.transformer = transformer
+
+    def judge(self, image: SourceImage) -> tuple[Found, ...]:
+        def find(aspect: str) -> Found:
+            warped = self.transformer.find(
+                image,
+                aspect=aspect,
+                min_scale=self.options.min_scale,
+                max_scale=self.options.max_scale,
+            )
+            return Found(warped.result, warped.warps)
+
+        return self._each_target(find)
 
 
 class Owner(Judge):
@@ -91,8 +142,8 @@ class Owner(Judge):
         self._requests.put(None)
         self._thread.join()
 
-    def judge(self, image: SourceImage) -> tuple[CropResult, ...]:
-        answer: Future[tuple[CropResult, ...]] = Future()
+    def judge(self, image: SourceImage) -> tuple[Found, ...]:
+        answer: Future[tuple[Found, ...]] = Future()
         view = self.finder.scorer.spec.view(image)
         self._requests.put((image, view, answer))
         return answer.result()
@@ -136,6 +187,8 @@ def load_judge(options: BulkOptions) -> Judge:
             f"--min-gain is a probability, and the scores of {finder.scorer.spec.name} are no "
             "log-odds: use it with cropnet"
         )
+    if transformer := load_transformer(finder, options):
+        return Transformer(finder, options, transformer)
     device = getattr(getattr(finder.scorer, "device", None), "type", "cpu")
     return (Judge if device == "cpu" else Owner)(finder, options)
 

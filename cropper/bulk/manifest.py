@@ -199,7 +199,8 @@ class Manifest:
 
     def add(self, photo: PlannedPhoto, *, current: bool) -> None:
         """A photo of this plan: ``current`` if there is nothing left to do for it."""
-        planned = json.dumps([[list(astuple(crop)) for crop in photo.crops], photo.sidecar])
+        crops = [list(astuple(crop)) for crop in photo.crops]
+        planned = json.dumps([crops, photo.sidecar, photo.overlay])
         source = os.fsencode(photo.source)
         if current:
             self._run(
@@ -240,15 +241,12 @@ class Manifest:
     def todo(self) -> Iterator[PlannedPhoto]:
         """What this plan has left to do, by name; while it runs, photos may be finished."""
         for source, planned in self._pages("state = 'todo'", "planned"):
-            crops, sidecar = json.loads(planned)
-            yield PlannedPhoto(source, tuple(PlannedCrop(*crop) for crop in crops), sidecar)
+            yield _photo(source, planned)
 
     def planned(self) -> Iterator[tuple[PlannedPhoto, bool]]:
         """Every photo of this plan, and whether there is anything to do for it."""
         for source, planned in self._pages("state != 'failed'", "planned"):
-            crops, sidecar = json.loads(planned)
-            photo = PlannedPhoto(source, tuple(PlannedCrop(*crop) for crop in crops), sidecar)
-            yield photo, self.known(source) is None
+            yield _photo(source, planned), self.known(source) is None
 
     def outcomes(self) -> Iterator[Outcome]:
         """What happened to the photos of this plan, by any run."""
@@ -277,6 +275,11 @@ class Manifest:
             for source, value in rows:
                 yield os.fsdecode(source), value
             last = rows[-1][0]
+
+
+def _photo(source: str, planned: str) -> PlannedPhoto:
+    crops, *others = json.loads(planned)
+    return PlannedPhoto(source, tuple(PlannedCrop(*crop) for crop in crops), *others)
 
 
 def _collision(first: str, second: str, output: str) -> str:

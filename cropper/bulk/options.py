@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cropper.errors import ConfigError
+from cropper.methods import check_method
+from cropper.result import SEARCH
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
 from cropper.scorers.ensemble import parse_parts
 from cropper.space import parse_aspect
@@ -43,6 +45,9 @@ class BulkOptions:
     max_scale: float = 1.0
     top_k: int = 1
     scorer: str = DEFAULT_SCORER
+    method: str = SEARCH  # or one of cropper.result.TRANSFORMS
+    shear: bool = False  # crops that may be turned may also be sheared
+    localizer: Path | None = None  # weights of method 'localizer'; None: the package's
     strategy: str | None = None  # None: what suits the scorer
     budget: int | None = None
     seed: int = 0
@@ -58,6 +63,7 @@ class BulkOptions:
     batch_size: int = 16  # photos that a GPU looks at together; a CPU takes them one by one
     restart: bool = False  # forget earlier runs instead of going on
     dry_run: bool = False
+    overlay: str | None = None  # template below the output folder, for pictures of the why
     report: str | None = None  # an HTML file
     sheet: str | None = None  # a picture file
     xmp: str | None = None  # 'beside' the crops, or 'instead' of them
@@ -71,6 +77,9 @@ class BulkOptions:
             raise ConfigError("--cluster is the address of a dask or ray cluster: add --backend")
         if self.xmp not in (None, "beside", "instead"):
             raise ConfigError(f"xmp is 'beside' or 'instead', got {self.xmp!r}")
+        check_method(self)
+        if self.xmp and self.method != SEARCH:
+            raise ConfigError("a sidecar describes an upright crop: leave --xmp or --method out")
         if not 0 <= self.min_gain < 1:
             raise ConfigError(f"min_gain is a probability in [0, 1), got {self.min_gain}")
         for name, value in (("workers", self.workers or 1), ("batch_size", self.batch_size)):
@@ -100,11 +109,18 @@ class BulkOptions:
             "top_k": self.top_k,
             "scorer": [self.scorer if not judge else "", judge],
             "search": [self.strategy, self.budget, self.seed],
+            "method": [self.method, self.shear, self._localizer_digest()],
+            "overlay": self.overlay,
             "quality": self.quality,
             "xmp": self.xmp,
             "min_gain": self.min_gain,
         }
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
+
+    def _localizer_digest(self) -> str:
+        if self.method != "localizer":
+            return ""
+        return _digest_of(str(self.localizer) if self.localizer else "localizer")
 
 
 def _sized(size: tuple[int, int]) -> Target:

@@ -12,9 +12,10 @@ from cropper.bulk.options import Target
 from cropper.bulk.signature import Signature
 from cropper.result import preference
 
-__all__ = ["DONE", "FAILED", "LEFT", "Outcome", "Written"]
+__all__ = ["CROP", "DONE", "FAILED", "LEFT", "OVERLAY", "SIDECAR", "Outcome", "Written"]
 
 DONE, LEFT, FAILED = "done", "left", "failed"
+CROP, SIDECAR, OVERLAY = "crop", "sidecar", "overlay"
 _KINDS = {
     "ImageTooLargeError": "too large",
     "ImageWriteError": "not written",
@@ -33,7 +34,7 @@ _PHRASES = {  # of the message that follows the file's name
 
 @dataclass(frozen=True)
 class Written:
-    """One file that was written for a photo: a crop, or a sidecar that describes one."""
+    """One file that was written for a photo: a crop, or what describes or explains one."""
 
     path: str  # relative to the output folder
     signature: Signature
@@ -41,6 +42,8 @@ class Written:
     rank: int  # from 1
     box: tuple[float, float, float, float]  # whole px of the upright source
     score: float
+    what: str = CROP  # or SIDECAR or OVERLAY
+    warp: dict[str, Any] | None = None  # of a turned crop: the fields of ``Warp.to_dict``
 
     @property
     def crop(self) -> Crop:
@@ -122,7 +125,12 @@ class Outcome:
             "candidates": self.candidates,
             "seconds": round(self.seconds, 4),
         }
-        if len(self.written) > 1:
+        crops = [each for each in self.written if each.what == CROP]
+        if crops and crops[0].warp and crops[0].box == self.best:
+            record |= crops[0].warp
+        others = {each.what: f"{output}/{each.path}" for each in self.written if each.what != CROP}
+        record |= others if crops else {}
+        if len(crops) > 1:
             record["crops"] = [
                 {
                     "output": f"{output}/{each.path}",
@@ -130,8 +138,9 @@ class Outcome:
                     "aspect": targets[each.target].aspect,
                     "size": list(targets[each.target].size or each.side_lengths),
                     "rank": each.rank,
+                    **(each.warp or {}),
                 }
-                for each in self.written
+                for each in crops
             ]
         return record
 

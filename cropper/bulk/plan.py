@@ -30,11 +30,13 @@ class PlannedCrop:
 class PlannedPhoto:
     source: str
     crops: tuple[PlannedCrop, ...]  # a photo with few diverse crops leaves the last ranks unused
-    sidecar: str | None  # XMP
+    sidecar: str | None = None  # XMP
+    overlay: str | None = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return (*(crop.path for crop in self.crops), *filter(None, [self.sidecar]))
+        others = filter(None, [self.sidecar, self.overlay])
+        return (*(crop.path for crop in self.crops), *others)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Layout:
     targets: tuple[Target, ...]
     top_k: int
     xmp: str | None
+    overlay: str | None  # template, relative to root
 
     @property
     def in_place(self) -> bool:
@@ -57,19 +60,23 @@ class Layout:
         """Raises ConfigError for a name that leaves the output folder or has no known format."""
         path = PurePath(source)
         crops: list[PlannedCrop] = []
+        overlay = None
+        ext = path.suffix
+        if not has_picture_extension(source):
+            ext = _sniffed_extension(self.source / source)
         if self.xmp != "instead":
-            ext = path.suffix
-            if not has_picture_extension(source):
-                ext = _sniffed_extension(self.source / source)
             for index, target in enumerate(self.targets):
                 for rank in range(1, self.top_k + 1):
-                    crops.append(PlannedCrop(index, rank, self._name(path, ext, target, rank)))
+                    name = self._name(self.template, path, ext, target, rank)
+                    crops.append(PlannedCrop(index, rank, name))
+        if self.overlay:
+            overlay = self._name(self.overlay, path, ext, self.targets[0], 1)
         sidecar = str(path.with_suffix(".xmp")) if self.xmp else None
         if self.in_place and sidecar and sidecar.casefold() == source.casefold():
             raise ConfigError(f"{source} would be replaced by its own sidecar: --exclude it")
-        return PlannedPhoto(source, tuple(crops), sidecar)
+        return PlannedPhoto(source, tuple(crops), sidecar, overlay)
 
-    def _name(self, path: PurePath, ext: str, target: Target, rank: int) -> str:
+    def _name(self, template: str, path: PurePath, ext: str, target: Target, rank: int) -> str:
         values = {
             "dir": str(path.parent),
             "stem": path.stem,
@@ -77,13 +84,13 @@ class Layout:
             "rank": str(rank),
             "aspect": target.label,
         }
-        name = os.path.normpath(fill(self.template, values))
-        if rank > 1 and "{rank}" not in self.template:
+        name = os.path.normpath(fill(template, values))
+        if rank > 1 and "{rank}" not in template:
             stem, suffix = os.path.splitext(name)
             name = f"{stem}-{rank}{suffix}"
         if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
-            raise ConfigError(f"{path}: its crop {name} would leave {self.root}: change -o")
-        if ext or "{ext}" not in self.template:
+            raise ConfigError(f"{path}: {name} would leave {self.root}: change -o or --overlay")
+        if ext or "{ext}" not in template:
             format_for(name)
         return name
 
@@ -104,8 +111,14 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
         root = Path(output)
         template = "{dir}/{stem}" + "_{aspect}" * (len(targets) > 1)
         template += "_{rank}" * (options.top_k > 1) + "{ext}"
-    layout = Layout(source, root, template, targets, options.top_k, options.xmp)
-    fill(template, dict.fromkeys(("dir", "stem", "ext", "rank", "aspect"), ""))
+    layout = Layout(source, root, template, targets, options.top_k, options.xmp, options.overlay)
+    for each in filter(None, (template, options.overlay)):
+        fill(each, dict.fromkeys(("dir", "stem", "ext", "rank", "aspect"), ""))
+    if options.overlay is not None and "{stem}" not in options.overlay:
+        raise ConfigError(
+            f"--overlay is a template below {root}, one picture a photo, as in "
+            f"'why/{{dir}}/{{stem}}.jpg', got {options.overlay!r}"
+        )
     if not source.is_dir():
         raise ConfigError(f"{source} is not a folder: for single files use `cropper best`")
     if _inside(root, source) and not layout.in_place:

@@ -15,7 +15,7 @@ from cropper.boxes import Crop
 from cropper.bulk.judge import cores
 from cropper.bulk.manifest import THE_REPORT, Manifest
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import FAILED, LEFT, Outcome
+from cropper.bulk.outcome import CROP, FAILED, LEFT, Outcome, Written
 from cropper.bulk.plan import Layout
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError
 from cropper.image import View, encode, format_for, from_array, load_image, write_atomic
@@ -130,12 +130,13 @@ def _view(path: Path) -> View | None:
 
 def _shown(outcome: Outcome, view: View | None, layout: Layout) -> Pictured:
     best = Crop(*outcome.best, outcome.best_score)
-    crops = [ShownCrop(layout.targets[0].label, best)]
-    crops += [
-        ShownCrop(layout.targets[each.target].label, each.crop)
-        for each in outcome.written
-        if each.box != outcome.best
-    ]
+    shown = {
+        each.box: ShownCrop(layout.targets[each.target].label, each.crop, _corners(each))
+        for each in reversed(outcome.written)
+        if each.what == CROP
+    }
+    first = shown.pop(best.box, ShownCrop(layout.targets[0].label, best))
+    crops = [first, *reversed(shown.values())]
     return Pictured(
         outcome.source,
         view,
@@ -147,6 +148,10 @@ def _shown(outcome: Outcome, view: View | None, layout: Layout) -> Pictured:
         outcome.seconds,
         outcome.notes,
     )
+
+
+def _corners(written: Written) -> tuple[tuple[float, float], ...]:
+    return tuple((x, y) for x, y in written.warp["corners"]) if written.warp else ()
 
 
 def _write(data: bytes, path: Path) -> None:

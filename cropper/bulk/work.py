@@ -11,15 +11,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cropper.boxes import Crop
-from cropper.bulk.judge import Judge
+from cropper.bulk.judge import Found, Judge
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome, Written
+from cropper.bulk.outcome import CROP, DONE, FAILED, LEFT, OVERLAY, SIDECAR, Outcome, Written
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.signature import Signature, digest
 from cropper.bulk.xmp import sidecar
 from cropper.errors import CropperError, ImageReadError, ImageWriteError
-from cropper.image import encode, format_for, load_image, sniff, write_atomic
-from cropper.result import CropResult, preference
+from cropper.image import (
+    SourceImage,
+    encode,
+    format_for,
+    from_array,
+    load_image,
+    sniff,
+    write_atomic,
+)
+from cropper.result import SEARCH, CropResult, preference
 
 __all__ = ["Job", "crop_photo"]
 
@@ -54,23 +62,30 @@ def _crop(photo: PlannedPhoto, job: Job, judge: Judge, written: list[Written]) -
     image = load_image(data, max_mpixels=job.options.max_mpixels, name=str(path))
     targets = job.options.targets()
     sizes = [target.size for target in targets]
-    if all(sizes):  # one pass over a JPEG for its crops and its judge
+    if all(sizes) and job.options.method == SEARCH:  # one pass over a JPEG for crops and judge
         image.expect(max(filter(None, sizes), key=math.prod))
-    results = judge.judge(image)
-    wanted = [_gain(result) >= job.options.min_gain for result in results]
+    found = judge.judge(image)
+    wanted = [_gain(each.result) >= job.options.min_gain for each in found]
     for planned in photo.crops:
-        crops = results[planned.target].search.crops
+        crops = found[planned.target].result.search.crops
         if wanted[planned.target] and planned.rank <= len(crops):
-            crop = crops[planned.rank - 1]
             size = targets[planned.target].size
-            content = encode(
-                image.cut(crop.box, size), image, format_for(planned.path), job.options.quality
-            )
-            written.append(_write(content, job, planned, crop))
-    first = results[0]
+            warp = found[planned.target].turned(planned.rank - 1)
+            crop = crops[planned.rank - 1]
+            if warp:
+                cut = image.warp(warp.corners, size or warp.output_size)
+            else:
+                cut = image.cut(crop.box, size)
+            content = encode(cut, image, format_for(planned.path), job.options.quality)
+            each = _write(content, job, planned, crop)
+            written.append(replace(each, warp=warp.to_dict()) if warp else each)
+    first = found[0].result
     if photo.sidecar and wanted[0]:
         content = sidecar(image.stored_box(first.best.box), image.header.orientation)
-        written.append(_write(content, job, PlannedCrop(0, 1, photo.sidecar), first.best))
+        described = _write(content, job, PlannedCrop(0, 1, photo.sidecar), first.best)
+        written.append(replace(described, what=SIDECAR))
+    if photo.overlay and wanted[0]:
+        written.append(_explain(photo.overlay, job, judge, image, found[0]))
     return Outcome(
         source=photo.source,
         state=DONE if written else LEFT,
@@ -80,7 +95,7 @@ def _crop(photo: PlannedPhoto, job: Job, judge: Judge, written: list[Written]) -
         centre_score=first.centre_score,
         calibrated=first.calibrated,
         scorer=first.scorer,
-        candidates=_candidates(results),
+        candidates=_candidates(found),
         best=first.best.box,
         best_score=first.best.score,
         written=tuple(written),
@@ -117,15 +132,25 @@ def _gain(result: CropResult) -> float:
     return preference(result.best.score - result.full_frame_score)
 
 
-def _candidates(results: Sequence[CropResult]) -> int:
+def _explain(path: str, job: Job, judge: Judge, image: SourceImage, found: Found) -> Written:
+    """The overlay of the first target."""
+    from cropper.report import explain  # noqa: PLC0415 - most runs draw none
+
+    picture = explain(judge.finder, image, found.result, found.warps)
+    content = encode(picture, from_array(picture), format_for(path), job.options.quality)
+    written = _write(content, job, PlannedCrop(0, 1, path), found.result.best)
+    return replace(written, what=OVERLAY)
+
+
+def _candidates(found: Sequence[Found]) -> int:
     """Targets of one aspect share their result."""
-    return sum({id(result): result.search.evaluations for result in results}.values())
+    return sum({id(each): each.result.search.evaluations for each in found}.values())
 
 
 def _enlarged(written: Sequence[Written], options: BulkOptions) -> list[str]:
     notes = []
     for each in written:
-        size = options.targets()[each.target].size
+        size = options.targets()[each.target].size if each.what == CROP else None
         if size and (size[0] > each.crop.width or size[1] > each.crop.height):
             notes.append(f"{each.path} is enlarged to {size[0]}x{size[1]}")
     return notes

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from cropper.cli.group import EXIT_CODES, main
-from cropper.cli.options import find_options, output_options, parse_size
+from cropper.cli.options import find_options, method_options, output_options, parse_size
 
 __all__ = ["best"]
 
@@ -45,20 +44,7 @@ Examples:
     metavar="WxH",
     help="Exact size of the output in pixels.",
 )
-@click.option(
-    "--method",
-    type=click.Choice(["search", "stn", "localizer", "search+stn"]),
-    default="search",
-    show_default=True,
-    help="search: boxes. stn: affine crops, which may be turned, by ascent from a few starts; "
-    "search+stn: from the search's winners; localizer: in one pass of a learned transformer.",
-)
-@click.option("--shear", is_flag=True, help="Crops that may be turned may also be sheared.")
-@click.option(
-    "--localizer",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Weights for --method localizer, of `cropper train localizer`.",
-)
+@method_options
 @find_options
 @click.option(
     "--overlay",

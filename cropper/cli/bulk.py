@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main
-from cropper.cli.options import find_options, output_options, parse_size
+from cropper.cli.options import find_options, method_options, output_options, parse_size
 
 __all__ = ["bulk"]
 
@@ -55,6 +55,7 @@ Examples:
 )
 @click.option("--include", multiple=True, metavar="GLOB", help="Only these, as in 'a/**/*.jpg'.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these; wins over --include.")
+@method_options
 @find_options
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Default: one a core.")
 @click.option(
@@ -80,6 +81,12 @@ Examples:
     help="Check and keep what earlier runs did, or do all of it again.  [default: resume]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
+@click.option(
+    "--overlay",
+    metavar="TEMPLATE",
+    help="Also draw each photo's crop, runners-up and heat map of the score, below OUT_DIR, as in "
+    "'why/{dir}/{stem}.jpg'.",
+)
 @click.option("--report", metavar="FILE.html", help="Write a page with all crops and failures.")
 @click.option("--sheet", metavar="FILE.jpg", help="Write a sheet of photos beside their crops.")
 @click.option("--xmp", "xmp", flag_value="beside", help="Also write sidecars for raw files.")

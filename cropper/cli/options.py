@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-__all__ = ["find_options", "output_options", "parse_size"]
+__all__ = ["find_options", "method_options", "output_options", "parse_size"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,6 +30,22 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+_METHOD = (
+    click.option(
+        "--method",
+        type=click.Choice(["search", "stn", "localizer", "search+stn"]),
+        default="search",
+        show_default=True,
+        help="search: boxes. stn: affine crops, which may be turned, by ascent from a few starts; "
+        "search+stn: from the search's winners; localizer: in one pass of a learned transformer.",
+    ),
+    click.option("--shear", is_flag=True, help="Crops that may be turned may also be sheared."),
+    click.option(
+        "--localizer",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Weights for --method localizer, of `cropper train localizer`.",
+    ),
+)
 _FIND = (
     click.option(
         "--min-scale",
@@ -83,6 +100,11 @@ _OUTPUT = (
     click.option("-q", "--quiet", is_flag=True, help="Only errors on standard error."),
     click.option("-v", "--verbose", is_flag=True, help="Also how each crop was found."),
 )
+
+
+def method_options(command: Command) -> Command:
+    """How crops are found."""
+    return _add(command, _METHOD)
 
 
 def find_options(command: Command) -> Command:

@@ -1,8 +1,8 @@
 """Results for people to look at, drawn and written from records: nothing here finds a crop."""
 
-from cropper.report.overlay import draw_overlay
+from cropper.report.overlay import draw_overlay, explain
 from cropper.report.page import render_page
 from cropper.report.records import Pictured, ShownCrop
 from cropper.report.sheet import draw_sheet
 
-__all__ = ["Pictured", "ShownCrop", "draw_overlay", "draw_sheet", "render_page"]
+__all__ = ["Pictured", "ShownCrop", "draw_overlay", "draw_sheet", "explain", "render_page"]

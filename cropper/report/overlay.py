@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from cropper.boxes import Crop
-from cropper.finder import ScoreMap
-from cropper.image import View
+from cropper.finder import CropFinder, ScoreMap
+from cropper.image import SourceImage, View
+from cropper.result import CropResult
 
-__all__ = ["draw_overlay"]
+if TYPE_CHECKING:
+    from spatial_transformer.affine import Warp
+
+__all__ = ["draw_overlay", "explain"]
 
 # Dark blue, teal, yellow: equal steps in lightness, legible to colour-blind eyes
 _COLOURS = np.array(
@@ -20,6 +25,20 @@ _COLOURS = np.array(
 )
 _HEAT = 0.4  # opacity of the heat map
 _DIM = 0.45  # brightness of what is cut away
+_SIDE = 1200  # px
+
+
+def explain(
+    finder: CropFinder, source: SourceImage, result: CropResult, warps: Sequence[Warp]
+) -> Image.Image:
+    """Why this crop: it and its runners-up over the score of the best crop at each place.
+
+    ``warps`` are the crops themselves where they may be turned.
+    """
+    best = result.best
+    heat = finder.score_map(source, best.width / best.height)
+    quads = [warp.corners for warp in warps if not warp.upright]
+    return draw_overlay(source.view(_SIDE), result.search.crops, heat, quads)
 
 
 def draw_overlay(

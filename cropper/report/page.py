@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from cropper.image import View
-from cropper.report.records import Pictured
+from cropper.report.records import Pictured, ShownCrop
 
 __all__ = ["THUMBNAIL", "render_page"]
 
@@ -29,9 +29,14 @@ def render_page(
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["thumbnail"] = _thumbnail
+    environment.filters["points"] = _points
     template = environment.from_string(_TEMPLATE.read_text("utf-8"))
     page = template.render(title=title, summary=summary, photos=photos, failures=failures)
     return page.encode("utf-8", "replace").decode()  # names that are no UTF-8
+
+
+def _points(shown: ShownCrop) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in shown.quad)
 
 
 def _thumbnail(view: View) -> str:

@@ -14,6 +14,13 @@ __all__ = ["Pictured", "ShownCrop"]
 class ShownCrop:
     label: str  # its aspect or size
     crop: Crop
+    corners: tuple[tuple[float, float], ...] = ()  # px, of a turned crop; ``crop`` is around it
+
+    @property
+    def quad(self) -> tuple[tuple[float, float], ...]:
+        """Its corners, px: top left, then clockwise."""
+        x0, y0, x1, y1 = self.crop.box
+        return self.corners or ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
 
 
 @dataclass(frozen=True)

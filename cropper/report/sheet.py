@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from cropper.image import from_array
 from cropper.report.overlay import draw_overlay
 from cropper.report.records import Pictured
 
@@ -42,15 +43,14 @@ def draw_sheet(photos: Sequence[Pictured], columns: int = 3) -> Image.Image:
 def _pair(photo: Pictured) -> tuple[Image.Image, Image.Image]:
     view = photo.view
     assert view is not None
-    best = photo.crops[0].crop
-    before = draw_overlay(view, [best])
-    scale = np.array([before.width / view.size[0], before.height / view.size[1]] * 2)
-    edges = tuple((np.array(best.box) * scale).tolist())
-    x0, y0, x1, y1 = edges
-    shrink = CELL / max(x1 - x0, y1 - y0)
-    size = (max(round((x1 - x0) * shrink), 1), max(round((y1 - y0) * shrink), 1))
-    whole = Image.fromarray(view.pixels)
-    after = whole.resize(size, Image.Resampling.LANCZOS, box=(x0, y0, x1, y1))
+    shown, source = photo.crops[0], from_array(view.pixels)
+    before = draw_overlay(view, [shown.crop], quads=[shown.corners] if shown.corners else [])
+    scale = np.array(source.size) / np.array(view.size)
+    corners = np.clip(np.array(shown.quad) * scale, 0, source.size)
+    sides = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
+    shrink = CELL / max(sides)
+    size = (max(round(sides[0] * shrink), 1), max(round(sides[1] * shrink), 1))
+    after = source.warp(corners, size).convert("RGB")
     before.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
     return before, after
 

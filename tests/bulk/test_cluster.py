@@ -137,7 +137,8 @@ def boxes(judge: Judge, paths: list[Path]) -> list[NDArray[np.float64]]:
     with ThreadPoolExecutor(len(paths)) as pool:
         results = list(pool.map(lambda path: judge.judge(load_image(path)), paths))
     return [
-        np.array([crop.box for found in each for crop in found.search.crops]) for each in results
+        np.array([crop.box for found in each for crop in found.result.search.crops])
+        for each in results
     ]
 
 

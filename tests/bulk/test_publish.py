@@ -51,11 +51,8 @@ def test_the_page_shows_every_crop_and_names_every_failure(
     assert found.exit_code == 1
     page = Page(tmp_path / "pages/run.html")
     boxes = {tuple(each["box"]) for each in records(found) if each["status"] == "done"}
-    drawn = {
-        tuple(round(float(rect[key])) for key in ("x", "y", "width", "height"))
-        for rect in page.all("rect")
-    }
-    assert drawn == {(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes}
+    drawn = {polygon["points"] for polygon in page.all("polygon")}
+    assert drawn == {f"{x0},{y0} {x1},{y0} {x1},{y1} {x0},{y1}" for x0, y0, x1, y1 in boxes}
     images = page.all("image")
     assert len(images) == 4
     for image in images:

@@ -1,0 +1,149 @@
+"""``cropper bulk --method`` and ``--overlay``: what `cropper best` does, over a folder."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from skimage import data
+
+from cropper.bulk import BulkOptions
+from cropper.cli import main
+from cropper.errors import ConfigError
+from tests.bulk.conftest import Bulk, inodes, tree
+from tests.conftest import pixels, records
+
+SIZE = (240, 160)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def cups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A photo that the scorer would rather have turned, and its mirror image."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in/sub").mkdir(parents=True)
+    cup = np.array(Image.fromarray(data.coffee()).resize(SIZE))
+    Image.fromarray(cup).save("in/a.png")
+    Image.fromarray(cup[:, ::-1]).save("in/sub/b.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("method", ["stn", "search+stn", "localizer"])
+def test_a_folder_gets_the_crops_that_best_makes(cups: Path, method: str) -> None:
+    line = ("--method", method, "--aspect", "4:5")
+    line += () if method == "localizer" else ("--budget", 400)
+    found = run("bulk", "in", "-o", "out", *line, "--json")
+    assert found.exit_code == 0, found.stderr
+    written = {Path(each["input"]).name: each for each in records(found)}
+    for name in ("a.png", "sub/b.png"):
+        one = run("best", f"in/{name}", "-o", "one.png", "--overwrite", *line, "--json")
+        (expected,) = records(one)
+        record = written[Path(name).name]
+        assert record["box"] == expected["box"]
+        assert record["score"] == pytest.approx(expected["score"], abs=1e-4)
+        if "corners" in record:
+            assert record["corners"] == expected["corners"]
+            assert record["theta"] == expected["theta"]
+        assert np.array_equal(pixels(f"out/{name}"), pixels("one.png"))
+    before = inodes(Path("out"))
+    again = run("bulk", "in", "-o", "out", *line)
+    assert "2 were done already" in again.stderr
+    assert inodes(Path("out")) == before
+
+
+def test_turned_crops_are_drawn_turned(cups: Path) -> None:
+    line = ("--method", "stn", "--aspect", "4:5", "--budget", 400)
+    found = run(
+        "bulk", "in", "-o", "out", *line, "--json", "--report", "r.html", "--sheet", "s.png"
+    )
+    assert found.exit_code == 0, found.stderr
+    page = Path("r.html").read_text("utf-8")
+    for record in records(found):
+        x, y = record["corners"][0]
+        assert f"{x:g},{y:g} " in page
+    assert pixels("s.png").std() > 10
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"method": "magic"}, "method is one of"),
+        ({"method": "stn", "strategy": "grid"}, "--strategy"),
+        ({"shear": True}, "--shear"),
+        ({"localizer": Path("x")}, "--localizer"),
+        ({"method": "localizer", "top_k": 2}, "--top-k"),
+        ({"method": "stn", "xmp": "beside"}, "upright"),
+    ],
+)
+def test_options_that_do_not_go_together(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        BulkOptions(**options)
+
+
+def test_overlays_are_outputs_like_others(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    line = ("--overlay", "why/{dir}/{stem}.png", "--aspect", "1:1", "--aspect", "4:5", "--json")
+    found = bulk(*line)
+    assert found.exit_code == 0, found.stderr
+    for record in records(found):
+        stem = Path(record["input"]).relative_to("in").with_suffix("")
+        assert record["overlay"] == f"out/why/{stem}.png"
+        assert len(record["crops"]) == 2
+        x0, y0, x1, y1 = record["box"]
+        shown = pixels(record["overlay"]).astype(int)
+        assert shown.shape[:2] == pixels(record["input"]).shape[:2]
+        inside = shown[y0 + 8 : y1 - 8, x0 + 8 : x1 - 8].mean()
+        outside = np.delete(shown.mean(2), np.s_[x0:x1], axis=1).mean()
+        assert outside < inside
+    before = tree(tmp_path / "out")
+    (tmp_path / "out/why/a.png").write_bytes(b"torn")
+    assert "1 done" in bulk(*line).stderr
+    assert tree(tmp_path / "out") == before
+    assert "4 done" in bulk("--aspect", "1:1", "--aspect", "4:5").stderr  # it is a setting
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("why.png", "template"),
+        ("{dir}/{stem}_1x1{ext}", "would all be written"),
+        ("../{stem}.png", "would leave"),
+        ("{stem}.txt", "format"),
+        ("{stem}{magic}.png", "magic"),
+    ],
+)
+def test_overlays_obey_the_rules_of_names(
+    template: str, words: str, bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    found = bulk("--overlay", template, "--aspect", "1:1", "--aspect", "4:5")
+    assert found.exit_code == 2
+    assert words in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_jpeg_is_decoded_once_for_crops_of_a_size(
+    bulk: Bulk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import JpegImagePlugin  # noqa: PLC0415 - for its patch
+
+    (tmp_path / "in").mkdir()
+    buffer = io.BytesIO()
+    Image.fromarray(data.astronaut()).resize((1200, 800)).save(buffer, "JPEG")
+    (tmp_path / "in/a.jpg").write_bytes(buffer.getvalue())
+    loads: list[int] = []
+    load = JpegImagePlugin.JpegImageFile.load
+
+    def counted(self: JpegImagePlugin.JpegImageFile) -> Any:
+        loads.extend([max(self.size)] * bool(self.tile))
+        return load(self)
+
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", counted)
+    assert bulk("--size", "300x300", "--size", "30x20", "--min-scale", "0.95").exit_code == 0
+    assert loads == [600]
