@@ -26,6 +26,7 @@ from cropper.sampling import Pyramid, pyramid, sample_affine, sample_boxes
 from cropper.scorers.affine import JUDGED, BoundAffine, Reading
 from cropper.scorers.base import BoundScorer, ScorerSpec
 from cropper.scorers.batching import AutoBatch
+from cropper.scorers.replay import upload
 from cropper.scorers.trunk import Trunk, input_size
 
 __all__ = ["ConvNetScorer", "Preprocessing", "TrunkClassifier", "build_backbone"]
@@ -142,7 +143,7 @@ class ConvNetScorer:
 
     def pixels(self, view: View) -> Tensor:
         """(3, H, W) as the network wants them."""
-        return self.preprocessing.normalised(torch.from_numpy(view.pixels).to(self.device))
+        return self.preprocessing.normalised(upload(view.pixels, self.device))
 
     def bind_affine(self, view: View) -> BoundAffine:
         return _AffineCrops(self, self.pixels(view), view.size)

@@ -28,6 +28,7 @@ from cropper.sampling import Pyramid, equal_area_boxes, pyramid, sample_affine, 
 from cropper.scorers.affine import JUDGED, BoundAffine, Reading
 from cropper.scorers.base import BoundScorer, ScorerSpec
 from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size, seen_mirrored
+from cropper.scorers.replay import Forward, Replayed, upload
 from cropper.scorers.trunk import Trunk, normalise_pixels
 
 __all__ = [
@@ -59,22 +60,32 @@ class CropNet(nn.Module):
         self.trunk = Trunk()
         self.head = BoxHead(self.config)
 
-    def look(self, pixels: NDArray[np.uint8]) -> list[PictureFeatures]:
-        """(B, 32 h + 1, 32 w + 1, 3) -> features of each picture, on the network's device."""
+    def look(
+        self, pixels: NDArray[np.uint8], forward: Forward | None = None
+    ) -> list[PictureFeatures]:
+        """(B, 32 h + 1, 32 w + 1, 3) -> features of each picture, on the network's device.
+
+        ``forward`` stands in for ``self.features``.
+        """
         device = self.head.rod.device
         flipped = [seen_mirrored(each) for each in pixels]
         where = torch.tensor(flipped, device=device)[:, None, None, None]
-        images = normalise_pixels(torch.from_numpy(pixels).to(device))
-        fused, pooled = self._features(torch.where(where, images.flip(3), images))
+        images = normalise_pixels(upload(pixels, device))
+        fused, pooled = (forward or self.features)(torch.where(where, images.flip(3), images))
         return self._bound(torch.where(where, fused.flip(3), fused), pooled)
 
     def bind(self, images: Tensor) -> list[PictureFeatures]:
         """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features of each picture, as it lies."""
-        return self._bound(*self._features(images))
+        return self._bound(*self.features(images))
 
-    def _features(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        taps = self.trunk(images)
-        return self.head.fuse(taps), taps[2].mean((2, 3))
+    def features(self, images: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) -> the fused maps (B, channels, h, w) and the means (B, 320).
+
+        The trunk in its own precision, everything after it in that of the head.
+        """
+        own = self.trunk(images.to(self.trunk.dtype))
+        fine, middle, coarse = (tap.to(images.dtype) for tap in own)
+        return self.head.fuse((fine, middle, coarse)), coarse.mean((2, 3))
 
     def _bound(self, fused: Tensor, pooled: Tensor) -> list[PictureFeatures]:
         return [self.head.bind(*each) for each in zip(fused, pooled, strict=True)]
@@ -221,11 +232,24 @@ class BoundCropNet:
 class CropNetScorer:
     """CropNet as a scorer: features in ``bind``, boxes in the objective."""
 
-    def __init__(self, net: CropNet, spec: ScorerSpec, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        net: CropNet,
+        spec: ScorerSpec,
+        device: torch.device | str = "cpu",
+        precision: torch.dtype | None = None,
+    ) -> None:
+        """``precision`` is the trunk's; None is half on a GPU, single on a CPU.
+
+        Half (fp16) and not bf16, since ReLU6 bounds what is stored: on 34 photos the scores are
+        off by at most .007, and by .19 in bf16, where their standard deviation is 1.2.
+        """
+        self.device = torch.device(device)
         # channels_last runs the depthwise convolutions 3 times faster on a CPU
         self.net = net.to(device).to(memory_format=torch.channels_last).eval()
+        self._forward = Replayed(self.net.features)
+        self.net.trunk.to(precision or (torch.float16 if self.device.type == "cuda" else None))
         self.spec = spec
-        self.device = torch.device(device)
 
     def bind(self, view: View) -> BoundScorer:
         return self.bind_all([view])[0]
@@ -238,7 +262,7 @@ class CropNetScorer:
         bound: dict[int, BoundScorer] = {}
         for size, members in groups.items():
             pixels = np.stack([views[index].resized(*size) for index in members])
-            found = self.net.look(pixels)
+            found = self.net.look(pixels, self._forward)
             for index, features in zip(members, found, strict=True):
                 bound[index] = self._bound(features, views[index].size)
         return [bound[index] for index in range(len(views))]
@@ -252,5 +276,5 @@ class CropNetScorer:
 
     def bind_affine(self, view: View) -> BoundAffine:
         width, height = input_size(view.size, self.net.config.pixels)
-        features = self.net.look(view.resized(width, height)[None])[0]
+        features = self.net.look(view.resized(width, height)[None], self._forward)[0]
         return BoundCropNet(self.net, features, view.size)

@@ -61,6 +61,10 @@ class Trunk(nn.Module):
                 cin = cout
         self.features = nn.ModuleList(blocks)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return self.above(self.below(x))
 
