@@ -102,10 +102,11 @@ class _Batch:
         self.options, self.aspect, self.finder = options, aspect, finder
         self.config = search_config(
             finder.scorer.spec,
-            options.strategy,
-            options.budget,
-            options.seed,
-            crops_to_find(options),
+            aspect,
+            strategy=options.strategy,
+            budget=options.budget,
+            seed=options.seed,
+            top_k=crops_to_find(options),
         )
         self.transformer = load_transformer(finder, options)
         self.done, self.failed, self.code = 0, 0, 0

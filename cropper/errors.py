@@ -82,11 +82,18 @@ def extra(name: str) -> Iterator[None]:
 
 
 class ImageReadError(CropperError):
+    """``reason`` is why, in a word or two that files can be counted by."""
+
     exit_code = 1
+
+    def __init__(self, message: str, reason: str = "broken") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ImageTooLargeError(ImageReadError):
-    pass
+    def __init__(self, message: str, reason: str = "too large") -> None:
+        super().__init__(message, reason)
 
 
 class NoInputError(CropperError):

@@ -40,7 +40,8 @@ __all__ = [
 ]
 
 COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
-_BUDGET = 300  # else: crops as good as those of a grid of 10,000 (docs/benchmarks.md)
+# Else, for one aspect and for all: crops as good as a grid's of 10,000 (docs/benchmarks.md)
+_BUDGET, _FREE_BUDGET = 300, 1000
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,27 @@ class ScoreMap:
     aspect: float  # of these crops
 
 
-def usual_search(spec: ScorerSpec) -> SearchConfig:
-    """What ``find`` does where nothing is asked for."""
-    return SearchConfig("halving", COSTLY_BUDGET if spec.costly else _BUDGET)
+def usual_search(spec: ScorerSpec, aspect: str | float = "original") -> SearchConfig:
+    """What ``find`` does where nothing is asked for but an aspect."""
+    cheap = _FREE_BUDGET if aspect == "free" else _BUDGET
+    return SearchConfig("halving", COSTLY_BUDGET if spec.costly else cheap)
 
 
 def search_config(
-    spec: ScorerSpec, strategy: str | None, budget: int | None, seed: int, top_k: int
+    spec: ScorerSpec,
+    aspect: str | float,
+    *,
+    strategy: str | None = None,
+    budget: int | None = None,
+    seed: int = 0,
+    top_k: int = 1,
 ) -> SearchConfig:
-    """What suits the scorer where ``strategy`` or ``budget`` is None. Raises SearchError.
+    """What suits scorer and aspect where ``strategy`` or ``budget`` is None. Raises SearchError.
 
     A grid is exhaustive, and random draws are blind: both get the budget of ``SearchConfig``,
     unless each candidate costs a network pass.
     """
-    base = usual_search(spec)
+    base = usual_search(spec, aspect)
     if strategy not in (None, base.strategy) and not spec.costly:
         base = SearchConfig()
     return replace(
@@ -136,7 +144,9 @@ class CropFinder:
             image = load_image(image)
         spaces = crop_spaces(image.size, aspect, min_scale, max_scale)
         objective = objective or self.bind(image)
-        found = search(objective, spaces, config or usual_search(self.scorer.spec), progress)
+        found = search(
+            objective, spaces, config or usual_search(self.scorer.spec, aspect), progress
+        )
         whole = [0.0, 0.0, float(image.size[0]), float(image.size[1])]
         boxes = snap(np.array([crop.box for crop in found.crops]), image.size)
         boxes = distinct(boxes)  # in a tiny picture two crops may round to one

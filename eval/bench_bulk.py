@@ -26,7 +26,6 @@ from eval.environment import Environment, read_environment
 
 __all__ = ["BulkBench", "Contender", "render_bulk_bench", "run_bulk_bench"]
 
-PHOTO = (3000, 2000)  # px
 CROP = (512, 512)
 REFERENCE = "pyvips attention"
 
@@ -49,13 +48,19 @@ class Contender:
 @dataclass(frozen=True)
 class BulkBench:
     photos: int
+    size: tuple[int, int]  # of each photo, px
     workers: int
     contenders: tuple[Contender, ...]
     missing: tuple[str, ...]
     environment: Environment
 
 
-def run_bulk_bench(photos: int = 50, rounds: int = 3, scorer: str = "cropnet") -> BulkBench:
+def run_bulk_bench(
+    photos: int = 50,
+    rounds: int = 3,
+    scorer: str = "cropnet",
+    size: tuple[int, int] = (3000, 2000),
+) -> BulkBench:
     """Raises DataError where a cropper fails on a photo."""
     found, missing = _contenders(scorer)
     seconds: dict[str, list[float]] = {name: [] for name in found}
@@ -65,7 +70,7 @@ def run_bulk_bench(photos: int = 50, rounds: int = 3, scorer: str = "cropnet") -
         (folder / "in").mkdir()
         (folder / "few").mkdir()
         for index in range(photos):
-            data = synthetic_photo(*PHOTO, seed=index)
+            data = synthetic_photo(*size, seed=index)
             (folder / "in" / f"{index:03}.jpg").write_bytes(data)
             if index < 2:
                 (folder / "few" / f"{index:03}.jpg").write_bytes(data)
@@ -78,7 +83,7 @@ def run_bulk_bench(photos: int = 50, rounds: int = 3, scorer: str = "cropnet") -
                 seconds[contender].append(time.perf_counter() - before)
                 cpu[contender].append(_cpu() - cpu_before)
     contenders = (Contender(name, tuple(seconds[name]), tuple(cpu[name])) for name in found)
-    return BulkBench(photos, cores(), tuple(contenders), missing, read_environment())
+    return BulkBench(photos, size, cores(), tuple(contenders), missing, read_environment())
 
 
 def _out(folder: Path, name: str, work: Work, photos: Path) -> None:
@@ -146,7 +151,7 @@ def _smartcrop(module: Any, photo: Path, target: Path) -> None:
 def render_bulk_bench(bench: BulkBench) -> str:
     medians = {contender.name: contender.median for contender in bench.contenders}
     lines = [
-        f"{bench.photos} synthetic photos {PHOTO[0]}x{PHOTO[1]} to {CROP[0]}x{CROP[1]}, "
+        f"{bench.photos} synthetic photos {bench.size[0]}x{bench.size[1]} to {CROP[0]}x{CROP[1]}, "
         f"{bench.workers} threads, median of {len(bench.contenders[0].seconds)} rounds",
         "",
         f"{'':18} {'photos/s':>9} {'slowest-fastest':>17} {'CPU ms/photo':>13}  against",

@@ -120,6 +120,7 @@ def load_scored(
     name: str,
     device: str = "auto",
     *,
+    aspect: str = "original",
     min_scale: float = 0.5,
     strategy: str | None = None,
     budget: int | None = None,
@@ -127,10 +128,10 @@ def load_scored(
 ) -> Scored:
     """The method of a scorer's name or weights file; raises MissingModelError for another.
 
-    What is None stays as the finder has it for this scorer.
+    What is None stays as the finder has it for this scorer and aspect.
     """
     finder = CropFinder(name, device)
-    config = search_config(finder.scorer.spec, strategy, budget, seed, 1)
+    config = search_config(finder.scorer.spec, aspect, strategy=strategy, budget=budget, seed=seed)
     return Scored(name, finder, min_scale, config)
 
 

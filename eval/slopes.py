@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cropper.errors import ConfigError
+from cropper.errors import ConfigError, extra
 from cropper.image import View, load_image
 from cropper.sampling import pyramid, sample_affine
 from cropper.scorers import load_scorer
@@ -173,10 +173,8 @@ def _downscale(space: AffineCrop, params: Tensor, side: int) -> float:
 
 def plot_slopes(found: Sequence[Agreement], path: Path, title: str) -> None:
     """Cosine over downscale, a line an estimate; the format by the file's extension."""
-    try:
+    with extra("plot"):
         import matplotlib as mpl  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise ConfigError("plots take the extra: pip install 'cropper[plot]'") from error
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 - after the backend is chosen
 

@@ -224,9 +224,14 @@ def test_a_gradient_is_the_caller_s_to_take_from_the_scorer_itself() -> None:
 COSTLY = ScorerSpec("stub", 64, 100, True, "for tests", "CC0-1.0")
 
 
-@pytest.mark.parametrize(("spec", "most"), [(SPEC, 300), (COSTLY, 500)])
-def test_the_usual_search_is_halving_on_a_small_budget(spec: ScorerSpec, most: int) -> None:
-    result = CropFinder(Stub(spec=spec)).find(blank(400, 300), aspect="1:1")
+@pytest.mark.parametrize(
+    ("spec", "aspect", "most"),
+    [(SPEC, "1:1", 300), (SPEC, "free", 1000), (COSTLY, "1:1", 500), (COSTLY, "free", 500)],
+)
+def test_the_usual_search_is_halving_on_a_small_budget(
+    spec: ScorerSpec, aspect: str, most: int
+) -> None:
+    result = CropFinder(Stub(spec=spec)).find(blank(400, 300), aspect=aspect)
     assert result.search.strategy == "halving"
     assert result.search.evaluations <= most
 
@@ -245,7 +250,7 @@ def test_what_is_not_asked_for_suits_the_strategy(
     strategy: str | None, budget: int | None, expected: tuple[str, int], costly: tuple[str, int]
 ) -> None:
     for spec, (name, number) in ((SPEC, expected), (COSTLY, costly)):
-        config = search_config(spec, strategy, budget, 0, 1)
+        config = search_config(spec, "original", strategy=strategy, budget=budget)
         assert (config.strategy, config.budget) == (name, number)
 
 
@@ -254,7 +259,7 @@ def test_what_is_not_asked_for_suits_the_strategy(
 def test_a_panorama_is_searched_on_the_default_budget(aspect: str, spec: ScorerSpec) -> None:
     for size in ((1200, 240), (240, 1200)):
         result = CropFinder(Stub(spec=spec)).find(blank(*size), aspect=aspect)
-        assert result.search.evaluations <= usual_search(spec).budget
+        assert result.search.evaluations <= usual_search(spec, aspect).budget
 
 
 def test_the_result_says_what_was_done() -> None:

@@ -52,13 +52,17 @@ class Judge:
 
     def __init__(self, finder: CropFinder, options: BulkOptions) -> None:
         self.finder, self.options = finder, options
-        self.config = search_config(
-            finder.scorer.spec,
-            options.strategy,
-            options.budget,
-            options.seed,
-            crops_to_find(options),
-        )
+        self.configs = {
+            target.aspect: search_config(
+                finder.scorer.spec,
+                target.aspect,
+                strategy=options.strategy,
+                budget=options.budget,
+                seed=options.seed,
+                top_k=crops_to_find(options),
+            )
+            for target in options.targets()
+        }
         # A search is many short steps of the interpreter: two at once take longer than in turn
         self._turn = contextlib.nullcontext() if finder.scorer.spec.costly else threading.Lock()
 
@@ -87,7 +91,7 @@ class Judge:
                     aspect=aspect,
                     min_scale=self.options.min_scale,
                     max_scale=self.options.max_scale,
-                    config=self.config,
+                    config=self.configs[aspect],
                     objective=objective,
                 )
             )

@@ -16,20 +16,6 @@ __all__ = ["CROP", "DONE", "FAILED", "LEFT", "OVERLAY", "SIDECAR", "Outcome", "W
 
 DONE, LEFT, FAILED = "done", "left", "failed"
 CROP, SIDECAR, OVERLAY = "crop", "sidecar", "overlay"
-_KINDS = {
-    "ImageTooLargeError": "too large",
-    "ImageWriteError": "not written",
-    "MemoryError": "out of memory",
-}
-_PHRASES = {  # of the message that follows the file's name
-    ": not a picture in": "not a picture",
-    ": an empty file": "empty",
-    ": a camera's raw file": "raw",
-    ": HEIC is read by an extra": "HEIC without its extra",
-    ": not enough memory": "out of memory",
-    ": cannot be read": "unreadable",
-    ": the folder cannot be listed": "unreadable",
-}
 
 
 @dataclass(frozen=True)
@@ -72,17 +58,9 @@ class Outcome:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     kind: str = ""  # of a failure: the name of its error
+    reason: str = ""  # of a failure, in a word or two, as they are counted
     message: str = ""
     stops: bool = False  # a failure that others would only repeat: a full disk
-
-    @property
-    def reason(self) -> str:
-        """Of a failure, in a word or two, as they are counted."""
-        if self.kind == "ImageReadError":
-            return next(
-                (words for part, words in _PHRASES.items() if part in self.message), "broken"
-            )
-        return _KINDS.get(self.kind, "other errors")
 
     @property
     def gain(self) -> float:

@@ -59,7 +59,9 @@ def prepare(
             skipped[entry.skipped] += 1
         elif entry.problem:
             message = f"{layout.source / entry.path}: {entry.problem}"
-            failure = Outcome(entry.path, FAILED, kind="ImageReadError", message=message)
+            failure = Outcome(
+                entry.path, FAILED, kind="ImageReadError", reason="unreadable", message=message
+            )
             manifest.add_failure(failure)
             unreadable.append(failure)
         else:

@@ -111,7 +111,7 @@ def _read(path: Path) -> tuple[bytes, Signature]:
             data = file.read(_HEAD)
             data = data + file.read() if sniff(data) else data
     except OSError as error:
-        raise ImageReadError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ImageReadError(f"{path}: cannot be read: {error.strerror}", "unreadable") from error
     return data, Signature.of(stat, digest(data))
 
 
@@ -171,6 +171,15 @@ def _failure(photo: PlannedPhoto, job: Job, error: Exception) -> Outcome:
         source=photo.source,
         state=FAILED,
         kind=type(error).__name__,
+        reason=_reason(error),
         message=message,
         stops=stops,
     )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ImageReadError):
+        return error.reason
+    if isinstance(error, ImageWriteError):
+        return "not written"
+    return "out of memory" if isinstance(error, MemoryError) else "other errors"

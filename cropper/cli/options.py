@@ -72,8 +72,8 @@ _FIND = (
         "--budget",
         type=click.IntRange(1),
         metavar="N",
-        help="Crops scored at most. Default: 300 (another strategy: 10,000), or 500 where each is "
-        "a network pass.",
+        help="Crops scored at most. Default: 300, or 1000 if the aspect is free; 10,000 for "
+        "another strategy; 500 where each is a network pass.",
     ),
     click.option(
         "--seed",

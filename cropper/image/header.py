@@ -74,7 +74,7 @@ def reading(name: str, kind: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise ImageReadError(
-            f"{name}: not enough memory for its pixels; make it smaller"
+            f"{name}: not enough memory for its pixels; make it smaller", "out of memory"
         ) from error
     except Exception as error:
         reason = "unknown variant" if isinstance(error, UnidentifiedImageError) else str(error)
@@ -112,10 +112,14 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
     kind = sniff(data)
     if kind is None:
         raise ImageReadError(
-            f"{name}: not a picture in {', '.join(FORMATS)}; it starts with {data[:8]!r}"
+            f"{name}: not a picture in {', '.join(FORMATS)}; it starts with {data[:8]!r}",
+            "not a picture",
         )
     if plugin_of(kind) is None:
-        raise ImageReadError(f"{name}: HEIC is read by an extra: pip install 'cropper[heic]'")
+        raise ImageReadError(
+            f"{name}: HEIC is read by an extra: pip install 'cropper[heic]'",
+            "HEIC without its extra",
+        )
     notes: list[str] = []
     with reading(name, kind):
         if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
@@ -168,7 +172,9 @@ def _header(
 ) -> Header:
     tags: Any = getattr(image, "tag_v2", {})
     if tags and (tags.get(254, 0) & 1 or 50706 in tags or data[8:10] == b"CR"):
-        raise ImageReadError(f"{name}: a camera's raw file; develop it to JPEG or TIFF first")
+        raise ImageReadError(
+            f"{name}: a camera's raw file; develop it to JPEG or TIFF first", "raw"
+        )
     block = _exif_block(kind, image, data, notes)
     turn = exif.orientation(block) if block else 1
     if kind == "TIFF":  # Pillow turns it when it is decoded, and says so in the size

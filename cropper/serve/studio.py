@@ -146,7 +146,14 @@ class Studio:
         started = time.perf_counter()
         aspect = asked.asked_aspect()
         spec = self.finder.scorer.spec
-        config = search_config(spec, asked.strategy, asked.budget, asked.seed, asked.top_k)
+        config = search_config(
+            spec,
+            aspect,
+            strategy=asked.strategy,
+            budget=asked.budget,
+            seed=asked.seed,
+            top_k=asked.top_k,
+        )
 
         def work(objective: Objective) -> tuple[CropResult, ScoreMap | None]:
             result = self.finder.find(

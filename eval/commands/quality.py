@@ -89,6 +89,7 @@ def benchmark(
     load = partial(
         load_scored,
         device=device,
+        aspect="free" if protocol == "free" else "original",
         min_scale=min_scale,
         strategy=strategy,
         budget=budget,

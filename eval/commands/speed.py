@@ -49,11 +49,13 @@ def bench(
 @click.option("--photos", type=click.IntRange(2), default=50, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
-def bench_bulk(photos: int, rounds: int, scorer: str) -> None:
+@click.option("--size", nargs=2, type=click.IntRange(64), default=(3000, 2000),
+    show_default=True, metavar="WIDTH HEIGHT", help="Of the photos, px.")  # fmt: skip
+def bench_bulk(photos: int, rounds: int, scorer: str, size: tuple[int, int]) -> None:
     """Folders per second, beside smartcrop.py and pyvips attention where installed."""
     from eval.bench_bulk import render_bulk_bench, run_bulk_bench
 
-    click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer)))
+    click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer, size)))
 
 
 @cli.command("bench-scaling")

@@ -25,9 +25,8 @@ def test_scale_tells_of_each_tenth() -> None:
 
 
 def test_the_bench_of_folders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.bench_bulk.PHOTO", (600, 400))
     monkeypatch.setattr("eval.bench_bulk.CROP", (128, 128))
-    bench = run_bulk_bench(photos=2, rounds=1)
+    bench = run_bulk_bench(photos=2, rounds=1, size=(600, 400))
     names = [contender.name for contender in bench.contenders]
     assert names[0] == "cropper bulk"
     assert len(names) + len(bench.missing) == 3

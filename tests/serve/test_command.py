@@ -19,7 +19,8 @@ from tests.serve.conftest import serving
 from tests.serve.test_api import post
 
 SLOW = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits it ignored
 import tests.conftest as shared
 find = shared.SpotScorer.bind
 def bind(self, view):
