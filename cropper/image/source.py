@@ -40,7 +40,6 @@ MAX_PIXELS = 1 << 30  # of a crop
 # What a JPEG's scaled decode keeps beyond a crop's size: with less, its error comes near to that
 # of encoding the crop at quality 92 (41 dB at 1.25, 36 dB at 1)
 _SPARE = 1.25
-_LIKELY = 0.75  # a crop's scale; 97 % of cropnet's are larger
 _HEAD = 4096  # bytes that tell a format
 # EXIF orientation -> from stored to upright, and whether the stored picture's x and y are
 # swapped, then x reversed, y reversed, seen from the upright one
@@ -115,11 +114,10 @@ class SourceImage:
         """
         if self.format == "JPEG" and self._picture is None:
             stored, full = self._stored_size(size), self._stored_size(self.size)
-            box = (_LIKELY * full[0], _LIKELY * full[1])
-            with reading(self.name, self.format):
-                image, within = self._no_smaller_than(_enough(stored, box, full))
-            if within:
-                self._expected, self._expected_box = image, within
+            with reading(self.name, self.format):  # as large as can be: half of them nearly are
+                image, box = self._no_smaller_than(_enough(stored, full, full))
+            if box:
+                self._expected, self._expected_box = image, box
 
     def view(self, long_side: int, spare: float = 1.0) -> View:
         """The whole picture with the long side at ``long_side`` px, never enlarged.

@@ -142,14 +142,14 @@ def test_an_expected_crop_and_the_view_are_decoded_once(
     content = with_exif(photo(*size), "JPEG", orientation)
     alone, expected = load_image(content), load_image(content)
     loaded = counted_loads(monkeypatch)
-    expected.expect((160, 200))
+    expected.expect((200, 240))
     for long_side in (110, 150, 300):
         view = expected.view(long_side, 1.5)
         shown = alone.view(long_side, 1.5)
         assert view.pixels.shape == shown.pixels.shape
         assert difference(view.pixels, shown.pixels) < 1.5
     box = (10.0, 20.0, *(edge - 20.0 for edge in expected.size))
-    assert np.array_equal(expected.cut(box, (160, 200)), alone.cut(box, (160, 200)))
+    assert np.array_equal(expected.cut(box, (200, 240)), alone.cut(box, (200, 240)))
     assert len(loaded) == 1 + 4  # once, and each time of the other
     assert expected.cut((0, 0, 30, 40)).size == (30, 40)  # from all pixels
 
