@@ -1,7 +1,7 @@
 """Crops a second of exact scoring: a network pass for each crop, as the convnet scorer does it.
 
-The networks start at random; speed does not depend on what they have learned. A GPU's limit is
-its peak in half precision over the network's work, so a share of the limit says what is left.
+The networks start at random; speed does not depend on what they have learned. The share of the
+limit (``eval.limits``) says what is left.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from cropper.errors import ConfigError
 from cropper.image import View
@@ -25,6 +23,7 @@ from cropper.scorers.device import resolve_device
 from cropper.space import CropSpace
 from cropper.train.start import preprocessing_for
 from eval.environment import Environment, read_environment
+from eval.limits import Work, measure_rates, work_of
 
 __all__ = ["NETWORKS", "SIDES", "NetworkSpeed", "bench_convnet", "render_bench_convnet"]
 
@@ -38,7 +37,8 @@ class NetworkSpeed:
     name: str
     side: int  # px
     batch: int  # crops at once, as found by the scorer
-    flops: float  # a crop, multiplications and additions apart
+    work: Work  # of a crop
+    limit: float  # seconds a crop, at least
     seconds: tuple[float, ...]  # a crop, of each repeat: reading it and the pass
     network_seconds: tuple[float, ...]  # a crop, of the pass alone
 
@@ -53,7 +53,12 @@ class NetworkSpeed:
 
     @property
     def flops_per_second(self) -> float:
-        return self.flops * self.crops_per_second
+        return self.work.flops * self.crops_per_second
+
+    @property
+    def share(self) -> float:
+        """Of the limit that is reached."""
+        return self.limit * self.crops_per_second
 
 
 def bench_convnet(
@@ -78,7 +83,7 @@ def _speed(name: str, side: int, device: torch.device, crops: int, repeats: int)
     module = build_backbone(name).requires_grad_(False).eval()
     spec = ScorerSpec(name, _VIEW, crops, True, "", "")
     preprocessing = preprocessing_for(name, side)
-    flops = _flops(module, side)
+    work = work_of(module, side)
     scorer = ConvNetScorer(module, preprocessing, spec, device)
     pixels = np.random.default_rng(0).integers(0, 255, (_VIEW, _VIEW, 3)).astype(np.uint8)
     bound = scorer.bind(View(pixels, (_VIEW, _VIEW)))
@@ -94,7 +99,8 @@ def _speed(name: str, side: int, device: torch.device, crops: int, repeats: int)
         bound(boxes)  # its scores come back as NumPy arrays, so a GPU is done by then
         seconds.append((time.perf_counter() - start) / crops)
         network_seconds.append(_pass(scorer.module, inputs))
-    return NetworkSpeed(name, side, batch, flops, tuple(seconds), tuple(network_seconds))
+    limit = measure_rates(device, scorer.dtype).limit(work, scorer.dtype)
+    return NetworkSpeed(name, side, batch, work, limit, tuple(seconds), tuple(network_seconds))
 
 
 def _pass(module: nn.Module, inputs: Tensor) -> float:
@@ -104,27 +110,25 @@ def _pass(module: nn.Module, inputs: Tensor) -> float:
     return (time.perf_counter() - start) / len(inputs)
 
 
-def _flops(module: nn.Module, side: int) -> float:
-    counter: Any = FlopCounterMode(display=False)
-    with counter:
-        module(torch.zeros(1, 3, side, side))
-    return float(counter.get_total_flops())
-
-
-def render_bench_convnet(speeds: Sequence[NetworkSpeed], peak: float | None, command: str) -> str:
-    """Plain text; ``peak`` is the device's limit in FLOP/s, None where it is not known."""
+def render_bench_convnet(speeds: Sequence[NetworkSpeed], command: str) -> str:
+    """Plain text."""
     environment: Environment = read_environment()
     head = (
         f"{'network':14}{'side':>5}{'batch':>7}{'GFLOP':>8}{'crops/s':>10}{'slowest-fastest':>20}"
     )
-    head += f"{'pass alone':>12}{'GFLOP/s':>10}"
-    lines = [head + (f"{'of the peak':>13}" if peak else "")]
+    head += f"{'pass alone':>12}{'GFLOP/s':>10}{'of the limit':>14}"
+    lines = [head]
     for speed in speeds:
         low, high = speed.spread
         alone = 1 / statistics.median(speed.network_seconds)
-        row = f"{speed.name:14}{speed.side:5}{speed.batch:7}{speed.flops / 1e9:8.2f}"
+        row = f"{speed.name:14}{speed.side:5}{speed.batch:7}{speed.work.flops / 1e9:8.2f}"
         row += f"{speed.crops_per_second:10.1f}{f'{low:.1f}-{high:.1f}':>20}{alone:12.1f}"
-        row += f"{speed.flops_per_second / 1e9:10.0f}"
-        lines.append(row + (f"{speed.flops_per_second / peak:13.1%}" if peak else ""))
-    lines += ["", "crops/s: reading the crops and the pass, the median of the repeats."]
+        row += f"{speed.flops_per_second / 1e9:10.0f}{speed.share:14.1%}"
+        lines.append(row)
+    lines += [
+        "",
+        "crops/s: reading the crops and the pass, the median of the repeats.",
+        "limit: the operations at the rate of a large matrix product, or the bytes of all layers",
+        "at that of a large copy, whichever takes longer; both measured in this run.",
+    ]
     return "\n".join([*lines, str(environment), command])

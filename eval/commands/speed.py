@@ -97,8 +97,6 @@ def bench_serve(clients: int, seconds: float) -> None:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option("--crops", type=click.IntRange(1), help="A repeat.  [default: 32, a GPU 8192]")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
-@click.option("--peak", type=click.FloatRange(0, min_open=True), metavar="TFLOPS",
-    help="The device's limit, to show which share is reached.")  # fmt: skip
 def bench_convnet_command(
     *,
     networks: tuple[str, ...],
@@ -106,14 +104,12 @@ def bench_convnet_command(
     device: str,
     crops: int | None,
     repeats: int,
-    peak: float | None,
 ) -> None:
     """Crops a second of exact scoring, a network pass for each crop."""
     from eval.bench_convnet import bench_convnet, render_bench_convnet
 
     speeds = bench_convnet(networks, sides, device=device, crops=crops, repeats=repeats)
-    limit = None if peak is None else 1e12 * peak
-    click.echo(render_bench_convnet(speeds, limit, command_line()))
+    click.echo(render_bench_convnet(speeds, command_line()))
 
 
 @cli.command()

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from numpy.typing import NDArray
 from skimage import data, io
+from torch import nn
 
 from cropper import CropSpace, SearchConfig
 from cropper.boxes import Boxes
 from cropper.errors import ConfigError, DataError
 from eval.__main__ import cli
 from eval.bench_convnet import bench_convnet
+from eval.limits import Rates, work_of
 from eval.regret import measure_photo, render_regret, run_regret
 
 SPACE = CropSpace((900, 600), 1.0)
@@ -93,17 +96,28 @@ def test_the_command_reports_regret(photos: Path) -> None:
 def test_crops_a_second_are_counted_for_each_network() -> None:
     small, large = bench_convnet(["squeezenet1_1"], [33, 65], device="cpu", crops=4, repeats=2)
     assert (small.side, large.side) == (33, 65)
-    assert large.flops > 2 * small.flops > 0
+    assert large.work.flops > 2 * small.work.flops > 0
+    assert large.limit > small.limit > 0
+    assert small.share == pytest.approx(small.limit * small.crops_per_second)
     assert small.crops_per_second > 0
     assert small.spread[0] <= small.crops_per_second <= small.spread[1]
     with pytest.raises(ConfigError, match="repeats"):
         bench_convnet(["squeezenet1_1"], [33], repeats=0)
 
 
-def test_the_command_shows_the_share_of_a_peak() -> None:
+def test_the_command_shows_the_share_of_the_limit() -> None:
     line = ["bench-convnet", "--network", "squeezenet1_1", "--side", "33", "--crops", "2",
-        "--repeats", "1", "--peak", "1000", "--device", "cpu"]  # fmt: skip
+        "--repeats", "1", "--device", "cpu"]  # fmt: skip
     found = CliRunner().invoke(cli, line, catch_exceptions=False)
     assert found.exit_code == 0
-    assert "of the peak" in found.stdout
+    assert "of the limit" in found.stdout
     assert "%" in found.stdout.splitlines()[1]
+
+
+def test_the_work_of_a_pass_is_that_of_its_layers() -> None:
+    layers = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 8, 5)]
+    work = work_of(nn.Sequential(*layers), 8)
+    assert work.flops == 2 * (4 * 8 * 8 * 3 * 9 + 4 * 8 * 8 * 5)
+    assert work.values == 8 * 8 * (3 + 4) + 4 * 8 * 8 + 5
+    assert Rates(flops=10.0, bytes=1e9).limit(work, torch.float32) == work.flops / 10
+    assert Rates(flops=1e12, bytes=10.0).limit(work, torch.float16) == work.values * 2 / 10
