@@ -285,7 +285,10 @@ def _photo(source: str, planned: str) -> PlannedPhoto:
 def _collision(first: str, second: str, output: str) -> str:
     """What to do about two outputs of one name."""
     if first == second:
-        return f"the crops of {first} would all be written to {output}: add {{aspect}} to -o"
+        return (
+            f"more than one file of {first} would be written to {output}: add {{aspect}} to -o, "
+            "or a folder to --overlay"
+        )
     line = f"{first} and {second} would both be written to {output} (where case does not count): "
     if output.endswith(".xmp"):
         return line + "sidecars have their photos' names, so leave one out with --exclude"

@@ -113,7 +113,7 @@ def test_overlays_are_outputs_like_others(bulk: Bulk, photos: Path, tmp_path: Pa
     ("template", "words"),
     [
         ("why.png", "template"),
-        ("{dir}/{stem}_1x1{ext}", "would all be written"),
+        ("{dir}/{stem}_1x1{ext}", "more than one file"),
         ("../{stem}.png", "would leave"),
         ("{stem}.txt", "format"),
         ("{stem}{magic}.png", "magic"),
