@@ -106,8 +106,9 @@ class Outcome:
         crops = [each for each in self.written if each.what == CROP]
         if crops and crops[0].warp and crops[0].box == self.best:
             record |= crops[0].warp
-        others = {each.what: f"{output}/{each.path}" for each in self.written if each.what != CROP}
-        record |= others if crops else {}
+        record |= {
+            each.what: f"{output}/{each.path}" for each in self.written[1:] if each.what != CROP
+        }
         if len(crops) > 1:
             record["crops"] = [
                 {

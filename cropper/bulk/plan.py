@@ -126,6 +126,8 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
             f"the output folder {root} lies inside the input folder {source}: crops would become "
             "photos of the next run; write elsewhere with -o"
         )
+    if layout.in_place and options.overlay:
+        raise ConfigError("overlays among photos would be cropped next time: leave --overlay out")
     if root.exists() and not root.is_dir():
         raise ConfigError(f"{root} is a file: name a folder with -o")
     return layout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import os
 import time
 from collections.abc import Sequence
@@ -61,9 +60,9 @@ def _crop(photo: PlannedPhoto, job: Job, judge: Judge, written: list[Written]) -
     data, signature = _read(path)
     image = load_image(data, max_mpixels=job.options.max_mpixels, name=str(path))
     targets = job.options.targets()
-    sizes = [target.size for target in targets]
-    if all(sizes) and job.options.method == SEARCH:  # one pass over a JPEG for crops and judge
-        image.expect(max(filter(None, sizes), key=math.prod))
+    sizes = [target.size for target in targets if target.size]
+    if len(sizes) == len(targets) and job.options.method == SEARCH:
+        image.expect(sizes)  # one pass over a JPEG for its crops and its judge
     found = judge.judge(image)
     wanted = [_gain(each.result) >= job.options.min_gain for each in found]
     for planned in photo.crops:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -106,16 +107,17 @@ class SourceImage:
                 self._span = span_of(self._decoded())
         return self._span
 
-    def expect(self, size: tuple[int, int]) -> None:
-        """Crops will be cut to ``size`` = (width, height): a JPEG is decoded for them right away.
+    def expect(self, sizes: Sequence[tuple[int, int]]) -> None:
+        """Crops will be cut to ``sizes`` (width, height): a JPEG is decoded for them right away.
 
         A view is then averaged from that, where its own decode would be another pass over the
         file. It differs by rounding. Raises ImageReadError for broken pixels.
         """
         if self.format == "JPEG" and self._picture is None:
-            stored, full = self._stored_size(size), self._stored_size(self.size)
-            with reading(self.name, self.format):  # as large as can be: half of them nearly are
-                image, box = self._no_smaller_than(_enough(stored, full, full))
+            full = self._stored_size(self.size)  # half of all crops are nearly as large
+            enough = max(_enough(self._stored_size(size), full, full) for size in sizes)
+            with reading(self.name, self.format):
+                image, box = self._no_smaller_than(enough)
             if box:
                 self._expected, self._expected_box = image, box
 

@@ -109,6 +109,19 @@ def test_overlays_are_outputs_like_others(bulk: Bulk, photos: Path, tmp_path: Pa
     assert "4 done" in bulk("--aspect", "1:1", "--aspect", "4:5").stderr  # it is a setting
 
 
+def test_a_sidecar_and_its_overlay(bulk: Bulk, photos: Path) -> None:
+    found = bulk("--overlay", "why/{dir}/{stem}.png", "--xmp-only", "--json")
+    for record in records(found):
+        stem = Path(record["input"]).relative_to("in").with_suffix("")
+        assert record["output"] == f"out/{stem}.xmp"
+        assert record["overlay"] == f"out/why/{stem}.png"
+    refused = bulk("--overlay", "{stem}_why.png", "--xmp-only", output="in")
+    assert refused.exit_code == 2
+    assert "--overlay" in refused.stderr
+    beside = bulk("--xmp", "--overwrite", "--json", output="other")
+    assert all(Path(each["sidecar"]).suffix == ".xmp" for each in records(beside))
+
+
 @pytest.mark.parametrize(
     ("template", "words"),
     [
