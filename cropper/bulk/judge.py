@@ -42,9 +42,9 @@ class Found:
     result: CropResult
     warps: tuple[Warp, ...] = ()  # the crops themselves, where they may be turned
 
-    def turned(self, index: int) -> Warp | None:
-        """None for a crop that is a box."""
-        return None if not self.warps or self.warps[index].upright else self.warps[index]
+    def warp(self, index: int) -> Warp | None:
+        """None where crops are boxes."""
+        return self.warps[index] if self.warps else None
 
 
 class Judge:

@@ -7,11 +7,12 @@ there. All paths are relative, sources to the input folder, outputs to the outpu
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from cropper.bulk.options import BulkOptions, Target
-from cropper.bulk.walk import has_picture_extension
+from cropper.bulk.walk import MANIFEST, has_picture_extension
 from cropper.errors import ConfigError
 from cropper.image import EXTENSION_OF, format_for, sniff
 from cropper.naming import fill
@@ -37,6 +38,15 @@ class PlannedPhoto:
     def outputs(self) -> tuple[str, ...]:
         others = filter(None, [self.sidecar, self.overlay])
         return (*(crop.path for crop in self.crops), *others)
+
+    def without(self, paths: Sequence[str]) -> PlannedPhoto:
+        """The rest of its outputs."""
+        return replace(
+            self,
+            crops=tuple(crop for crop in self.crops if crop.path not in paths),
+            sidecar=None if self.sidecar in paths else self.sidecar,
+            overlay=None if self.overlay in paths else self.overlay,
+        )
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,8 @@ class Layout:
         if rank > 1 and "{rank}" not in template:
             stem, suffix = os.path.splitext(name)
             name = f"{stem}-{rank}{suffix}"
+        if name.split(os.sep)[0] == PurePath(MANIFEST).parts[0]:
+            raise ConfigError(f"{path}: {name} would lie with the manifest: name another folder")
         if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
             raise ConfigError(f"{path}: {name} would leave {self.root}: change -o or --overlay")
         if ext or "{ext}" not in template:

@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def prepare(
             photo = layout.plan(entry.path)
             for output in photo.outputs:
                 outputs.check(output, own=manifest.claim(output, photo.source))
-            is_current = _is_current(photo, layout, manifest, settings, changes)
+            is_current, kept = _is_current(photo, layout, manifest, settings, changes)
+            photo = photo.without(kept)
             manifest.add(photo, current=is_current)
             current += is_current
             todo += not is_current
@@ -127,20 +129,29 @@ class _Outputs:
 
 def _is_current(
     photo: PlannedPhoto, layout: Layout, manifest: Manifest, settings: str, changes: Changes
-) -> bool:
-    """Whether there is nothing to do for it. Keeps newer signatures of the same content."""
+) -> tuple[bool, Sequence[str]]:
+    """Whether there is nothing to do for it, and else what is not to be written again.
+
+    Keeps newer signatures of the same content.
+    """
     known = manifest.known(photo.source)
-    checked = _checked(photo, layout, known, settings, changes) if known else None
-    if known and checked and checked != known.outcome:
+    if not known:
+        return False, ()
+    checked, kept = _checked(photo, layout, known, settings, changes)
+    if checked is None:
+        return False, kept
+    if checked != known.outcome:
         manifest.refresh(photo.source, checked)
-    return checked is not None
+    return True, ()
 
 
 def _checked(
     photo: PlannedPhoto, layout: Layout, known: Known, settings: str, changes: Changes
-) -> Outcome | None:
+) -> tuple[Outcome | None, Sequence[str]]:
     """The outcome with signatures of now, if source and outputs are what they were when it was
     done with these settings; else None. An output that somebody changed is as good as one kept.
+
+    Beside it, such outputs of an unchanged source.
     """
     outcome = known.outcome
     now = {each.path: recheck(layout.root / each.path, each.signature) for each in outcome.written}
@@ -150,8 +161,8 @@ def _checked(
     if known.settings == settings and outcome.state != FAILED and outcome.signature:
         source = recheck(layout.source / photo.source, outcome.signature, follow=True)
     is_current = source is not None and all(now[path] or path in changed for path in now)
-    changes.add(changed, kept=is_current)
+    changes.add(changed, kept=source is not None, done=is_current)
     if not is_current:
-        return None
+        return None, changed if source else ()
     written = tuple(replace(x, signature=now[x.path] or x.signature) for x in outcome.written)
-    return replace(outcome, signature=source, written=written)
+    return replace(outcome, signature=source, written=written), changed

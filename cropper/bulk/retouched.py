@@ -37,8 +37,9 @@ class Changes:
             return []
         return [x.path for x in written if is_retouched(self.root / x.path, x.signature)]
 
-    def add(self, paths: Sequence[str], *, kept: bool) -> None:
-        self.kept += kept and bool(paths)
+    def add(self, paths: Sequence[str], *, kept: bool, done: bool) -> None:
+        """``done``: there is nothing else to do for their photo."""
+        self.kept += done and bool(paths)
         what = "kept; --overwrite replaces it" if kept else "to be replaced"
         for path in paths:
             if len(self._notes) < _NAMED:

@@ -69,9 +69,9 @@ def _crop(photo: PlannedPhoto, job: Job, judge: Judge, written: list[Written]) -
         crops = found[planned.target].result.search.crops
         if wanted[planned.target] and planned.rank <= len(crops):
             size = targets[planned.target].size
-            warp = found[planned.target].turned(planned.rank - 1)
+            warp = found[planned.target].warp(planned.rank - 1)
             crop = crops[planned.rank - 1]
-            if warp:
+            if warp and not warp.upright:
                 cut = image.warp(warp.corners, size or warp.output_size)
             else:
                 cut = image.cut(crop.box, size)

@@ -96,6 +96,26 @@ def test_what_somebody_changed_since_is_kept(
     assert path.read_bytes() != mine
 
 
+def test_what_somebody_changed_is_kept_where_another_crop_is_missing(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    line = ("--aspect", "1:1", "--aspect", "4:5", "--xmp", "--exclude", "sub/a.jpg")
+    assert bulk(*line).exit_code == 0
+    whole = tree(tmp_path / "out")
+    path = tmp_path / "out/a_1x1.jpg"
+    spotted(50, 50).save(path)
+    mine = path.read_bytes()
+    (tmp_path / "out/a_4x5.jpg").unlink()
+    (tmp_path / "out/a.xmp").unlink()
+    found = bulk(*line)
+    assert "out/a_1x1.jpg: changed since it was written: kept" in found.stderr
+    assert "1 done, 2 were done already;" in found.stderr
+    assert tree(tmp_path / "out") == whole | {"a_1x1.jpg": mine}
+    assert "0 done, 3 were done already" in bulk(*line).stderr
+    assert "3 done" in bulk(*line, "--overwrite", "--restart").stderr
+    assert tree(tmp_path / "out") == whole
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
 def test_a_truncated_file_is_not_somebodys_work(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"x.{kind.lower()}"
