@@ -28,8 +28,7 @@ from cropper.image import (
     writable_format,
     write_atomic,
 )
-from cropper.image.source import MAX_PIXELS
-from cropper.methods import check_method, crops_to_find, load_transformer
+from cropper.methods import check_method, check_sizes, crops_to_find, load_transformer
 from cropper.naming import STANDARD, Job, Plan, existing, plan_outputs
 from cropper.result import CropResult
 from cropper.space import agreed_aspect, crop_spaces
@@ -245,8 +244,7 @@ def _make_folder(folder: Path) -> None:
 def _check_options(options: BestOptions, aspect: str) -> None:
     """Raises ConfigError for what can never work, whatever the picture is."""
     crop_spaces((1, 1), aspect, options.min_scale, options.max_scale)
-    if options.size and options.size[0] * options.size[1] > MAX_PIXELS:
-        raise ConfigError(f"--size has at most {MAX_PIXELS} px, got {options.size}")
+    check_sizes([options.size] if options.size else [])
     check_method(options)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cropper.errors import ConfigError, extra
 from cropper.finder import CropFinder
+from cropper.image.source import MAX_PIXELS
 from cropper.result import SEARCH, TRANSFORMS
 
 if TYPE_CHECKING:
     from cropper.transform import TransformFinder
 
-__all__ = ["Asked", "check_method", "crops_to_find", "load_transformer"]
+__all__ = ["Asked", "check_method", "check_sizes", "crops_to_find", "load_transformer"]
 
 _ON_OVERLAY = 4  # the best crop and its runners-up
 
@@ -51,6 +53,13 @@ def check_method(asked: Asked) -> None:
         raise ConfigError("--shear is for crops that may be turned: add --method search+stn")
     if asked.strategy and method in ("stn", "localizer"):
         raise ConfigError(f"--strategy is of a search: {method} has none, leave it out")
+
+
+def check_sizes(sizes: Iterable[tuple[int, int]]) -> None:
+    """Raises ConfigError for a crop's (width, height) that is more than can be written."""
+    for size in sizes:
+        if size[0] * size[1] > MAX_PIXELS:
+            raise ConfigError(f"--size has at most {MAX_PIXELS} px, got {size}")
 
 
 def crops_to_find(asked: Asked) -> int:

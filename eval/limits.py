@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -63,9 +64,10 @@ def work_of(module: nn.Module, side: int) -> Work:
     return Work(float(counter.get_total_flops()), float(values))
 
 
+@lru_cache
 @torch.no_grad()
 def measure_rates(device: torch.device, dtype: torch.dtype) -> Rates:
-    """The best of a few repeats each."""
+    """The best of a few repeats each; once a run, so that all networks are held against one."""
     side = _PRODUCT[device.type]
     a = torch.randn(side, side, device=device).to(dtype)
     source = torch.zeros(_COPY[device.type], dtype=torch.uint8, device=device)

@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cropper.errors import ConfigError
-from cropper.image.source import MAX_PIXELS
-from cropper.methods import check_method
+from cropper.methods import check_method, check_sizes
 from cropper.result import SEARCH
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
 from cropper.scorers.ensemble import parse_parts
@@ -79,9 +78,7 @@ class BulkOptions:
         if self.xmp not in (None, "beside", "instead"):
             raise ConfigError(f"xmp is 'beside' or 'instead', got {self.xmp!r}")
         check_method(self)
-        for size in self.sizes:
-            if size[0] * size[1] > MAX_PIXELS:
-                raise ConfigError(f"--size has at most {MAX_PIXELS} px, got {size}")
+        check_sizes(self.sizes)
         if self.xmp and self.method != SEARCH:
             raise ConfigError("a sidecar describes an upright crop: leave --xmp or --method out")
         if not 0 <= self.min_gain < 1:
