@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from cropper.boxes import Boxes, normalise
 from cropper.errors import ConfigError, DataError, ImageReadError
 from cropper.image import SourceImage, load_image
 from eval.datasets import Dataset, Example, Pairs, Rated, Skip
+from eval.groups import Kind
 from eval.methods import Method
 from eval.metrics import (
     PairCount,
@@ -97,6 +98,22 @@ class Benchmark:
     human_crops: int  # the most that any photo has
     methods: tuple[MethodScores, ...]
     skipped: tuple[Skip, ...]  # annotated photos that no method was measured on
+    kinds: tuple[tuple[str, ...], ...] = ()  # the groups that each photo belongs to
+
+    def of(self, group: str) -> Benchmark:
+        """Its photos of one group alone."""
+        rows = [row for row, kinds in enumerate(self.kinds) if group in kinds]
+        methods = (
+            replace(method, photos=tuple(method.photos[row] for row in rows))
+            for method in self.methods
+        )
+        photos = tuple(self.photos[row] for row in rows)
+        return replace(
+            self,
+            photos=photos,
+            kinds=tuple(self.kinds[row] for row in rows),
+            methods=tuple(methods),
+        )
 
 
 def run_benchmark(
@@ -105,8 +122,14 @@ def run_benchmark(
     protocol: str = "given",
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    kinds: Sequence[Kind] = (),
+    crops_alone: bool = False,
 ) -> Benchmark:
     """Measure every method on the same photos, the first ``limit`` of the dataset.
+
+    ``kinds`` sort the photos into groups. ``crops_alone`` leaves out what no protocol changes:
+    pairs and rated crops.
 
     A photo that cannot be read, or on which one method fails, is left out for all and named in
     ``skipped``. Raises DataError where none is left, and whatever a scorer raises.
@@ -118,13 +141,17 @@ def run_benchmark(
         raise ConfigError(f"methods have different names, got {', '.join(names)}")
     examples = dataset.examples[:limit]
     photos: list[str] = []
+    groups: list[tuple[str, ...]] = []
     rows: list[list[PhotoScore]] = []  # a photo, then a method
     skipped = list(dataset.skipped)
     for done, example in enumerate(examples):
         if progress:
             progress(done, len(examples))
         try:
-            rows.append([_measure(method, example, protocol) for method in methods])
+            image = load_image(example.path)
+            belongs = tuple(kind(image) for kind in kinds)
+            rows.append([_measure(method, example, protocol, crops_alone) for method in methods])
+            groups.append(belongs)
             photos.append(example.path.name)
         except (ImageReadError, DataError) as error:
             skipped.append(Skip(example.path.name, str(error)))
@@ -146,15 +173,18 @@ def run_benchmark(
             for index, method in enumerate(methods)
         ),
         tuple(skipped),
+        tuple(groups),
     )
 
 
-def _measure(method: Method, example: Example, protocol: str) -> PhotoScore:
+def _measure(method: Method, example: Example, protocol: str, crops_alone: bool) -> PhotoScore:
     image = load_image(example.path)
-    equal, every = _pairs(method, image, example.pairs)
     cropping = None
     if len(example.boxes):
         cropping = (_given if protocol == "given" else _free)(method, image, example)
+    if crops_alone:
+        return PhotoScore(cropping)
+    equal, every = _pairs(method, image, example.pairs)
     return PhotoScore(cropping, equal, every, _ranking(method, image, example.rated))
 
 

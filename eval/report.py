@@ -14,7 +14,7 @@ from pathlib import Path
 from eval.benchmark import Benchmark, MethodScores
 from eval.environment import Environment
 from eval.metrics import Interval
-from eval.summary import METRICS, REFERENCE, Statistic
+from eval.summary import METRICS, REFERENCE, Group, Statistic
 
 __all__ = ["Report", "aligned", "render", "to_json", "write_json", "write_text"]
 
@@ -31,6 +31,7 @@ class Report:
     notes: tuple[str, ...]  # methods that were asked for and could not run
     environment: Environment
     command: str
+    groups: tuple[Group, ...] = ()
 
 
 def render(report: Report) -> str:
@@ -44,6 +45,7 @@ def render(report: Report) -> str:
         _table("all human crops", report, ["mean_iou", "mean_bde"], differences=["mean_iou"])
         if several and bench.protocol == "free"
         else "",
+        _groups(report),
         _table("pairs", report, ["equal_pairs", "all_pairs"], differences=["equal_pairs"]),
         _table("ranking", report, ["srcc", "pcc"], differences=["srcc"]),
         _table(
@@ -79,6 +81,20 @@ def _table(
             difference = cells[method.name, key].difference
             row.append(_interval(difference, intervals, "+") if difference else "")
         rows.append(row + (_cost(method) if cost else []))
+    return aligned(rows) if len(rows) > 1 else ""
+
+
+def _groups(report: Report) -> str:
+    """One row a group of photos and method, the reference left out."""
+    rows = [["photos", "crops", "IoU ↑", "BDE ↓", f"IoU - {REFERENCE}"]]
+    for group in report.groups:
+        cells = {(s.method, s.metric): s for s in group.statistics}
+        for method in report.benchmark.methods:
+            iou, bde = (cells.get((method.name, key)) for key in ("iou", "bde"))
+            if iou and bde and iou.difference:
+                figures = [_interval(cell.value, True) for cell in (iou, bde)]
+                figures.append(_interval(iou.difference, True, "+"))
+                rows.append([f"{group.photos} {group.name}", method.name, *figures])
     return aligned(rows) if len(rows) > 1 else ""
 
 
@@ -140,14 +156,15 @@ def _footer(report: Report, several: bool) -> str:
     return "\n".join([*filter(None, lines), str(report.environment), report.command])
 
 
-def to_json(report: Report) -> str:
-    """All of the report, scores by photo included, as one JSON object."""
-    return json.dumps(dataclasses.asdict(report), indent=1, allow_nan=False) + "\n"
+def to_json(reports: Sequence[Report]) -> str:
+    """All of the reports by protocol, scores by photo included, as one JSON object."""
+    listing = {report.benchmark.protocol: dataclasses.asdict(report) for report in reports}
+    return json.dumps(listing, indent=1, allow_nan=False) + "\n"
 
 
-def write_json(report: Report, path: Path) -> None:
+def write_json(reports: Sequence[Report], path: Path) -> None:
     """``to_json`` into a file. Raises OSError."""
-    write_text(to_json(report), path)
+    write_text(to_json(reports), path)
 
 
 def write_text(text: str, path: Path) -> None:

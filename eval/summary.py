@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from eval.benchmark import Benchmark, Cropping, MethodScores, PhotoScore, Ranking
 from eval.metrics import Interval, PairCount, bootstrap, paired_bootstrap
 
-__all__ = ["METRICS", "REFERENCE", "Metric", "Statistic", "summarise"]
+__all__ = ["METRICS", "REFERENCE", "Group", "Metric", "Statistic", "by_group", "summarise"]
 
 REFERENCE = "centre"  # every method has to beat it, so every difference is to it
 
@@ -36,6 +37,15 @@ class Statistic:
     value: Interval
     difference: Interval | None  # to REFERENCE, paired; None: for itself, or where it has no value
     count: int  # photos, or pairs for the shares of pairs
+
+
+@dataclass(frozen=True)
+class Group:
+    """Photos of one kind."""
+
+    name: str
+    photos: int
+    statistics: tuple[Statistic, ...]
 
 
 def _crop(of: Callable[[Cropping], float]) -> Callable[[PhotoScore], Sample | None]:
@@ -74,11 +84,27 @@ METRICS = (
 )
 
 
-def summarise(benchmark: Benchmark, rounds: int = 10_000, seed: int = 0) -> tuple[Statistic, ...]:
-    """Every metric of every method that has it, in the order of METRICS, then of the methods."""
+def by_group(benchmark: Benchmark, seed: int = 0) -> tuple[Group, ...]:
+    """The crops of each group of photos, the largest of a kind first; none that is all photos."""
+    return tuple(
+        Group(name, count, summarise(benchmark.of(name), METRICS[:2], seed=seed))
+        for kind in zip(*benchmark.kinds, strict=True)
+        for name, count in Counter(kind).most_common()
+        if count < len(benchmark.photos)
+    )
+
+
+def summarise(
+    benchmark: Benchmark,
+    metrics: Sequence[Metric] = METRICS,
+    *,
+    rounds: int = 10_000,
+    seed: int = 0,
+) -> tuple[Statistic, ...]:
+    """Every metric of every method that has it, by metric and then by method."""
     reference = next((m for m in benchmark.methods if m.name == REFERENCE), None)
     found = []
-    for metric in METRICS:
+    for metric in metrics:
         base = _samples(reference, metric) if reference else None
         for method in benchmark.methods:
             samples = _samples(method, metric)

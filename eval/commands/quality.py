@@ -14,6 +14,7 @@ import click
 from eval.commands.group import cli, command_line, in_folder, progress_bar, writing
 
 if TYPE_CHECKING:
+    from eval.groups import Kind
     from eval.methods import Method
     from eval.report import Report
 
@@ -30,8 +31,8 @@ __all__ = ["benchmark", "calibration", "regret"]
 @click.option("--split", default="all", show_default=True, help="A split that the data has.")
 @click.option(
     "--protocol",
-    type=click.Choice(["given", "free"]),
-    default="given",
+    type=click.Choice(["both", "given", "free"]),
+    default="both",
     show_default=True,
     help="given: the human crop's aspect is known. free: the method picks it too.",
 )
@@ -55,6 +56,8 @@ __all__ = ["benchmark", "calibration", "regret"]
 @click.option("--budget", type=click.IntRange(min=1), help="Candidates a crop.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of bootstrap and search.")
 @click.option("--baselines", is_flag=True, help="Also smartcrop.py and pyvips, where installed.")
+@click.option("--faces", "face_model", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="YUNET.ONNX", help="Also apart: photos with and without a face.")  # fmt: skip
 @click.option(
     "--json",
     "json_path",
@@ -62,11 +65,25 @@ __all__ = ["benchmark", "calibration", "regret"]
     callback=in_folder,
     help="Write everything, scores by photo included, to this file.",
 )
-def benchmark(
+def benchmark(*, protocol: str, json_path: Path | None, **options: Any) -> None:
+    """Crop quality on photos that people cropped, always beside the full frame and the centre."""
+    from eval.benchmark import PROTOCOLS
+    from eval.report import render, write_json
+
+    reports: list[Report] = []
+    for asked in PROTOCOLS if protocol == "both" else (protocol,):
+        reports.append(_report(asked, crops_alone=bool(reports), **options))
+        click.echo(("\n" if len(reports) > 1 else "") + render(reports[-1]))
+    if json_path:
+        with writing(json_path):
+            write_json(reports, json_path)
+
+
+def _report(
+    protocol: str,
     *,
     root: Path,
     split: str,
-    protocol: str,
     scorers: tuple[str, ...],
     device: str,
     limit: int | None,
@@ -75,15 +92,16 @@ def benchmark(
     budget: int | None,
     seed: int,
     baselines: bool,
-    json_path: Path | None,
-) -> None:
-    """Crop quality on photos that people cropped, always beside the full frame and the centre."""
+    face_model: Path | None,
+    crops_alone: bool,
+) -> Report:
     from eval.benchmark import DEFAULT_MIN_SCALE, run_benchmark
     from eval.datasets import load_dataset
     from eval.environment import read_environment
+    from eval.groups import FaceKind, orientation
     from eval.methods import Scored, load_scored
-    from eval.report import Report, render
-    from eval.summary import summarise
+    from eval.report import Report
+    from eval.summary import by_group, summarise
 
     min_scale = min_scale or DEFAULT_MIN_SCALE
     load = partial(
@@ -96,24 +114,25 @@ def benchmark(
         seed=seed,
     )
     methods, notes = _methods(protocol, scorers, load, baselines)
+    kinds: list[Kind] = [orientation, *([FaceKind(face_model)] if face_model else [])]
     dataset = load_dataset(root, split)
     with progress_bar("photos") as progress:
-        result = run_benchmark(dataset, methods, protocol, limit, progress)
-    for skip in result.skipped:
+        result = run_benchmark(
+            dataset, methods, protocol, limit, progress, kinds=kinds, crops_alone=crops_alone
+        )
+    for skip in () if crops_alone else result.skipped:
         click.echo(f"skipped: {skip.photo}: {skip.reason}", err=True)
     settings = {"min scale": min_scale, "seed": seed, "device": device}
     settings |= {m.name: m.config for m in methods if isinstance(m, Scored)}
-    report = Report(
+    return Report(
         result,
         summarise(result, seed=seed),
         tuple((key, str(value)) for key, value in settings.items()),
         notes,
         read_environment(),
         command_line(),
+        by_group(result, seed),
     )
-    click.echo(render(report))
-    if json_path:
-        _write(report, json_path)
 
 
 def _methods(
@@ -130,13 +149,6 @@ def _methods(
     for note in notes:
         click.echo(f"not run: {note}", err=True)
     return methods + [load(name) for name in dict.fromkeys(scorers) if name != "none"], notes
-
-
-def _write(report: Report, path: Path) -> None:
-    from eval.report import write_json
-
-    with writing(path):
-        write_json(report, path)
 
 
 @cli.command()

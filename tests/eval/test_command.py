@@ -31,9 +31,9 @@ def test_the_real_command_measures_the_baselines(tmp_path: Path) -> None:
     assert done.stdout.startswith("photos, split train, aspect given, 3 photos")
     assert "--scorer none --split train" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr  # no colour and no bar in a pipe
-    names = [
-        method["name"] for method in json.loads(out.read_text("utf-8"))["benchmark"]["methods"]
-    ]
+    record = json.loads(out.read_text("utf-8"))
+    assert list(record) == ["given", "free"]
+    names = [method["name"] for method in record["given"]["benchmark"]["methods"]]
     assert names[:2] == ["full frame", "centre"]
     for name in {"smartcrop.py", "pyvips attention", "pyvips entropy"} - set(names):
         assert f"not run: {name}" in done.stderr
@@ -98,7 +98,7 @@ def test_no_such_scorer_is_exit_3(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_is_exit_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("eval.benchmark.run_benchmark", interrupted)
