@@ -331,6 +331,24 @@ def test_training_lowers_the_loss(trained: Trained) -> None:
     assert len([line for line in trained.log if line.startswith("epoch ")]) == len(rows)
 
 
+def test_the_log_is_drawn(trained: Trained) -> None:
+    with Image.open(trained.out / "curve.png") as curve:
+        assert curve.width > curve.height
+        assert len(curve.getcolors(2**20) or ()) > 100  # not a blank page
+    assert f"wrote {trained.out / 'curve.png'}" in trained.log
+
+
+def test_patience_ends_a_training_that_gets_no_better(trained: Trained, tmp_path: Path) -> None:
+    config = replace(SHORT, epochs=9, patience=2, head_rate=0.0, trunk_rate=0.0)
+    data, trunk = trained.folder / "data", trained.folder / "trunk.safetensors"
+    for _ in range(2):  # the same command again adds nothing
+        train_crops(
+            data, trunk, tmp_path, config, net_config=TINY, device="cpu", limit=6, log=ignore
+        )
+        rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+        assert [row["epoch"] for row in rows] == [1, 2, 3]  # the first is the best, then two more
+
+
 def test_training_beats_untrained_weights_on_unseen_photos(trained: Trained) -> None:
     assert trained.trained > trained.untrained + 0.15
     rows = [json.loads(line) for line in (trained.out / "log.jsonl").read_text().splitlines()]

@@ -46,10 +46,15 @@ def train() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runs/crops"),
     show_default=True,
-    help="Folder for the weights, the log and the state to continue from.",
+    help="Folder for the weights, the log, its curve and the state to continue from.",
 )
 @click.option("--model", type=click.Choice(["cropnet", "convnet"]), default="cropnet")
 @click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's.")
+@click.option(
+    "--patience",
+    type=click.IntRange(1),
+    help="Stop cropnet after so many epochs without a better one.  [default: never]",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--fold",

@@ -30,8 +30,10 @@ from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.augment import Augment, Drawn, draw, render
 from cropper.train.calibrate import calibrate
+from cropper.train.curve import plot_crops
 from cropper.train.data import Judged, candidates, load_judged, overlap
 from cropper.train.distill import DistillConfig, Teacher, teach
+from cropper.train.loop import load_state, rate_factor, save_state
 from cropper.train.losses import list_loss, pair_loss
 
 __all__ = ["CropsConfig", "Validation", "header_of", "train_crops", "validate"]
@@ -52,6 +54,7 @@ class CropsConfig:
     average: float = 0.995  # decay of the moving average, a step
     seed: int = 0  # of the head's first weights
     order: int = 0  # of everything drawn in training; runs of one seed can be averaged
+    patience: int | None = None  # epochs without a better one, after which it ends
     fold: tuple[int, int] = (0, 1)  # (k, n): the k-th of n parts of ``train``, for held-out judges
     augment: Augment = field(default_factory=Augment)
     start: str | None = None  # a cropnet checkpoint to go on from; None: the trunk and a new head
@@ -116,9 +119,10 @@ def train_crops(
         train = _taught(train, net.config, config, log)
     log(f"{len(train)} pictures to train on, {len(val)} to validate on")
     run.resume()
-    while run.epoch < config.epochs:
+    while not run.done:
         run.train_epoch(train)
         run.finish_epoch(validate(run.average, val), val)
+    plot_crops(out / "log.jsonl", out / "curve.png", log)
     return run.best
 
 
@@ -156,9 +160,14 @@ class _Run:
         self.optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
         self.rates = [config.trunk_rate, config.head_rate]
         self.epoch, self.steps = 0, 0
-        self.best = Validation(0.0, 0.0)
+        self.best, self.best_epoch = Validation(0.0, 0.0), 0
         self.started = time.perf_counter()
         self.loss = math.nan
+
+    @property
+    def done(self) -> bool:
+        patience = self.config.patience or self.config.epochs
+        return self.epoch >= self.config.epochs or self.epoch - self.best_epoch >= patience
 
     def train_epoch(self, items: list[Judged]) -> None:
         rng = np.random.default_rng((self.config.seed + self.config.order, self.epoch))
@@ -218,10 +227,8 @@ class _Run:
         return total / len(items)
 
     def _set_rate(self, done: float) -> None:
-        """Linear warm-up over the first 5 %, then a cosine to zero."""
-        factor = min(done / 0.05, 1.0) * 0.5 * (1 + math.cos(math.pi * done))
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * factor
+            group["lr"] = rate * rate_factor(done)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -232,7 +239,7 @@ class _Run:
     def finish_epoch(self, validation: Validation, val: list[Judged]) -> None:
         """Log, keep the weights if they are the best so far, checkpoint."""
         if validation.mean > self.best.mean:
-            self.best = validation
+            self.best, self.best_epoch = validation, self.epoch
             self._save(val)
         seconds = time.perf_counter() - self.started
         row = {"epoch": self.epoch, "loss": self.loss, **asdict(validation), "seconds": seconds}
@@ -243,16 +250,15 @@ class _Run:
             f"given {validation.given:.4f}, free {validation.free:.4f}, {seconds:.0f} s"
         )
         state = {
-            "config": self._recipe(),
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "epoch": self.epoch,
             "steps": self.steps,
             "best": asdict(self.best),
+            "best_epoch": self.best_epoch,
         }
-        torch.save(state, self.out / "last.pt.part")
-        (self.out / "last.pt.part").replace(self.out / "last.pt")
+        save_state(self.out / "last.pt", self._recipe(), state)
 
     def _save(self, val: list[Judged]) -> None:
         net = copy.deepcopy(self.average)
@@ -263,18 +269,15 @@ class _Run:
         return asdict(self.config) | {"net": self.net.config.to_dict()}
 
     def resume(self) -> None:
-        path = self.out / "last.pt"
-        if not path.exists():
-            return
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-        if state["config"] != self._recipe():
-            self.log(f"{path} is of another config: starting anew")
+        state = load_state(self.out / "last.pt", self._recipe(), self.log)
+        if state is None:
+            (self.out / "log.jsonl").unlink(missing_ok=True)
             return
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.epoch, self.steps = state["epoch"], state["steps"]
-        self.best = Validation(**state["best"])
+        self.best, self.best_epoch = Validation(**state["best"]), state["best_epoch"]
         self.log(f"continuing after epoch {self.epoch}")
 
 

@@ -1,32 +1,42 @@
-"""The curves of one training, and how far its probabilities can be trusted."""
+"""The curves of one training. Without matplotlib, an extra, the log says how to get them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cropper.train.quality import Quality
 
-__all__ = ["plot_curve"]
+__all__ = ["plot_crops", "plot_curve"]
+
+Log = Callable[[str], None]
 
 
-def plot_curve(table: Path, target: Path, best: Quality, log: Callable[[str], None]) -> None:
-    """Loss and AUC by epoch from ``log.jsonl``, and predicted against observed, as a picture.
-
-    matplotlib is an extra; without it the log says how to get the picture.
-    """
-    try:
-        import matplotlib  # noqa: PLC0415 - an extra, and slow
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot  # noqa: PLC0415
-    except ImportError:
-        log(f"no {target.name}: pip install 'cropper[plot]' draws it from {table}")
+def plot_crops(table: Path, target: Path, log: Log) -> None:
+    """Loss and validated IoU by epoch from ``log.jsonl``, as a picture."""
+    figure = _figure(8, table, target, log)
+    if figure is None:
         return
-    rows = [json.loads(line) for line in table.read_text("utf-8").splitlines()]
-    epochs = [row["epoch"] for row in rows]
-    figure, (losses, areas, trust) = pyplot.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    rows, epochs = _rows(table)
+    losses, overlaps = figure.subplots(1, 2)
+    losses.plot(epochs, [row["loss"] for row in rows], "o-")
+    losses.set(xlabel="epoch", ylabel="loss in training")
+    overlaps.plot(epochs, [row["given"] for row in rows], "o-", label="aspect given")
+    overlaps.plot(epochs, [row["free"] for row in rows], "o-", label="free aspect")
+    overlaps.set(xlabel="epoch", ylabel="IoU with the expert's crop", title="photos not trained on")
+    overlaps.legend()
+    _save(figure, target, log)
+
+
+def plot_curve(table: Path, target: Path, best: Quality, log: Log) -> None:
+    """Loss and AUC by epoch from ``log.jsonl``, and predicted against observed, as a picture."""
+    figure = _figure(12, table, target, log)
+    if figure is None:
+        return
+    rows, epochs = _rows(table)
+    losses, areas, trust = figure.subplots(1, 3)
     losses.plot(epochs, [row["loss"] for row in rows], "o-", label="training")
     losses.plot(epochs, [row["val_loss"] for row in rows], "o-", label="held-out users")
     losses.set(xlabel="epoch", ylabel="cross entropy")
@@ -39,8 +49,28 @@ def plot_curve(table: Path, target: Path, best: Quality, log: Callable[[str], No
     trust.plot([0, 1], [0, 1], color="grey", lw=1)
     trust.plot([b.predicted for b in best.bins], [b.observed for b in best.bins], "o-")
     trust.set(xlabel="predicted share liked", ylabel="observed", xlim=(0, 1), ylim=(0, 1))
-    for axes in (losses, areas):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+    _save(figure, target, log)
+
+
+def _figure(width: float, table: Path, target: Path, log: Log) -> Any | None:
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, and slow
+    except ImportError:
+        log(f"no {target.name}: pip install 'cropper[plot]' draws it from {table}")
+        return None
+    return Figure(figsize=(width, 3.6), layout="constrained")
+
+
+def _rows(table: Path) -> tuple[list[dict[str, Any]], list[int]]:
+    """Rows and their epochs; an epoch that was cut off and done again counts once."""
+    lines = map(json.loads, table.read_text("utf-8").splitlines())
+    rows = {row["epoch"]: row for row in lines}
+    return list(rows.values()), list(rows)
+
+
+def _save(figure: Any, target: Path, log: Log) -> None:
+    for axes in figure.axes:
+        if axes.get_xlabel() == "epoch":
+            axes.xaxis.get_major_locator().set_params(integer=True)
     figure.savefig(target, dpi=120)
-    pyplot.close(figure)
     log(f"wrote {target}")
