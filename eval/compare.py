@@ -110,11 +110,13 @@ def run_comparison(
     *,
     localizer: Localizer | None = None,
     only: Sequence[str] = (),
+    between: Sequence[tuple[str, str]] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Every arm that the scorer can take, or those named in ``only``, on every readable photo.
 
-    Raises ConfigError for an unknown arm and DataError where no photo can be read.
+    Raises ConfigError for an unknown arm, before any is run, also one of a pair ``between`` which
+    differences will be asked for; and DataError where no photo can be read.
     """
     config = config or CompareConfig()
     photos: list[Path] = []
@@ -130,7 +132,7 @@ def run_comparison(
         except ImageReadError as error:
             skipped.append(Skip(example.path.name, str(error)))
             continue
-        arms = arms or _chosen(available_arms(photo.context.bound, localizer), only)
+        arms = arms or _chosen(available_arms(photo.context.bound, localizer), only, between)
         rows.append([photo.measure(arm) for arm in arms])
         photos.append(example.path)
         humans.append(example.boxes)
@@ -167,13 +169,16 @@ def held_out(scorer: str, judge: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _chosen(arms: tuple[Arm, ...], only: Sequence[str]) -> tuple[Arm, ...]:
+def _chosen(
+    arms: tuple[Arm, ...], only: Sequence[str], between: Sequence[tuple[str, str]]
+) -> tuple[Arm, ...]:
     known = {arm.name for arm in arms}
-    if unknown := [name for name in only if name not in known]:
+    asked = [*only, *(name for pair in between for name in pair)]
+    if unknown := [name for name in asked if name not in known]:
         raise ConfigError(
             f"no arm {unknown[0]!r} for this scorer: choose from {', '.join(sorted(known))}"
         )
-    return tuple(arm for arm in arms if not only or arm.name in only)
+    return tuple(arm for arm in arms if not only or arm.name in asked)
 
 
 class _Photo:

@@ -21,7 +21,16 @@ from eval.metrics import Interval, bootstrap, paired_bootstrap
 from eval.report import aligned
 from spatial_transformer.affine import Warp
 
-__all__ = ["CompareReport", "Row", "render_html", "render_text", "summarise_arms", "to_json"]
+__all__ = [
+    "CompareReport",
+    "Difference",
+    "Row",
+    "difference",
+    "render_html",
+    "render_text",
+    "summarise_arms",
+    "to_json",
+]
 
 _THUMBNAIL = 320  # px of the long side in the HTML report
 _FREE = "search free"
@@ -52,12 +61,25 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """One arm less another, paired by photo."""
+
+    one: str
+    other: str
+    own: Interval
+    judge: Interval
+    wins: Interval  # share of photos where the judge prefers the one; ties half
+    iou: Interval | None
+
+
+@dataclass(frozen=True)
 class CompareReport:
     comparison: Comparison
     rows: tuple[Row, ...]
     settings: tuple[tuple[str, str], ...]
     environment: Environment
     command: str
+    differences: tuple[Difference, ...] = ()
 
 
 def summarise_arms(comparison: Comparison, seed: int = 0) -> tuple[Row, ...]:
@@ -105,6 +127,23 @@ def _row(arm: ArmScores, reference: ArmScores | None, free: ArmScores | None, se
         starts("last_left"),
         statistics.median(photo.seconds for photo in arm.photos),
         statistics.median(photo.evaluations for photo in arm.photos),
+    )
+
+
+def difference(comparison: Comparison, one: str, other: str, seed: int = 0) -> Difference:
+    """Of two arms that were run."""
+    by_name = {arm.name: arm.photos for arm in comparison.arms}
+    pair = by_name[one], by_name[other]
+    own = [[photo.own for photo in photos] for photos in pair]
+    judge = [[photo.judge for photo in photos] for photos in pair]
+    overlaps = [[p.iou for p in photos if p.iou is not None] for photos in pair]
+    return Difference(
+        one,
+        other,
+        paired_bootstrap(*own, seed=seed),
+        paired_bootstrap(*judge, seed=seed),
+        _wins(judge[0], judge[1], seed),
+        paired_bootstrap(*overlaps, seed=seed) if overlaps[0] else None,
     )
 
 
@@ -183,6 +222,16 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
+def _difference_cells(found: Difference) -> list[str]:
+    return [
+        f"{found.one} - {found.other}",
+        _bounded(found.own, "+.3f"),
+        _bounded(found.judge, "+.3f"),
+        _bounded(found.wins, ".0%"),
+        _bounded(found.iou, "+.3f"),
+    ]
+
+
 def _number(value: Interval | None, form: str = ".2f") -> str:
     return "" if value is None else format(value.mean, form)
 
@@ -196,6 +245,9 @@ def _bounded(value: Interval | None, form: str) -> str:
 
 def render_text(report: CompareReport) -> str:
     table = aligned([list(_HEADER), *map(_cells, report.rows)])
+    if report.differences:
+        head = ["paired difference", "own", "judge", "judge prefers the first", "IoU"]
+        table += "\n\n" + aligned([head, *map(_difference_cells, report.differences)])
     count = len(report.comparison.photos)
     lines = [
         f"{count} photo{'s' if count != 1 else ''}; [95 % bootstrap interval over photos]",

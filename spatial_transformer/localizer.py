@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -126,11 +125,7 @@ def save_localizer(net: Localizer, scorer: str, digest: str, path: Path) -> None
 
 def load_localizer(path: Path, digest: str) -> Localizer:
     """Raises MissingModelError where there is none, or one for other weights than ``digest``."""
-    if not path.is_file():
-        raise MissingModelError(
-            f"no localizer at {path}: make one with `cropper train localizer` and name its file"
-        )
-    header: dict[str, Any] = read_header(path)
+    header = read_header(path, "make a localizer with `cropper train localizer`")
     if header.get("kind") != "localizer":
         raise MissingModelError(
             f"{path} holds a {header.get('kind')!r}: train a localizer with "

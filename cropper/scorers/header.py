@@ -22,20 +22,20 @@ _SCORERS = ("cropnet", "convnet")  # the kinds that score; a localizer only prop
 _REMEDY = "train one with `cropper train crops`, or name a registered scorer"
 
 
-def read_header(path: Path) -> dict[str, Any]:
+def read_header(path: Path, remedy: str = _REMEDY) -> dict[str, Any]:
     """The JSON that came with the weights. Raises MissingModelError where it cannot be read."""
     if not path.is_file():
-        raise MissingModelError(f"no weights at {path}: {_REMEDY}")
+        raise MissingModelError(f"no weights at {path}: {remedy}")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
         header: dict[str, Any] = json.loads(metadata["cropper"])
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise MissingModelError(
-            f"{path} is not a cropper checkpoint ({error}): {_REMEDY}"
+            f"{path} is not a cropper checkpoint ({error}): {remedy}"
         ) from error
     if not isinstance(header, dict):
-        raise MissingModelError(f"{path} is not a cropper checkpoint: {_REMEDY}")
+        raise MissingModelError(f"{path} is not a cropper checkpoint: {remedy}")
     return header
 
 

@@ -42,6 +42,8 @@ __all__ = ["compare", "slopes"]
     help="Of `cropper train localizer`, for its arms. Default for cropnet: the package's.",
 )
 @click.option("--arm", "only", multiple=True, metavar="NAME", help="Only this arm; repeatable.")
+@click.option("--between", "pairs", nargs=2, multiple=True, metavar="ARM ARM",
+    help="Also the paired difference of these two arms; repeatable.")  # fmt: skip
 @click.option(
     "--budget",
     type=click.IntRange(min=1),
@@ -82,6 +84,7 @@ def compare(
     judge: str,
     localizer: Path | None,
     only: tuple[str, ...],
+    pairs: tuple[tuple[str, str], ...],
     budget: int,
     seed: int,
     device: str,
@@ -95,7 +98,14 @@ def compare(
     with extra("torch"):
         from eval.compare import CompareConfig, held_out, run_comparison
         from spatial_transformer.localizer import localizer_for
-    from eval.compare_report import CompareReport, render_html, render_text, summarise_arms, to_json
+    from eval.compare_report import (
+        CompareReport,
+        difference,
+        render_html,
+        render_text,
+        summarise_arms,
+        to_json,
+    )
     from eval.datasets import Example, load_dataset
     from eval.environment import read_environment
     from eval.report import write_text
@@ -114,6 +124,7 @@ def compare(
             CompareConfig(budget, seed),
             localizer=localizer_for(climbed, localizer) if localizer or own else None,
             only=only,
+            between=pairs,
             progress=progress,
         )
     report = CompareReport(
@@ -122,6 +133,7 @@ def compare(
         (("scorer", scorer), *notes, ("budget", str(budget)), ("seed", str(seed))),
         read_environment(),
         shlex.join(["python", "-m", "eval", *sys.argv[1:]]),
+        tuple(difference(comparison, *pair, seed) for pair in pairs),
     )
     click.echo(render_text(report))
     if json_path:

@@ -241,6 +241,39 @@ def test_the_command_writes_text_json_and_a_page_that_needs_no_network(
     assert "<two> & more.png" in seen.text
 
 
+def test_any_two_arms_can_be_held_against_each_other(
+    examples: list[Example], tmp_path: Path
+) -> None:
+    judge, record = write_judge(tmp_path / "judge.safetensors"), tmp_path / "out.json"
+    ran = compare(
+        *(each.path for each in examples),
+        *("--judge", judge, "--budget", 200, "--json", record, "--arm", "search"),
+        *("--between", "search free", "search robust"),
+    )
+    assert ran.exit_code == 0, ran.output
+    assert "search free - search robust" in ran.stdout
+    data = json.loads(record.read_text())
+    arms = {arm["name"]: arm["photos"] for arm in data["comparison"]["arms"]}
+    assert set(arms) == {"search", "search free", "search robust"}
+    (found,) = data["differences"]
+    for key in ("own", "judge"):
+        gaps = [
+            a[key] - b[key]
+            for a, b in zip(*(arms[name] for name in ("search free", "search robust")), strict=True)
+        ]
+        assert found[key]["mean"] == pytest.approx(sum(gaps) / len(gaps))
+
+
+def test_a_pair_with_an_unknown_arm_is_refused_before_any_arm_runs(
+    examples: list[Example], tmp_path: Path
+) -> None:
+    judge = write_judge(tmp_path / "judge.safetensors")
+    ran = compare(examples[0].path, "--judge", judge, "--between", "search", "magic")
+    assert ran.exit_code == 2
+    assert "no arm 'magic'" in ran.output
+    assert "search free" in ran.output
+
+
 def test_images_or_a_dataset_have_to_be_given(tmp_path: Path) -> None:
     ran = compare("--judge", "x.safetensors")
     assert ran.exit_code == 2
