@@ -92,7 +92,7 @@ def test_a_localizer_is_read_as_it_was_written(tmp_path: Path, cropnet: CropNetS
     assert path.stat().st_size < 500_000
     with pytest.raises(MissingModelError, match="another scorer's features"):
         load_localizer(path, "def")
-    with pytest.raises(MissingModelError, match="no weights at .* train localizer"):
+    with pytest.raises(MissingModelError, match=r"no weights at .* train localizer"):
         load_localizer(tmp_path / "none.safetensors", "abc")
     scorer = untrained_scorer(tmp_path / "scorer.safetensors")
     with pytest.raises(MissingModelError, match="holds a 'cropnet'"):
