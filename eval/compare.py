@@ -7,10 +7,12 @@ over random crops of that photo, so that photos weigh alike.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from cropper.errors import ConfigError, DataError, ImageReadError
 from cropper.image import load_image
 from cropper.scorers import WEIGHTS, Scorer
 from cropper.scorers.affine import BoundAffine, as_affine
+from cropper.scorers.checkpoint import trunk_digest
 from cropper.scorers.header import read_header
 from eval.arms import Arm, Context, available_arms
 from eval.datasets import Example, Skip
@@ -152,21 +155,41 @@ def held_out(scorer: str, judge: str) -> tuple[tuple[str, str], ...]:
 
     Raises ConfigError for a judge that is the scorer, or shares its seed or its trunk's training.
     """
+    if scorer == judge:
+        raise ConfigError("the judge is the scorer itself: train one that it never met")
     said = []
     for role, name in (("scorer", scorer), ("judge", judge)):
         path = Path(name) if Path(name).suffix else WEIGHTS / f"{name}.safetensors"
-        said.append((role, read_header(path) if path.is_file() else {}))
-    (_, ours), (_, theirs) = said
-    if scorer == judge:
-        raise ConfigError("the judge is the scorer itself: train one that it never met")
+        said.append((role, path, read_header(path) if path.is_file() else {}))
+    (_, our_file, ours), (_, their_file, theirs) = said
+    trunks = [_trunk(our_file, ours), _trunk(their_file, theirs)]
     ours, theirs = ours.get("trained", {}), theirs.get("trained", {})
     if ours.get("seed") is not None and ours.get("seed") == theirs.get("seed"):
         raise ConfigError(f"scorer and judge share the seed {ours['seed']}: train one with another")
-    return tuple(
+    if trunks[0] and trunks[0] == trunks[1]:
+        raise ConfigError("scorer and judge share one trunk's weights: train one with another")
+    notes = [
         (f"{role} trained", ", ".join(f"{k} {v}" for k, v in header["trained"].items()))
-        for role, header in said
+        for role, _, header in said
         if "trained" in header
-    )
+    ]
+    if "fold" in ours and "fold" in theirs:
+        shared = "some in both" if _share_photos(ours["fold"], theirs["fold"]) else "none in both"
+        notes.append(("photos of the two trainings, if of one data set", shared))
+    return tuple(notes)
+
+
+def _trunk(path: Path, header: dict[str, Any]) -> str | None:
+    """SHA-256 of the trunk that a scorer's features come from, where it has one."""
+    if "trunk" in header:
+        return str(header["trunk"]["sha256"])
+    return trunk_digest(path) if header.get("kind") == "cropnet" else None
+
+
+def _share_photos(one: str, other: str) -> bool:
+    """Whether folds k/n, every n-th photo from the k-th on, have a photo in common."""
+    (k, n), (other_k, other_n) = (map(int, fold.split("/")) for fold in (one, other))
+    return (k - other_k) % math.gcd(n, other_n) == 0
 
 
 def _chosen(

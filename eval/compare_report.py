@@ -158,7 +158,7 @@ def _wins(one: Sequence[float], other: Sequence[float], seed: int) -> Interval:
 
 TERMS = (
     ("own", "score by the scorer that was climbed, in spreads of random crops of the photo"),
-    ("judge", "the same by a held-out judge: another seed, other photos, another trunk"),
+    ("judge", "the same by a scorer that was not climbed; below: how each of the two was trained"),
     ("gain", f"judge, less that of '{REFERENCE}' on the same photo"),
     ("wins", f"share of photos whose crop the judge prefers to that of '{REFERENCE}'"),
     ("wins free", f"the same against '{_FREE}', which may choose the aspect too"),
@@ -193,6 +193,7 @@ _HEADER = (
     "s",
     "evaluations",
 )
+_DIFFERENCE_HEADER = ("paired difference", "own", "judge", "judge prefers the first", "IoU")
 
 
 def _cells(row: Row) -> list[str]:
@@ -246,8 +247,8 @@ def _bounded(value: Interval | None, form: str) -> str:
 def render_text(report: CompareReport) -> str:
     table = aligned([list(_HEADER), *map(_cells, report.rows)])
     if report.differences:
-        head = ["paired difference", "own", "judge", "judge prefers the first", "IoU"]
-        table += "\n\n" + aligned([head, *map(_difference_cells, report.differences)])
+        rows = [list(_DIFFERENCE_HEADER), *map(_difference_cells, report.differences)]
+        table += "\n\n" + aligned(rows)
     count = len(report.comparison.photos)
     lines = [
         f"{count} photo{'s' if count != 1 else ''}; [95 % bootstrap interval over photos]",
@@ -283,6 +284,8 @@ def render_html(report: CompareReport, shown: int) -> str:
     return templates.get_template("compare.html").render(
         header=_HEADER,
         rows=[(row, _cells(row)) for row in report.rows],
+        difference_header=_DIFFERENCE_HEADER,
+        differences=[_difference_cells(found) for found in report.differences],
         terms=TERMS,
         photos=[
             _photo(report.comparison, index)

@@ -44,10 +44,11 @@ class FaceKind:
         try:
             self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
-            raise MissingModelError(f"{model} is no ONNX model: give a YuNet") from error
+            reason = str(error).splitlines()[0]
+            raise MissingModelError(f"{model} is no YuNet that can be loaded: {reason}") from error
         self._names = [f"{part}_{stride}" for stride in _STRIDES for part in ("cls", "obj")]
         if missing := set(self._names) - {each.name for each in self._session.get_outputs()}:
-            raise MissingModelError(f"{model} has no output {min(missing)}: give a YuNet")
+            raise MissingModelError(f"{model} is no YuNet: it has no output {min(missing)}")
 
     def __call__(self, image: SourceImage) -> str:
         pixels = image.view(_LONG_SIDE).pixels

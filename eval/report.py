@@ -85,15 +85,15 @@ def _table(
 
 
 def _groups(report: Report) -> str:
-    """One row a group of photos and method, the reference left out."""
+    """One row a group of photos and method."""
     rows = [["photos", "crops", "IoU ↑", "BDE ↓", f"IoU - {REFERENCE}"]]
     for group in report.groups:
         cells = {(s.method, s.metric): s for s in group.statistics}
         for method in report.benchmark.methods:
             iou, bde = (cells.get((method.name, key)) for key in ("iou", "bde"))
-            if iou and bde and iou.difference:
+            if iou and bde:
                 figures = [_interval(cell.value, True) for cell in (iou, bde)]
-                figures.append(_interval(iou.difference, True, "+"))
+                figures.append(_interval(iou.difference, True, "+") if iou.difference else "")
                 rows.append([f"{group.photos} {group.name}", method.name, *figures])
     return aligned(rows) if len(rows) > 1 else ""
 
@@ -134,7 +134,9 @@ def _photos(bench: Benchmark) -> str:
 
 def _footer(report: Report, several: bool) -> str:
     bench = report.benchmark
+    alike = [kind[0] for kind in zip(*bench.kinds, strict=True) if len(set(kind)) == 1]
     lines = [
+        f"all {_photos(bench)}: {', '.join(alike)}" if alike else "",
         f"[95 % bootstrap interval over photos]; differences to '{REFERENCE}' are paired by photo.",
         "ms and candidates: median a crop, from the encoded file to the box.",
     ]

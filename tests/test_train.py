@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -268,9 +269,9 @@ def write_folder(root: Path, train: int, val: int, seed: int = 0) -> Path:
     return root
 
 
-def write_trunk(path: Path) -> Path:
+def write_trunk(path: Path, seed: int = 0) -> Path:
     """A trunk of random weights under which signals neither die nor explode."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     trunk = Trunk()
     with torch.no_grad():
         for weights in trunk.parameters():
@@ -342,11 +343,17 @@ def test_patience_ends_a_training_that_gets_no_better(trained: Trained, tmp_path
     config = replace(SHORT, epochs=9, patience=2, head_rate=0.0, trunk_rate=0.0)
     data, trunk = trained.folder / "data", trained.folder / "trunk.safetensors"
     for _ in range(2):  # the same command again adds nothing
+        lines: list[str] = []
         train_crops(
-            data, trunk, tmp_path, config, net_config=TINY, device="cpu", limit=6, log=ignore
+            data, trunk, tmp_path, config, net_config=TINY, device="cpu", limit=6, log=lines.append
         )
         rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
         assert [row["epoch"] for row in rows] == [1, 2, 3]  # the first is the best, then two more
+        assert lines[-2] == "stopped: 2 epochs without a better one"
+        assert lines[-1].startswith("weights of epoch 1, ")
+    more = replace(config, patience=3)  # patience is when to end, not what to learn
+    train_crops(data, trunk, tmp_path, more, net_config=TINY, device="cpu", limit=6, log=ignore)
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 4
 
 
 def test_training_beats_untrained_weights_on_unseen_photos(trained: Trained) -> None:
@@ -452,22 +459,62 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     assert not same(weights_of(other), weights_of(straight))
 
 
-def test_a_training_of_another_config_starts_anew(
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"config": replace(SHORT, seed=1)}, "from, seed"),
+        ({"config": replace(SHORT, epochs=3)}, "epochs"),
+        ({"net_config": replace(TINY, hidden=8)}, "from, net"),
+        ({"limit": 7}, "data"),
+        ({"start": True}, "from"),
+    ],
+)
+def test_a_training_of_another_recipe_is_left_alone(
+    trained: Trained, straight: Path, tmp_path: Path, change: dict[str, Any], named: str
+) -> None:
+    out = Path(shutil.copytree(straight, tmp_path / "out"))
+    before = files_of(out)
+    trunk = write_trunk(tmp_path / "other.safetensors", 9) if change.pop("start", None) else None
+    asked: dict[str, Any] = {"config": SHORT, "net_config": TINY, "limit": 6} | change
+    config = asked.pop("config")
+    with pytest.raises(ConfigError, match=rf"another recipe \({named}\).*another --out"):
+        train_crops(
+            trained.folder / "data",
+            trunk or trained.folder / "trunk.safetensors",
+            out,
+            config,
+            device="cpu",
+            log=ignore,
+            **asked,
+        )
+    assert files_of(out) == before
+
+
+def test_a_state_that_is_none_is_named(trained: Trained, straight: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(straight, tmp_path / "out"))
+    (out / "last.pt").write_text("garbage")
+    with pytest.raises(DataError, match=r"last\.pt is no state.*remove it"):
+        short_run(trained, out)
+
+
+def test_a_finished_training_writes_again_what_is_missing(
     trained: Trained, straight: Path, tmp_path: Path
 ) -> None:
-    out = short_run(trained, tmp_path, seed=1)
+    out = Path(shutil.copytree(straight, tmp_path / "out"))
+    before = files_of(out)
+    for name in ("cropnet.safetensors", "log.jsonl", "curve.png"):
+        (out / name).unlink()
     lines: list[str] = []
     short_run(trained, out, log=lines.append)
-    assert any("starting anew" in line for line in lines)
-    assert same(weights_of(out), weights_of(straight))
-
-
-def test_a_training_of_another_network_starts_anew(
-    trained: Trained, straight: Path, tmp_path: Path
-) -> None:
-    out = short_run(trained, tmp_path, net_config=replace(TINY, hidden=8))
-    short_run(trained, out)
-    assert same(weights_of(out), weights_of(straight))
+    after = files_of(out)
+    assert set(after) == set(before)
+    assert after["cropnet.safetensors"] == before["cropnet.safetensors"]
+    assert after["log.jsonl"] == before["log.jsonl"]
+    assert lines[-1].startswith("weights of epoch ")
 
 
 def test_the_frozen_part_of_the_trunk_stays_as_it_was(trained: Trained, straight: Path) -> None:
@@ -632,7 +679,7 @@ def test_a_trunk_rate_of_nothing_leaves_the_trunk_and_the_header_says_so(
     for key, value in before.items():
         torch.testing.assert_close(after["trunk." + key], value.half())
     said = read_header(tmp_path / "cropnet.safetensors")["trained"]
-    assert said == {"seed": 5, "fold": "1/2", "trunk": "frozen"}
+    assert said == {"seed": 5, "fold": "1/2", "trunk": "frozen", "epoch": 1}
 
 
 @pytest.mark.parametrize("fold", ["2/2", "x", "1", "-1/2", "0/0"])

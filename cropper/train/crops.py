@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from cropper.boxes import Boxes, iou
-from cropper.scorers.checkpoint import load_cropnet, load_trunk, save_scorer
+from cropper.scorers.checkpoint import load_cropnet, load_trunk, module_digest, save_scorer
 from cropper.scorers.cropnet import CropNet, CropNetConfig, PictureFeatures
 from cropper.scorers.device import resolve_device
 from cropper.scorers.trunk import normalise_pixels
@@ -31,7 +31,7 @@ from cropper.space import crop_spaces
 from cropper.train.augment import Augment, Drawn, draw, render
 from cropper.train.calibrate import calibrate
 from cropper.train.curve import plot_crops
-from cropper.train.data import Judged, candidates, load_judged, overlap
+from cropper.train.data import Judged, candidates, digest_of, load_judged, overlap
 from cropper.train.distill import DistillConfig, Teacher, teach
 from cropper.train.loop import load_state, rate_factor, save_state
 from cropper.train.losses import list_loss, pair_loss
@@ -99,8 +99,9 @@ def train_crops(
 ) -> Validation:
     """Train on split ``train`` of ``data``, choose on ``val``, write ``out / cropnet.safetensors``.
 
-    Continues from ``out / last.pt`` where a run of the same config was cut off. ``limit`` takes
-    that many pictures of each split. Returns the validation of the weights written.
+    Continues from ``out / last.pt`` where a run of the same recipe, start and data was cut off, and
+    raises ConfigError for one of another. ``limit`` takes that many pictures of each split. Returns
+    the validation of the weights written.
     """
     config = config or CropsConfig()
     out.mkdir(parents=True, exist_ok=True)
@@ -111,18 +112,18 @@ def train_crops(
     else:
         load_trunk(net.trunk, trunk)
     net = net.to(resolve_device(device)).to(memory_format=torch.channels_last)  # faster on a CPU
-    run = _Run(net, config, out, log)
     enlarged = 2 * net.config.pixels  # a window is a part, shown at the size of the whole
     train = load_judged(data, "train", enlarged, limit, config.fold)
     val = load_judged(data, "val", net.config.pixels, limit)
-    if config.teachers:
+    run = _Run(net, config, out, log, digest_of([*train, *val]))
+    run.resume()
+    if config.teachers and not run.done:
         train = _taught(train, net.config, config, log)
     log(f"{len(train)} pictures to train on, {len(val)} to validate on")
-    run.resume()
     while not run.done:
         run.train_epoch(train)
         run.finish_epoch(validate(run.average, val), val)
-    plot_crops(out / "log.jsonl", out / "curve.png", log)
+    run.finish(val)
     return run.best
 
 
@@ -146,8 +147,16 @@ def _taught(
 class _Run:
     """The state of one training: network, its average, optimiser, epoch, best so far."""
 
-    def __init__(self, net: CropNet, config: CropsConfig, out: Path, log: Log) -> None:
+    def __init__(self, net: CropNet, config: CropsConfig, out: Path, log: Log, data: str) -> None:
         self.net, self.config, self.out, self.log = net, config, out, log
+        # what a run that goes on has to share; patience only says when it ends
+        same = asdict(replace(config, patience=None))
+        self.recipe = {
+            **same,
+            "net": net.config.to_dict(),
+            "data": data,
+            "from": module_digest(net),
+        }
         self.average = copy.deepcopy(net).eval()
         net.trunk.freeze_below()
         if config.trunk_rate == 0:  # no backward pass through what stays as it is
@@ -161,6 +170,8 @@ class _Run:
         self.rates = [config.trunk_rate, config.head_rate]
         self.epoch, self.steps = 0, 0
         self.best, self.best_epoch = Validation(0.0, 0.0), 0
+        self.kept: dict[str, Tensor] = {}  # the weights of the best epoch
+        self.rows: list[dict[str, float]] = []  # of the log
         self.started = time.perf_counter()
         self.loss = math.nan
 
@@ -240,11 +251,13 @@ class _Run:
         """Log, keep the weights if they are the best so far, checkpoint."""
         if validation.mean > self.best.mean:
             self.best, self.best_epoch = validation, self.epoch
+            self.kept = {key: value.clone() for key, value in self.average.state_dict().items()}
             self._save(val)
-        seconds = time.perf_counter() - self.started
+        now = time.perf_counter()
+        seconds = now - self.started + (self.rows[-1]["seconds"] if self.rows else 0.0)
+        self.started = now
         row = {"epoch": self.epoch, "loss": self.loss, **asdict(validation), "seconds": seconds}
-        with (self.out / "log.jsonl").open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        self.rows.append(row)
         self.log(
             f"epoch {self.epoch}/{self.config.epochs}: loss {self.loss:.4f}, val IoU "
             f"given {validation.given:.4f}, free {validation.free:.4f}, {seconds:.0f} s"
@@ -252,32 +265,50 @@ class _Run:
         state = {
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
+            "kept": self.kept,
             "optimiser": self.optimiser.state_dict(),
             "epoch": self.epoch,
             "steps": self.steps,
             "best": asdict(self.best),
             "best_epoch": self.best_epoch,
+            "rows": self.rows,
         }
-        save_state(self.out / "last.pt", self._recipe(), state)
+        save_state(self.out / "last.pt", self.recipe, state)
+        self._write_log()
+
+    def finish(self, val: list[Judged]) -> None:
+        """Write what a finished run leaves, also where it was finished before."""
+        self._save(val)
+        self._write_log()
+        plot_crops(self.out / "log.jsonl", self.out / "curve.png", self.best_epoch, self.log)
+        if self.epoch < self.config.epochs:
+            self.log(f"stopped: {self.epoch - self.best_epoch} epochs without a better one")
+        self.log(
+            f"weights of epoch {self.best_epoch}, the best mean of both: "
+            f"given {self.best.given:.4f}, free {self.best.free:.4f}"
+        )
 
     def _save(self, val: list[Judged]) -> None:
         net = copy.deepcopy(self.average)
+        net.load_state_dict(self.kept)
         header = header_of(net.config, self.config) | {"calibration": calibrate(net, val)}
+        header["trained"]["epoch"] = self.best_epoch
         save_scorer(net, header, self.out / "cropnet.safetensors")
 
-    def _recipe(self) -> dict[str, Any]:
-        return asdict(self.config) | {"net": self.net.config.to_dict()}
+    def _write_log(self) -> None:
+        lines = "".join(json.dumps(row) + "\n" for row in self.rows)
+        (self.out / "log.jsonl").write_text(lines, "utf-8")
 
     def resume(self) -> None:
-        state = load_state(self.out / "last.pt", self._recipe(), self.log)
+        state = load_state(self.out / "last.pt", self.recipe)
         if state is None:
-            (self.out / "log.jsonl").unlink(missing_ok=True)
             return
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.epoch, self.steps = state["epoch"], state["steps"]
         self.best, self.best_epoch = Validation(**state["best"]), state["best_epoch"]
+        self.kept, self.rows = state["kept"], state["rows"]
         self.log(f"continuing after epoch {self.epoch}")
 
 
@@ -314,7 +345,7 @@ def header_of(config: CropNetConfig, recipe: CropsConfig) -> dict[str, Any]:
     return {
         "kind": "cropnet",
         "name": "cropnet",
-        "summary": "shared features, thousands of boxes a picture; trained on human crops (FCDB)",
+        "summary": "shared features, thousands of boxes a picture; trained on human crops",
         "licence": "Apache-2.0",
         "long_side": 352,  # a 12-megapixel JPEG is then decoded at an eighth
         "batch_size": 4096,

@@ -7,8 +7,10 @@ votes b]``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from cropper.errors import CropperError, DataError
 from cropper.image import load_image
 from cropper.scorers.cropnet_config import input_size
 
-__all__ = ["Belief", "Judged", "candidates", "load_judged"]
+__all__ = ["Belief", "Judged", "candidates", "digest_of", "load_judged", "overlap"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,16 @@ def load_judged(
     jobs = (joblib.delayed(_load)(root, entry, pixels) for entry in part)
     items: list[Judged] = joblib.Parallel(-1, "threading")(jobs)
     return items
+
+
+def digest_of(items: Sequence[Judged]) -> str:
+    """SHA-256 over names and judgments: which pictures, and what was said of them."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(item.path.name.encode())
+        for values in (item.expert, item.pairs, item.votes):
+            digest.update(values.tobytes())
+    return digest.hexdigest()
 
 
 def _load(root: Path, entry: dict[str, object], pixels: int) -> Judged:

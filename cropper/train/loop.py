@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from cropper.errors import ConfigError, DataError
 
 __all__ = ["load_state", "rate_factor", "save_state"]
 
@@ -24,14 +25,23 @@ def save_state(path: Path, recipe: dict[str, Any], state: dict[str, Any]) -> Non
     part.replace(path)
 
 
-def load_state(
-    path: Path, recipe: dict[str, Any], log: Callable[[str], None]
-) -> dict[str, Any] | None:
-    """The state of a run of the same recipe, else None."""
+def load_state(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
+    """The state of a run to continue, None where there is none.
+
+    Raises ConfigError for a run of another recipe, so that none is lost, and DataError for a file
+    that is no state.
+    """
     if not path.exists():
         return None
-    state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    if state["recipe"] != recipe:
-        log(f"{path} is of another recipe: starting anew")
-        return None
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        known = state["recipe"]
+    except Exception as error:  # torch raises whatever its unpickler does
+        raise DataError(f"{path} is no state of a training: remove it to start anew") from error
+    if known != recipe:
+        changed = sorted(k for k in recipe.keys() | known.keys() if recipe.get(k) != known.get(k))
+        raise ConfigError(
+            f"{path.parent} holds a training of another recipe ({', '.join(changed)}): "
+            "give another --out, or remove it"
+        )
     return state

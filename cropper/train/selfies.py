@@ -285,7 +285,7 @@ class _Run:
         return asdict(self.config) | {"pictures": digest.hexdigest()}
 
     def resume(self) -> None:
-        state = load_state(self.out / "last.pt", self._recipe(), self.log)
+        state = load_state(self.out / "last.pt", self._recipe())
         if state is None:
             return
         self.epoch = state["epoch"]

@@ -25,7 +25,14 @@ from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.cropnet import CropNet, CropNetConfig
 from eval.__main__ import cli
 from eval.arms import Arm, Context, Found
-from eval.compare import CompareConfig, Comparison, _Photo, held_out, run_comparison
+from eval.compare import (
+    CompareConfig,
+    Comparison,
+    _Photo,
+    _share_photos,
+    held_out,
+    run_comparison,
+)
 from eval.compare_report import summarise_arms
 from eval.datasets import Example
 from eval.quads import polygon_area, quad_iou
@@ -248,10 +255,11 @@ def test_any_two_arms_can_be_held_against_each_other(
     ran = compare(
         *(each.path for each in examples),
         *("--judge", judge, "--budget", 200, "--json", record, "--arm", "search"),
-        *("--between", "search free", "search robust"),
+        *("--between", "search free", "search robust", "--report", tmp_path / "out.html"),
     )
     assert ran.exit_code == 0, ran.output
     assert "search free - search robust" in ran.stdout
+    assert "search free - search robust" in (tmp_path / "out.html").read_text("utf-8")
     data = json.loads(record.read_text())
     arms = {arm["name"]: arm["photos"] for arm in data["comparison"]["arms"]}
     assert set(arms) == {"search", "search free", "search robust"}
@@ -306,6 +314,21 @@ def test_a_judge_that_is_not_held_out_is_refused(tmp_path: Path) -> None:
         held_out(str(one), str(same_seed))
     notes = dict(held_out(str(one), str(other)))
     assert notes["judge trained"].startswith("seed 2")
+    assert notes["photos of the two trainings, if of one data set"] == "some in both"
+
+
+def test_a_judge_on_the_scorer_s_own_trunk_is_refused() -> None:
+    with pytest.raises(ConfigError, match="share one trunk's weights"):
+        held_out("cropnet", "convnet")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [("0/1", "0/2", True), ("0/2", "1/2", False), ("0/2", "0/4", True), ("1/2", "2/4", False)],
+)
+def test_folds_share_photos_where_their_rows_meet(one: str, other: str, shared: bool) -> None:
+    rows = [set(range(int(f[0]), 24, int(f[2]))) for f in (one, other)]
+    assert bool(rows[0] & rows[1]) == shared == _share_photos(one, other)
 
 
 def test_cropnet_has_no_pixel_arms(examples: list[Example]) -> None:

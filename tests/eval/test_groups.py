@@ -66,7 +66,7 @@ def test_a_file_that_is_no_detector_is_named(tmp_path: Path, outputs: tuple[str,
         detector(path, outputs)
     else:
         path.write_bytes(b"no model")
-    with pytest.raises(MissingModelError, match=r"other\.onnx .*: give a YuNet"):
+    with pytest.raises(MissingModelError, match=r"other\.onnx is no YuNet"):
         FaceKind(path)
 
 
@@ -96,6 +96,8 @@ def test_a_group_is_measured_as_if_it_were_alone(tmp_path: Path) -> None:
 def test_photos_of_one_kind_alone_have_no_groups(tmp_path: Path) -> None:
     dataset = load_dataset(data.folder(tmp_path))
     assert by_group(run_benchmark(dataset, [FullFrame(), Centre()], kinds=[orientation])) == ()
+    found = CliRunner().invoke(cli, ["benchmark", "--root", str(tmp_path), "--scorer", "none"])
+    assert "all 4 photos: landscape" in found.stdout
 
 
 def test_one_call_tells_both_protocols_and_all_groups(tmp_path: Path) -> None:
@@ -107,6 +109,7 @@ def test_one_call_tells_both_protocols_and_all_groups(tmp_path: Path) -> None:
     for part in (given, free):
         assert "3 landscape  full frame" in part
         assert "1 portrait   full frame" in part
+        assert "1 portrait   centre" in part
     assert "all pairs" in given
     assert "all pairs" not in free
 
