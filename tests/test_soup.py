@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 
+from cropper.cli import main
 from cropper.errors import ConfigError
 from cropper.scorers.checkpoint import load_cropnet, load_trunk, save_scorer, scorer_from_file
 from cropper.scorers.cropnet import CropNet, CropNetConfig
@@ -81,6 +83,21 @@ def test_the_runs_of_a_soup_start_from_the_same_weights(folder: Path, tmp_path: 
         )
         weights.append(torch.load(tmp_path / str(order) / "last.pt", weights_only=True)["net"])
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.parametrize(
+    ("part", "runs", "held"), [("", 1, "several runs"), ("run-0", 2, "single")]
+)
+def test_a_soup_and_a_single_run_share_no_folder(
+    folder: Path, soup: Path, part: str, runs: int, held: str
+) -> None:
+    line = ["train", "crops", "--data", folder / "data", "--trunk", folder / "trunk.safetensors"]
+    line += ["--out", soup / part, "--runs", runs]
+    before = (soup / part / "cropnet.safetensors").read_bytes()
+    ran = CliRunner().invoke(main, [str(word) for word in line])
+    assert ran.exit_code == 2
+    assert held in ran.output
+    assert (soup / part / "cropnet.safetensors").read_bytes() == before
 
 
 def test_a_soup_scores_like_any_checkpoint(soup: Path) -> None:

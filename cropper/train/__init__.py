@@ -65,6 +65,9 @@ def train_from_crops(
         if teachers:
             config = config.distilled(tuple(map(str, teachers)), str(photos) if photos else None)
         config = replace(config, **changed)
+        if (out / ("run-0" if runs == 1 else "last.pt")).exists():
+            held = "several runs" if runs == 1 else "a single run"
+            raise ConfigError(f"{out} holds the training of {held}: give another --out")
         if runs == 1:
             train_crops(data, trunk, out, config, device=device, limit=limit, log=log)
         else:
