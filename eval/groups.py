@@ -1,7 +1,7 @@
 """Kinds of photos, to tell a figure for each: by orientation, with and without faces.
 
-Faces come from YuNet (Wu et al. 2023), a detector whose model the user brings as an ONNX file:
-https://github.com/opencv/opencv_zoo has one, and any export with ``cls_*`` and ``obj_*`` works.
+Faces come from YuNet (Wu et al. 2023), a detector whose model the user brings as an ONNX file with
+outputs ``cls_*`` and ``obj_*`` at three strides, of any input size or of a fixed one.
 """
 
 from __future__ import annotations
@@ -47,17 +47,19 @@ class FaceKind:
             reason = str(error).splitlines()[0]
             raise MissingModelError(f"{model} is no YuNet that can be loaded: {reason}") from error
         self._names = [f"{part}_{stride}" for stride in _STRIDES for part in ("cls", "obj")]
+        picture = self._session.get_inputs()[0]
+        self._input = picture.name
+        # (height, width) that the model takes, where it takes no other
+        self._fixed = [side for side in picture.shape[2:] if isinstance(side, int)]
         if missing := set(self._names) - {each.name for each in self._session.get_outputs()}:
             raise MissingModelError(f"{model} is no YuNet: it has no output {min(missing)}")
 
     def __call__(self, image: SourceImage) -> str:
-        pixels = image.view(_LONG_SIDE).pixels
-        height, width = (-(-side // 32) * 32 for side in pixels.shape[:2])
+        pixels = image.view(min([_LONG_SIDE, *self._fixed])).pixels
+        height, width = self._fixed or (-(-side // 32) * 32 for side in pixels.shape[:2])
         padded = np.zeros((height, width, 3), np.float32)
         padded[: pixels.shape[0], : pixels.shape[1]] = pixels[..., ::-1]  # OpenCV's BGR
-        found = self._session.run(
-            self._names, {self._session.get_inputs()[0].name: padded.transpose(2, 0, 1)[None]}
-        )
+        found = self._session.run(self._names, {self._input: padded.transpose(2, 0, 1)[None]})
         scores = [
             np.sqrt((a * b).clip(0)).max() for a, b in zip(found[::2], found[1::2], strict=True)
         ]

@@ -21,7 +21,11 @@ from eval.summary import by_group
 from tests.eval import data
 
 
-def detector(path: Path, outputs: tuple[str, ...] = ("cls", "obj")) -> Path:
+def detector(
+    path: Path,
+    outputs: tuple[str, ...] = ("cls", "obj"),
+    size: tuple[int | str, int | str] = ("h", "w"),
+) -> Path:
     """YuNet's inputs and outputs; its only face is pure red, whose score is the brightest red."""
     nodes, listed = [], []
     channel = helper.make_tensor("channel", TensorProto.INT64, [1], [2])  # of BGR
@@ -35,7 +39,7 @@ def detector(path: Path, outputs: tuple[str, ...] = ("cls", "obj")) -> Path:
             listed.append(
                 helper.make_tensor_value_info(f"{part}_{stride}", TensorProto.FLOAT, None)
             )
-    picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, "h", "w"])
+    picture = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, *size])
     graph = helper.make_graph(nodes, "yunet", [picture], listed, [channel, most])
     opset = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
@@ -53,8 +57,11 @@ def test_orientation_is_that_of_the_upright_photo(size: tuple[int, int], name: s
     assert orientation(from_array(filled(*size, (9, 9, 9)))) == name
 
 
-def test_faces_are_what_the_detector_is_sure_of(tmp_path: Path) -> None:
-    kind = FaceKind(detector(tmp_path / "yunet.onnx"))
+@pytest.mark.parametrize("size", [("h", "w"), (64, 96), (640, 640)])
+def test_faces_are_what_the_detector_is_sure_of(
+    tmp_path: Path, size: tuple[int | str, int | str]
+) -> None:
+    kind = FaceKind(detector(tmp_path / "yunet.onnx", size=size))
     assert kind(from_array(filled(70, 50, (250, 0, 0)))) == "with a face"
     assert kind(from_array(filled(70, 50, (100, 255, 255)))) == "without a face"
 
