@@ -16,12 +16,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from starlette.requests import Request
 
 from cropper.boxes import Boxes
 from cropper.image import View
 from cropper.scorers import BoundScorer
 from cropper.serve.connections import Prompt
 from cropper.serve.desk import DroppedError, Ticket
+from cropper.serve.options import ServeOptions
+from cropper.serve.uploads import drain
 from tests.conftest import SpotScorer
 from tests.image.pictures import encoded
 from tests.serve.conftest import serving
@@ -134,14 +137,22 @@ def test_a_full_queue_answers_503_and_the_rest_is_done(
 
 
 def test_a_refused_upload_stays_refused_when_a_place_comes_free(
-    held: HeldScorer, photo_bytes: bytes
+    held: HeldScorer, photo_bytes: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    refused = threading.Event()
+
+    async def noted(request: Request, options: ServeOptions) -> None:
+        refused.set()
+        await drain(request, options)
+
+    monkeypatch.setattr("cropper.serve.app.drain", noted)
     with serving(held, queue=1) as client, ThreadPoolExecutor(1) as threads:
         answer = threads.submit(post, client, photo_bytes)
         until(lambda: inside(client) == 1)
         head = f"POST /v1/crop HTTP/1.1\r\nContent-Length: {len(photo_bytes)}"
         with raw(client, head) as connection:
             connection.sendall(photo_bytes[:1000])
+            assert refused.wait(20)
             held.let.set()
             assert answer.result().status_code == 200
             connection.sendall(photo_bytes[1000:])
