@@ -170,6 +170,7 @@ class _Run:
         self.rates = [config.trunk_rate, config.head_rate]
         self.epoch, self.steps = 0, 0
         self.best, self.best_epoch = Validation(0.0, 0.0), 0
+        self.weights = out / "cropnet.safetensors"
         self.kept: dict[str, Tensor] = {}  # the weights of the best epoch
         self.rows: list[dict[str, float]] = []  # of the log
         self.started = time.perf_counter()
@@ -278,7 +279,8 @@ class _Run:
 
     def finish(self, val: list[Judged]) -> None:
         """Write what a finished run leaves, also where it was finished before."""
-        self._save(val)
+        if not self.weights.exists():
+            self._save(val)
         self._write_log()
         plot_crops(self.out / "log.jsonl", self.out / "curve.png", self.best_epoch, self.log)
         if self.epoch < self.config.epochs:
@@ -293,7 +295,7 @@ class _Run:
         net.load_state_dict(self.kept)
         header = header_of(net.config, self.config) | {"calibration": calibrate(net, val)}
         header["trained"]["epoch"] = self.best_epoch
-        save_scorer(net, header, self.out / "cropnet.safetensors")
+        save_scorer(net, header, self.weights)
 
     def _write_log(self) -> None:
         lines = "".join(json.dumps(row) + "\n" for row in self.rows)

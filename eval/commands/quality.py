@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import click
 from eval.commands.group import cli, command_line, in_folder, progress_bar, writing
 
 if TYPE_CHECKING:
+    from eval.datasets import Dataset
     from eval.groups import Kind
     from eval.methods import Method
     from eval.report import Report
@@ -65,14 +66,26 @@ __all__ = ["benchmark", "calibration", "regret"]
     callback=in_folder,
     help="Write everything, scores by photo included, to this file.",
 )
-def benchmark(*, protocol: str, json_path: Path | None, **options: Any) -> None:
+def benchmark(
+    *,
+    root: Path,
+    split: str,
+    protocol: str,
+    face_model: Path | None,
+    json_path: Path | None,
+    **options: Any,
+) -> None:
     """Crop quality on photos that people cropped, always beside the full frame and the centre."""
     from eval.benchmark import PROTOCOLS
+    from eval.datasets import load_dataset
+    from eval.groups import FaceKind, orientation
     from eval.report import render, write_json
 
+    dataset = load_dataset(root, split)
+    kinds: list[Kind] = [orientation, *([FaceKind(face_model)] if face_model else [])]
     reports: list[Report] = []
     for asked in PROTOCOLS if protocol == "both" else (protocol,):
-        reports.append(_report(asked, crops_alone=bool(reports), **options))
+        reports.append(_report(dataset, asked, kinds, crops_alone=bool(reports), **options))
         click.echo(("\n" if len(reports) > 1 else "") + render(reports[-1]))
     if json_path:
         with writing(json_path):
@@ -80,10 +93,10 @@ def benchmark(*, protocol: str, json_path: Path | None, **options: Any) -> None:
 
 
 def _report(
+    dataset: Dataset,
     protocol: str,
+    kinds: Sequence[Kind],
     *,
-    root: Path,
-    split: str,
     scorers: tuple[str, ...],
     device: str,
     limit: int | None,
@@ -92,13 +105,10 @@ def _report(
     budget: int | None,
     seed: int,
     baselines: bool,
-    face_model: Path | None,
     crops_alone: bool,
 ) -> Report:
     from eval.benchmark import DEFAULT_MIN_SCALE, run_benchmark
-    from eval.datasets import load_dataset
     from eval.environment import read_environment
-    from eval.groups import FaceKind, orientation
     from eval.methods import Scored, load_scored
     from eval.report import Report
     from eval.summary import by_group, summarise
@@ -114,8 +124,6 @@ def _report(
         seed=seed,
     )
     methods, notes = _methods(protocol, scorers, load, baselines)
-    kinds: list[Kind] = [orientation, *([FaceKind(face_model)] if face_model else [])]
-    dataset = load_dataset(root, split)
     with progress_bar("photos") as progress:
         result = run_benchmark(
             dataset, methods, protocol, limit, progress, kinds=kinds, crops_alone=crops_alone
