@@ -1,11 +1,11 @@
 """cropper finds the crop of a photo that people like best.
 
->>> from cropper import CropFinder, load_image, save_crop  # doctest: +SKIP
->>> photo = load_image("photo.jpg")  # doctest: +SKIP
->>> found = CropFinder().find(photo, aspect="4:5")  # doctest: +SKIP
->>> save_crop(photo, found.best.box, "cropped.jpg")  # doctest: +SKIP
+>>> from cropper import CropFinder, save_crop
+>>> finder = CropFinder()
+>>> result = finder.find("photo.jpg", aspect="4:5")
+>>> save_crop("photo.jpg", result.best, "cropped.jpg")
 
-Importing it imports neither torch nor click, and ``cropper.bulk`` when it is first asked for.
+Importing it imports neither torch nor click; what needs them, and folders, when first asked for.
 """
 
 from importlib import import_module
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from cropper.boxes import Crop
 from cropper.errors import CropperError
 from cropper.finder import CropFinder, find_best_crop
-from cropper.image import SourceImage, View, from_array, load_image, save_crop
+from cropper.image import SourceImage, View, from_array, load_image
+from cropper.render import save_crop
+from cropper.request import CropRequest
 from cropper.result import CropResult, SearchResult, StopReason
 from cropper.scorers import BoundScorer, Scorer, ScorerSpec, load_scorer, register
 from cropper.search import SearchConfig, search
@@ -22,6 +24,9 @@ from cropper.space import CropSpace, crop_spaces
 
 if TYPE_CHECKING:
     from cropper.bulk import BulkOptions, BulkReport, crop_folder
+    from cropper.transform import TransformFinder
+
+    __version__: str
 
 __all__ = [
     "BoundScorer",
@@ -29,6 +34,7 @@ __all__ = [
     "BulkReport",
     "Crop",
     "CropFinder",
+    "CropRequest",
     "CropResult",
     "CropSpace",
     "CropperError",
@@ -38,7 +44,9 @@ __all__ = [
     "SearchResult",
     "SourceImage",
     "StopReason",
+    "TransformFinder",
     "View",
+    "__version__",
     "crop_folder",
     "crop_spaces",
     "find_best_crop",
@@ -51,7 +59,17 @@ __all__ = [
 ]
 
 
+_LATER = {
+    "BulkOptions": "cropper.bulk",
+    "BulkReport": "cropper.bulk",
+    "TransformFinder": "cropper.transform",
+    "crop_folder": "cropper.bulk",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name in ("BulkOptions", "BulkReport", "crop_folder"):
-        return getattr(import_module("cropper.bulk"), name)
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    if name == "__version__":
+        return import_module("importlib.metadata").version("cropper")
     raise AttributeError(f"module 'cropper' has no attribute {name!r}")

@@ -1,14 +1,14 @@
-"""``cropper best``: plan, then for each picture find, cut, write and tell; count what failed."""
+"""``cropper best``: plan, then for each photo find, cut, write and tell; count what failed."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cropper.boxes import Crop
+from cropper.console import in_shell_words, print_json, record_of, say, text_of, write_standard
 from cropper.errors import (
     ConfigError,
     CropperError,
@@ -17,46 +17,31 @@ from cropper.errors import (
     MissingModelError,
     NoInputError,
 )
-from cropper.finder import CropFinder, search_config
+from cropper.finder import CropFinder
 from cropper.image import (
     SourceImage,
     encode,
     format_for,
     from_array,
     load_image,
-    save_crop,
     writable_format,
-    write_atomic,
 )
-from cropper.methods import check_method, check_sizes, crops_to_find, load_transformer
-from cropper.naming import STANDARD, Job, Plan, existing, plan_outputs
+from cropper.naming import STANDARD, Plan, PlannedInput, existing, plan_outputs
+from cropper.render import render, write
+from cropper.request import CropRequest
 from cropper.result import CropResult
-from cropper.space import agreed_aspect, crop_spaces
-from cropper.telling import print_json, record_of, say, text_of, write_standard
-
-if TYPE_CHECKING:
-    from spatial_transformer.affine import Warp
+from cropper.scorers import DEFAULT_SCORER
 
 __all__ = ["BestOptions", "crop_files"]
 
 
 @dataclass(frozen=True)
 class BestOptions:
-    """The command's options, as the command line names them."""
+    """What is asked of every photo, and what is done with its crops."""
 
-    output: str | None = None
-    aspect: str | None = None  # None: that of size, else original
-    size: tuple[int, int] | None = None  # (width, height), px
-    min_scale: float = 0.5
-    max_scale: float = 1.0
-    top_k: int = 1
-    scorer: str = "cropnet"
-    method: str = "search"  # or one of cropper.result.TRANSFORMS
-    shear: bool = False  # crops that may be turned may also be sheared
-    localizer: Path | None = None  # weights of --method localizer; None: the package's
-    strategy: str | None = None  # None: what suits the scorer
-    budget: int | None = None
-    seed: int = 0
+    request: CropRequest = field(default_factory=CropRequest)
+    output: str | None = None  # file, folder or template; None: beside the photo
+    scorer: str = DEFAULT_SCORER
     device: str = "auto"
     overlay: str | None = None
     quality: int = 92
@@ -70,189 +55,116 @@ class BestOptions:
 
 def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
     """Crop every input and return the exit code. Raises what stops everything before it starts."""
-    aspect = agreed_aspect(options.aspect, options.size)
-    _check_options(options, aspect)
     _check_inputs(inputs)
-    replace = options.overwrite or options.dry_run
-    plan = plan_outputs(inputs, options.output, options.top_k, aspect, replace)
+    request, replace = options.request, options.overwrite or options.dry_run
+    plan = plan_outputs(inputs, options.output, request.top_k, request.label, replace)
     overlays = _plan_overlays(plan, options)
     _check_output(plan, options)
-    batch = _Batch(options, aspect, CropFinder(options.scorer, options.device))
+    batch = _Batch(options, len(plan.inputs))
     for source in plan.skipped:
         batch.tell(f"{source}: skipped, it is the crop of another input")
     there = [*existing(plan), *(path for path in overlays if path and path.exists())]
     for path in [] if options.overwrite else there:  # only a dry run comes here with any
-        batch.tell(f"note: {path} exists: without --dry-run this needs --overwrite")
+        batch.tell(f"note: {path} exists: without `dry_run` this needs `overwrite`")
     try:
-        for job, overlay in zip(plan.jobs, overlays, strict=True):
-            batch.run(job, overlay, len(plan.jobs))
+        for item, overlay in zip(plan.inputs, overlays, strict=True):
+            batch.run(item, overlay)
     except KeyboardInterrupt:
-        say(f"interrupted: {batch.done} of {len(plan.jobs)} done, {batch.failed} failed")
+        say(f"interrupted: {batch.done} of {batch.total} done, {batch.failed} failed")
         return 130
     if batch.failed:
-        say(f"{batch.failed} of {len(plan.jobs)} failed")
+        say(f"{batch.failed} of {batch.total} failed")
     return batch.code
 
 
 class _Batch:
-    """One run of the command: what it uses for every picture, and what it counts."""
+    """One run of the command: what it uses for every photo, and what it counts."""
 
-    def __init__(self, options: BestOptions, aspect: str, finder: CropFinder) -> None:
-        self.options, self.aspect, self.finder = options, aspect, finder
-        self.config = search_config(
-            finder.scorer.spec,
-            aspect,
-            strategy=options.strategy,
-            budget=options.budget,
-            seed=options.seed,
-            top_k=crops_to_find(options),
-        )
-        self.transformer = load_transformer(finder, options)
+    def __init__(self, options: BestOptions, total: int) -> None:
+        self.options, self.total = options, total
+        self.request = options.request
+        if options.overlay is not None:
+            self.request = self.request.with_runners_up()
+        self.finder = CropFinder(options.scorer, options.device)
+        self.finder.prepare(self.request)
         self.done, self.failed, self.code = 0, 0, 0
 
     def tell(self, line: str) -> None:
         if not self.options.quiet:
             say(line)
 
-    def run(self, job: Job, overlay: Path | None, total: int) -> None:
+    def run(self, item: PlannedInput, overlay: Path | None) -> None:
         try:
-            self._crop(job, overlay)
+            self._crop(item, overlay)
             self.done += 1
         except (CropperError, MemoryError) as error:
-            self._fail(job, error, total)
+            self._fail(item.source, error)
 
-    def _fail(self, job: Job, error: CropperError | MemoryError, total: int) -> None:
-        """Count and tell; wrong options end a single picture with 2, a disk that is full with 5."""
+    def _fail(self, source: str, error: CropperError | MemoryError) -> None:
+        """Count and tell; wrong options end a single photo with 2, a disk that is full with 5."""
         self.failed += 1
-        message = str(error) or "not enough memory"
-        if job.source not in message and job.source != STANDARD:
-            message = f"{job.source}: {message}"
-        place = f" [{self.done + self.failed}/{total}]" if total > 1 else ""
+        message = in_shell_words(str(error) or "not enough memory")
+        if source not in message and source != STANDARD:
+            message = f"{source}: {message}"
+        place = f" [{self.done + self.failed}/{self.total}]" if self.total > 1 else ""
         say(f"error{place}: {message}")
         if self.options.as_json:
-            print_json({"input": job.source, "error": message})
+            print_json({"input": source, "error": message})
         own = error.exit_code if isinstance(error, CropperError) else 1
-        single = total == 1 and isinstance(error, ConfigError | MissingModelError)
+        single = self.total == 1 and isinstance(error, ConfigError | MissingModelError)
         self.code = max(self.code, own if single or isinstance(error, ImageWriteError) else 1)
 
-    def _crop(self, job: Job, overlay: Path | None) -> None:
+    def _crop(self, item: PlannedInput, overlay: Path | None) -> None:
         options = self.options
-        source = _load(job.source, options.max_mpixels)
+        source = _load(item.source, options.max_mpixels)
         for note in source.notes:
-            self.tell(f"{job.source}: note: {note}")
-        result, warps = self._find(source)
-        crops = result.search.crops[: options.top_k]
+            self.tell(f"{item.source}: note: {note}")
+        result = self.finder.find(source, self.request)
+        crops = result.crops[: options.request.top_k]
         if not options.dry_run:
-            self._write(source, job, crops, warps)
+            self._write(source, item, crops)
             if overlay is not None:
-                self._draw(source, result, warps, overlay)
-        for note in self._notes(crops, warps):
-            self.tell(f"{job.source}: note: {note}")
-        written = [str(path) for path in job.outputs[: len(crops)]] or [STANDARD]
+                self._draw(source, result, overlay)
+        for note in self._notes(result, crops):
+            self.tell(f"{item.source}: note: {note}")
+        written = [str(path) for path in item.outputs[: len(crops)]] or [STANDARD]
         if options.as_json:
-            print_json(record_of(job, result, crops, written, warps))
-        for line in text_of(
-            job,
-            result,
-            crops,
-            written,
-            warps,
-            dry_run=options.dry_run,
-            verbose=options.verbose,
-        ):
+            print_json(record_of(item.source, result, crops, written))
+        told = {"dry_run": options.dry_run, "verbose": options.verbose}
+        for line in text_of(item.source, result, crops, written, **told):
             self.tell(line)
 
-    def _notes(self, crops: Sequence[Crop], warps: Sequence[Warp]) -> list[str]:
+    def _notes(self, result: CropResult, crops: Sequence[Crop]) -> list[str]:
         """Where the crops are not quite what was asked for."""
-        notes, asked = [], self.options.size
-        width, height = warps[0].output_size if warps else (crops[0].width, crops[0].height)
-        if asked and (asked[0] > width or asked[1] > height):
-            notes.append("the crop is enlarged to {}x{}".format(*asked))
-        if len(crops) < self.options.top_k:
+        notes = []
+        if result.size and result.enlarged(crops[0]):
+            notes.append("the crop is enlarged to {}x{}".format(*result.size))
+        if len(crops) < self.options.request.top_k:
             differ = "crop differs" if len(crops) == 1 else "crops differ"
             notes.append(f"only {len(crops)} {differ} enough")
         return notes
 
-    def _find(self, source: SourceImage) -> tuple[CropResult, tuple[Warp, ...]]:
-        """The result, and the crops themselves where they may be turned."""
-        options = self.options
-        if self.transformer:
-            warped = self.transformer.find(
-                source,
-                aspect=self.aspect,
-                min_scale=options.min_scale,
-                max_scale=options.max_scale,
-            )
-            return warped.result, warped.warps
-        result = self.finder.find(
-            source,
-            aspect=self.aspect,
-            min_scale=options.min_scale,
-            max_scale=options.max_scale,
-            config=self.config,
-        )
-        return result, ()
+    def _write(self, source: SourceImage, item: PlannedInput, crops: Sequence[Crop]) -> None:
+        size, quality = self.request.size, self.options.quality
+        if not item.outputs:
+            write_standard(render(source, crops[0], source.format, size=size, quality=quality))
+        for crop, output in zip(crops, item.outputs, strict=False):  # there may be fewer crops
+            data = render(source, crop, writable_format(output), size=size, quality=quality)
+            write(data, output, overwrite=self.options.overwrite)
 
-    def _write(
-        self, source: SourceImage, job: Job, crops: Sequence[Crop], warps: Sequence[Warp]
-    ) -> None:
-        options = self.options
-        turned = [None if warp.upright else warp for warp in warps] or [None] * len(crops)
-        if not job.outputs:
-            write_standard(self._encoded(source, crops[0], turned[0], source.format))
-        for crop, warp, output in zip(crops, turned, job.outputs, strict=False):  # may be fewer
-            _make_folder(output.parent)
-            if warp:
-                data = self._encoded(source, crop, warp, format_for(output))
-                write_atomic(data, output, overwrite=options.overwrite)
-                continue
-            save_crop(
-                source,
-                crop.box,
-                output,
-                size=options.size,
-                quality=options.quality,
-                overwrite=options.overwrite,
-            )
-
-    def _encoded(self, source: SourceImage, crop: Crop, warp: Warp | None, kind: str) -> bytes:
-        options = self.options
-        if warp:
-            cut = source.warp(warp.corners, options.size or warp.output_size)
-        else:
-            cut = source.cut(crop.box, options.size)
-        return encode(cut, source, kind, options.quality)
-
-    def _draw(
-        self, source: SourceImage, result: CropResult, warps: Sequence[Warp], target: Path
-    ) -> None:
+    def _draw(self, source: SourceImage, result: CropResult, target: Path) -> None:
         from cropper.report import explain  # noqa: PLC0415 - most runs draw none
 
-        picture = explain(self.finder, source, result, warps)
-        _make_folder(target.parent)
-        drawn = encode(picture, from_array(picture), format_for(target), self.options.quality)
-        write_atomic(drawn, target, overwrite=self.options.overwrite)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageWriteError(f"{folder}: the folder cannot be made: {error.strerror}") from error
-
-
-def _check_options(options: BestOptions, aspect: str) -> None:
-    """Raises ConfigError for what can never work, whatever the picture is."""
-    crop_spaces((1, 1), aspect, options.min_scale, options.max_scale)
-    check_sizes([options.size] if options.size else [])
-    check_method(options)
+        overlay = explain(self.finder, source, result)
+        data = encode(overlay, from_array(overlay), format_for(target), self.options.quality)
+        write(data, target, overwrite=self.options.overwrite)
 
 
 def _check_inputs(inputs: Sequence[str]) -> None:
     paths = [Path(name) for name in inputs if name != STANDARD]
     for path in paths:
         if _is(path.is_dir):
-            raise ConfigError(f"{path} is a folder: name its pictures, as in {path}/*.jpg")
+            raise ConfigError(f"{path} is a folder: name its photos, as in {path}/*.jpg")
     if inputs.count(STANDARD) > 1:
         raise ConfigError("standard input can be read once: give '-' once")
     if len(paths) == len(inputs) and not any(_is(path.exists) for path in paths):
@@ -261,19 +173,23 @@ def _check_inputs(inputs: Sequence[str]) -> None:
 
 
 def _check_output(plan: Plan, options: BestOptions) -> None:
-    for job in plan.jobs:
-        for output in job.outputs:
-            if output.suffix != Path(job.source).suffix:  # else the picture tells when it is read
+    for item in plan.inputs:
+        for output in item.outputs:
+            if output.suffix != Path(item.source).suffix:  # else the picture tells when it is read
                 if not output.suffix:
-                    raise ConfigError(f"-o {output} has no extension: a folder ends with /")
+                    raise ConfigError(f"`output={output}` has no extension: a folder ends with /")
                 writable_format(output)
-        if not job.outputs and not options.dry_run:
+        if not item.outputs and not options.dry_run:
             if options.as_json:
-                raise ConfigError("--json and the picture would both go to standard output: use -o")
+                raise ConfigError(
+                    "`as_json` and the picture would both go to standard output: use `output`"
+                )
             if sys.stdout is None:
-                raise ConfigError("standard output is closed: use -o")
+                raise ConfigError("standard output is closed: use `output`")
             if sys.stdout.isatty():
-                raise ConfigError("a picture is not written to a terminal: use -o, or redirect")
+                raise ConfigError(
+                    "a picture is not written to a terminal: use `output`, or redirect"
+                )
 
 
 def _is(question: Callable[[], bool]) -> bool:
@@ -285,17 +201,17 @@ def _is(question: Callable[[], bool]) -> bool:
 
 def _plan_overlays(plan: Plan, options: BestOptions) -> list[Path | None]:
     if options.overlay is None:
-        return [None] * len(plan.jobs)
-    sources = [job.source for job in plan.jobs]
+        return [None] * len(plan.inputs)
+    sources = [item.source for item in plan.inputs]
     replace = options.overwrite or options.dry_run
-    overlays = plan_outputs(sources, options.overlay, 1, "overlay", replace, option="--overlay")
-    crops = {path.resolve() for job in plan.jobs for path in job.outputs}
+    overlays = plan_outputs(sources, options.overlay, 1, "overlay", replace, option="overlay")
+    crops = {path.resolve() for item in plan.inputs for path in item.outputs}
     paths: list[Path | None] = []
-    for job in overlays.jobs:
-        if not job.outputs or job.outputs[0].resolve() in crops:
-            raise ConfigError("--overlay needs a file of its own, other than the crop's")
-        writable_format(job.outputs[0])
-        paths.append(job.outputs[0])
+    for item in overlays.inputs:
+        if not item.outputs or item.outputs[0].resolve() in crops:
+            raise ConfigError("`overlay` needs a file of its own, other than the crop's")
+        writable_format(item.outputs[0])
+        paths.append(item.outputs[0])
     return paths
 
 

@@ -7,6 +7,7 @@ half-open pixel edges. ``(0, 0, width, height)`` is the whole picture, a pixel's
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from cropper.errors import BoxError
 
 __all__ = [
     "Boxes",
+    "Corners",
     "Crop",
     "area",
     "as_boxes",
@@ -31,21 +33,25 @@ __all__ = [
 Boxes = NDArray[np.float64]  # (N, 4)
 
 
+Corners = tuple[tuple[float, float], ...]  # four (x, y), px: top left, then clockwise
+
+
 @dataclass(frozen=True)
 class Crop:
-    """One box with the score that it was given."""
+    """A scored crop: a box, or a parallelogram with the box of whole pixels around it."""
 
     x0: float
     y0: float
     x1: float
     y1: float
     score: float
+    corners: Corners | None = None  # of a turned or sheared crop; None: the crop is the box
 
     @classmethod
-    def of(cls, box: NDArray[np.float64], score: float) -> Crop:
+    def of(cls, box: NDArray[np.float64], score: float, corners: Corners | None = None) -> Crop:
         """From a (4,) row."""
         x0, y0, x1, y1 = box.tolist()
-        return cls(x0, y0, x1, y1, float(score))
+        return cls(x0, y0, x1, y1, float(score), corners)
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -53,24 +59,53 @@ class Crop:
 
     @property
     def width(self) -> float:
+        """Of the box, px."""
         return self.x1 - self.x0
 
     @property
     def height(self) -> float:
         return self.y1 - self.y0
 
+    @property
+    def quad(self) -> Corners:
+        """The corners of any crop."""
+        x0, y0, x1, y1 = self.box
+        return self.corners or ((x0, y0), (x1, y0), (x1, y1), (x0, y1))
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """(width, height) in whole pixels that keeps the source's resolution."""
+        if self.corners is None:
+            return round(self.width), round(self.height)
+        (ax, ay), (bx, by), _, (dx, dy) = self.corners
+        width = max(math.hypot(bx - ax, by - ay), 1e-9)
+        covered = abs((bx - ax) * (dy - ay) - (by - ay) * (dx - ax))
+        return max(round(width), 1), max(round(covered / width), 1)
+
+    def theta(self, size: tuple[int, int]) -> tuple[tuple[float, float, float], ...]:
+        """As ``affine_grid`` takes it, 2 rows of 3, for a picture of ``size`` = (width, height)."""
+        a, b, _, d = self.quad
+        return tuple(
+            ((b[axis] - a[axis]) / side, (d[axis] - a[axis]) / side, (b[axis] + d[axis]) / side - 1)
+            for axis, side in enumerate(size)
+        )
+
     def normalised(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
         """The box in units of ``size`` = (width, height) of the picture."""
         width, height = size
         return (self.x0 / width, self.y0 / height, self.x1 / width, self.y1 / height)
 
-    def to_dict(self, size: tuple[int, int]) -> dict[str, Any]:
-        """The stable JSON fields of a whole-pixel crop in a picture of ``size``."""
-        return {
+    def to_dict(self, size: tuple[int, int], *, affine: bool = False) -> dict[str, Any]:
+        """The stable JSON fields in a picture of ``size``; ``affine`` adds theta and corners."""
+        record = {
             "box": [int(edge) for edge in self.box],
             "box_norm": [round(edge, 6) for edge in self.normalised(size)],
             "score": self.score,
         }
+        if affine:
+            record["theta"] = [[round(x, 6) + 0.0 for x in row] for row in self.theta(size)]
+            record["corners"] = [[round(x, 2) + 0.0 for x in point] for point in self.quad]
+        return record
 
 
 def as_boxes(values: ArrayLike) -> Boxes:

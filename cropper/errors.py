@@ -14,7 +14,9 @@
     |-- ScorerOutputError             1  a scorer answered with a wrong shape or a NaN
     `-- DataError                     1  training or benchmark data that breaks its format
 
-A message names the rule, the value that broke it and the remedy.
+A message names the rule, the value that broke it and the remedy. Options stand in backquotes by
+the names of their fields, `top_k` or `method=search+stn`; the shell shows them as its own,
+``--top-k`` and ``--method search+stn``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A picture and a scorer in, its best crops out: load, bind, search, snap to whole pixels."""
+"""A photo, a request and a scorer in, the best crops out: load, bind, search, snap to pixels."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, Crop, distinct, snap
-from cropper.errors import ConfigError
-from cropper.image import SourceImage, View, load_image
-from cropper.result import CropResult
+from cropper.errors import ConfigError, SearchError, extra
+from cropper.image import Photo, SourceImage, View, open_photo
+from cropper.request import COSTLY_BUDGET, CropFields, CropRequest, constrained
+from cropper.result import SEARCH, CropResult
 from cropper.scorers import (
     DEFAULT_SCORER,
     BatchScorer,
@@ -27,20 +28,15 @@ from cropper.scorers import (
     load_scorer,
 )
 from cropper.search import Objective, Progress, SearchConfig, search
-from cropper.space import CropSpace, crop_spaces
+from cropper.space import CropSpace
 
-__all__ = [
-    "COSTLY_BUDGET",
-    "CropFinder",
-    "ScoreMap",
-    "centred",
-    "find_best_crop",
-    "search_config",
-    "usual_search",
-]
+if TYPE_CHECKING:
+    from cropper.transform import TransformFinder
 
-COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
-# Else, for one aspect and for all: crops as good as a grid's of 10,000 (docs/benchmarks.md)
+__all__ = ["CropFinder", "ScoreMap", "centred", "find_best_crop", "search_config"]
+
+_STRATEGY = "halving"
+# For one aspect and for all: crops as good as a grid's of 10,000 (docs/benchmarks.md)
 _BUDGET, _FREE_BUDGET = 300, 1000
 
 
@@ -48,39 +44,24 @@ _BUDGET, _FREE_BUDGET = 300, 1000
 class ScoreMap:
     """How good the best crop centred at each place is."""
 
-    scores: NDArray[np.float64]  # (rows, columns) over the whole picture; NaN: no crop fits there
+    scores: NDArray[np.float64]  # (rows, columns) over the whole photo; NaN: no crop fits there
     aspect: float  # of these crops
 
 
-def usual_search(spec: ScorerSpec, aspect: str | float = "original") -> SearchConfig:
-    """What ``find`` does where nothing is asked for but an aspect."""
-    cheap = _FREE_BUDGET if aspect == "free" else _BUDGET
-    return SearchConfig("halving", COSTLY_BUDGET if spec.costly else cheap)
-
-
-def search_config(
-    spec: ScorerSpec,
-    aspect: str | float,
-    *,
-    strategy: str | None = None,
-    budget: int | None = None,
-    seed: int = 0,
-    top_k: int = 1,
-) -> SearchConfig:
-    """What suits scorer and aspect where ``strategy`` or ``budget`` is None. Raises SearchError.
+def search_config(spec: ScorerSpec, request: CropRequest) -> SearchConfig:
+    """The search that suits scorer and aspect, but for what the request says of it.
 
     A grid is exhaustive, and random draws are blind: both get the budget of ``SearchConfig``,
     unless each candidate costs a network pass.
     """
-    base = usual_search(spec, aspect)
-    if strategy not in (None, base.strategy) and not spec.costly:
-        base = SearchConfig()
-    return replace(
-        base,
-        strategy=strategy or base.strategy,
-        budget=budget or base.budget,
-        seed=seed,
-        top_k=top_k,
+    budget = _FREE_BUDGET if request.searched_aspect == "free" else _BUDGET
+    if request.strategy not in (None, _STRATEGY):
+        budget = SearchConfig().budget
+    return SearchConfig(
+        strategy=request.strategy or _STRATEGY,
+        budget=request.budget or (COSTLY_BUDGET if spec.costly else budget),
+        seed=request.seed,
+        top_k=request.top_k,
     )
 
 
@@ -92,6 +73,12 @@ class CropFinder:
 
     def __init__(self, scorer: str | Scorer = DEFAULT_SCORER, device: str = "auto") -> None:
         self.scorer = load_scorer(scorer, device) if isinstance(scorer, str) else scorer
+        self._made_of = (scorer, device)
+        self._transformers: dict[tuple[str, Path | None], TransformFinder] = {}
+
+    def __reduce__(self) -> tuple[type[CropFinder], tuple[str | Scorer, str]]:
+        """Pickled as what it was made of: a scorer by name is loaded again at the other end."""
+        return CropFinder, self._made_of
 
     def bind(self, image: SourceImage) -> Objective:
         """The objective of one picture, without gradients."""
@@ -121,37 +108,68 @@ class CropFinder:
         with _no_grad():
             return self.scorer.describe(view)
 
+    def prepare(self, request: CropRequest) -> None:
+        """Loads what a request's method needs, so that ``find`` fails for no lack of it.
+
+        Raises MissingExtraError, MissingModelError, and ConfigError for a scorer that the method
+        cannot use.
+        """
+        if request.method != SEARCH:
+            self._transformer(request)
+
     def find(
         self,
-        image: SourceImage | str | Path | bytes | BinaryIO,
+        photo: Photo,
+        request: CropRequest | None = None,
         *,
-        aspect: str | float = "original",
-        min_scale: float = 0.5,
-        max_scale: float = 1.0,
-        config: SearchConfig | None = None,
         progress: Progress | None = None,
         objective: Objective | None = None,
+        **fields: Unpack[CropFields],
     ) -> CropResult:
-        """The best crops of a picture, best first, as whole-pixel boxes of the upright source.
+        """The best crops of a photo, best first, in pixels of the upright source.
 
-        ``aspect`` is ``original``, ``free``, ``W:H`` or a number (width / height); scales are
-        fractions of the largest box of that aspect. Each box is scored again as it will be cut.
-        ``objective`` is what ``bind`` gave for this picture, for several aspects of one picture.
-        Raises what ``load_image``, ``crop_spaces`` and ``search`` raise.
+        ``photo`` is a path, bytes, an open file, a Pillow image, an (H, W, 3) array or tensor, or a
+        SourceImage. ``fields`` are those of CropRequest, and replace those of ``request``. Each
+        crop is scored again as it will be cut. ``objective`` is what ``bind`` gave for this photo,
+        for several searches of one photo. Raises what ``open_photo``, ``CropRequest`` and
+        ``search`` raise, and SearchError where the constraints leave no crop.
         """
         started = time.perf_counter()
-        if not isinstance(image, SourceImage):
-            image = load_image(image)
-        spaces = crop_spaces(image.size, aspect, min_scale, max_scale)
-        objective = objective or self.bind(image)
-        found = search(
-            objective, spaces, config or usual_search(self.scorer.spec, aspect), progress
+        request = replace(request or CropRequest(), **fields)
+        image = open_photo(photo)
+        if request.method == SEARCH:
+            result = self._search(image, request, objective or self.bind(image), progress)
+        else:
+            result = self._transformer(request).find(image, request)
+        return replace(
+            result, seconds=time.perf_counter() - started, size=request.size, source=image
         )
+
+    __call__ = find
+
+    def _search(
+        self,
+        image: SourceImage,
+        request: CropRequest,
+        objective: Objective,
+        progress: Progress | None,
+    ) -> CropResult:
+        config = search_config(self.scorer.spec, request)
+        bound = [each.bind(image) for each in request.constraints]
+        found = search(constrained(objective, bound), request.spaces(image.size), config, progress)
         whole = [0.0, 0.0, float(image.size[0]), float(image.size[1])]
         boxes = snap(np.array([crop.box for crop in found.crops]), image.size)
-        boxes = distinct(boxes)  # in a tiny picture two crops may round to one
+        boxes = distinct(boxes)  # in a tiny photo two crops may round to one
+        for each in bound:
+            boxes = boxes[each.mask(boxes)]
+        if not len(boxes):
+            raise SearchError(
+                f"{image.name}: no crop meets the constraints: allow smaller or other crops with "
+                "`min_scale` and `aspect`, or ask for less"
+            )
         scores = objective(np.concatenate([boxes, centred(boxes, image.size), [whole]]))
-        order = np.argsort(-scores[: len(boxes)], kind="stable")
+        wanted = scores[: len(boxes)] - sum((each.penalty(boxes) for each in bound), 0.0)
+        order = np.argsort(-wanted, kind="stable")
         crops = [Crop.of(boxes[i], scores[i]) for i in order]
         return CropResult(
             source_size=image.size,
@@ -160,8 +178,17 @@ class CropFinder:
             centre_score=float(scores[len(boxes) + order[0]]),
             calibrated=self.scorer.spec.calibrated,
             scorer=self.scorer.spec.name,
-            seconds=time.perf_counter() - started,
+            seconds=0.0,
         )
+
+    def _transformer(self, request: CropRequest) -> TransformFinder:
+        """Kept for the requests to come: a localizer is a file to load."""
+        key = (request.method, request.localizer)
+        if key not in self._transformers:
+            with extra("torch"):
+                from cropper.transform import TransformFinder  # noqa: PLC0415 - torch is slow
+            self._transformers[key] = TransformFinder(self.scorer, *key)
+        return self._transformers[key]
 
     def score_map(
         self,
@@ -194,15 +221,15 @@ class CropFinder:
 
 
 def find_best_crop(
-    image: SourceImage | str | Path | bytes | BinaryIO,
+    photo: Photo,
+    request: CropRequest | None = None,
     *,
     scorer: str | Scorer = DEFAULT_SCORER,
-    aspect: str | float = "original",
     device: str = "auto",
-    config: SearchConfig | None = None,
+    **fields: Unpack[CropFields],
 ) -> CropResult:
-    """One picture, one call; for many pictures make one CropFinder."""
-    return CropFinder(scorer, device).find(image, aspect=aspect, config=config)
+    """One photo, one call; for many photos make one CropFinder."""
+    return CropFinder(scorer, device).find(photo, request, **fields)
 
 
 def _without_gradients(bound: BoundScorer) -> Objective:

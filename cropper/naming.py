@@ -10,19 +10,28 @@ import os
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from cropper.errors import ConfigError
 from cropper.image import EXTENSION_OF, sniff
 
-__all__ = ["STANDARD", "Job", "Plan", "existing", "fill", "plan_outputs"]
+__all__ = [
+    "STANDARD",
+    "Plan",
+    "PlannedInput",
+    "existing",
+    "fill",
+    "name_output",
+    "plan_outputs",
+    "sniffed_extension",
+]
 
 STANDARD = "-"  # stdin as an input, stdout as an output
 DEFAULT_TEMPLATE = "{dir}/{stem}-best{ext}"
 
 
 @dataclass(frozen=True)
-class Job:
+class PlannedInput:
     """One input with its outputs, best crop first."""
 
     source: str  # a path, or STANDARD
@@ -31,7 +40,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    jobs: tuple[Job, ...]
+    inputs: tuple[PlannedInput, ...]
     skipped: tuple[str, ...]  # inputs that are crops of other inputs, from an earlier run
 
 
@@ -39,21 +48,22 @@ def plan_outputs(
     sources: Sequence[str],
     template: str | None,
     top_k: int,
-    aspect: str,
+    label: str,
     overwrite: bool,
     *,
-    option: str = "-o",
+    option: str = "output",
 ) -> Plan:
     """Every input's outputs by template, folder or file name; ``option`` gave the template.
 
-    Without a template, an input that is the output of another input is left out: a second run
-    over ``*.jpg`` does not crop its own crops. Raises ConfigError where two outputs meet, where
-    one would replace a source (but the one that -o itself names) or, without ``overwrite``, any
-    file, and where the template is empty or has a field that there is not.
+    ``label`` is what {aspect} becomes. Without a template, an input that is the output of another
+    input is left out: a second run over ``*.jpg`` does not crop its own crops. Raises ConfigError
+    where two outputs meet, where one would replace a source (but the one that ``output`` itself
+    names) or, without ``overwrite``, any file, and where the template is empty or has a field that
+    there is not.
     """
     named = template is not None
     if template is not None and not template.strip():
-        raise ConfigError(f"{option} is empty: give it a file, a folder or a template")
+        raise ConfigError(f"`{option}` is empty: give it a file, a folder or a template")
     if template is None:
         template = STANDARD if list(sources) == [STANDARD] else DEFAULT_TEMPLATE
     elif template != STANDARD and (template.endswith("/") or _is_dir(template)):
@@ -62,55 +72,62 @@ def plan_outputs(
         template = template.rstrip("/") + "/{stem}-best{ext}"
     if template == STANDARD:
         if len(sources) != 1 or top_k != 1:
-            raise ConfigError(f"standard output takes one crop of one input: give {option} files")
-        return Plan((Job(sources[0], ()),), ())
-    jobs = [Job(source, tuple(_outputs(source, template, top_k, aspect))) for source in sources]
-    skipped = [] if named else _own_outputs(jobs)
-    jobs = [job for job in jobs if job.source not in skipped]
-    _refuse_collisions(jobs, option)
-    own = template if overwrite and named and option == "-o" and len(sources) == 1 else None
-    _refuse_sources(jobs, option, own)
-    plan = Plan(tuple(jobs), tuple(skipped))
+            raise ConfigError(f"standard output takes one crop of one input: give `{option}` files")
+        return Plan((PlannedInput(sources[0], ()),), ())
+    items = [
+        PlannedInput(source, tuple(_outputs(source, template, top_k, label))) for source in sources
+    ]
+    skipped = [] if named else _own_outputs(items)
+    items = [item for item in items if item.source not in skipped]
+    _refuse_collisions(items, option)
+    own = template if overwrite and named and option == "output" and len(sources) == 1 else None
+    _refuse_sources(items, option, own)
+    plan = Plan(tuple(items), tuple(skipped))
     for path in [] if overwrite else existing(plan):
-        raise ConfigError(f"{path} exists: use --overwrite, or write elsewhere with {option}")
+        raise ConfigError(f"{path} exists: use `overwrite`, or write elsewhere with `{option}`")
     return plan
 
 
-def _own_outputs(jobs: Sequence[Job]) -> list[str]:
+def _own_outputs(items: Sequence[PlannedInput]) -> list[str]:
     """Inputs that another input's crops go to; not a link from a crop's name to its source."""
-    makers = {_key(output): _key(Path(job.source)) for job in jobs for output in job.outputs}
-    keys = {job.source: _key(Path(job.source)) for job in jobs if job.source != STANDARD}
+    makers = {_key(output): _key(Path(item.source)) for item in items for output in item.outputs}
+    keys = {item.source: _key(Path(item.source)) for item in items if item.source != STANDARD}
     return [source for source, key in keys.items() if makers.get(key, key) != key]
 
 
-def _outputs(source: str, template: str, top_k: int, aspect: str) -> Iterable[Path]:
+def _outputs(source: str, template: str, top_k: int, label: str) -> Iterable[Path]:
     if source == STANDARD and "{ext}" in template:
-        raise ConfigError("standard input has no extension: name the output, as in -o out.jpg")
+        raise ConfigError(
+            "standard input has no extension: name the output, as in `output=out.jpg`"
+        )
     path = Path("stdin" if source == STANDARD else source)
     extension = path.suffix
     if not extension and "{ext}" in template:
-        extension = _sniffed_extension(path)
+        if _exists(path) and not path.is_file():  # of a pipe, what is read here would be gone
+            raise ConfigError(f"{path} has no extension: name the output, as in `output=out.jpg`")
+        extension = sniffed_extension(path)
     for rank in range(1, top_k + 1):
-        values = {
-            "dir": str(path.parent),
-            "stem": path.stem,
-            "ext": extension,
-            "rank": str(rank),
-            "aspect": aspect.replace(":", "x"),
-        }
-        output = Path(fill(template, values))
-        if rank > 1 and "{rank}" not in template:
-            output = output.with_name(f"{output.stem}-{rank}{output.suffix}")
-        yield output
+        yield Path(name_output(template, path, extension, rank, label))
 
 
-def _sniffed_extension(path: Path) -> str:
-    """For a file named without one; a file that cannot be read fails later, with its reason.
+def name_output(template: str, source: PurePath, extension: str, rank: int, label: str) -> str:
+    """The output of one crop; its rank joins the stem where the template has no place for it."""
+    values = {
+        "dir": str(source.parent),
+        "stem": source.stem,
+        "ext": extension,
+        "rank": str(rank),
+        "aspect": label,
+    }
+    name = fill(template, values)
+    if rank > 1 and "{rank}" not in template:
+        stem, suffix = os.path.splitext(name)
+        name = f"{stem}-{rank}{suffix}"
+    return name
 
-    Raises ConfigError for a pipe: what is read of it here would be gone.
-    """
-    if _exists(path) and not path.is_file():
-        raise ConfigError(f"{path} has no extension: name the output, as in -o out.jpg")
+
+def sniffed_extension(path: Path) -> str:
+    """By the content; empty where it cannot be read, which fails later, with its reason."""
     try:
         with path.open("rb") as file:
             return EXTENSION_OF.get(sniff(file.read(4096)) or "", "")
@@ -161,30 +178,30 @@ def _is_dir(text: str) -> bool:
         return False
 
 
-def _refuse_collisions(jobs: Sequence[Job], option: str) -> None:
+def _refuse_collisions(items: Sequence[PlannedInput], option: str) -> None:
     owners: dict[str, str] = {}
-    for job in jobs:
-        for output in job.outputs:
+    for item in items:
+        for output in item.outputs:
             key = _key(output)
             if key in owners:
                 raise ConfigError(
-                    f"{owners[key]} and {job.source} would both be written to {output}: "
-                    f"use {{stem}}, {{dir}} or {{rank}} in {option}, and name each input once"
+                    f"{owners[key]} and {item.source} would both be written to {output}: "
+                    f"use {{stem}}, {{dir}} or {{rank}} in `{option}`, and name each input once"
                 )
-            owners[key] = job.source
+            owners[key] = item.source
 
 
-def _refuse_sources(jobs: Sequence[Job], option: str, own: str | None) -> None:
+def _refuse_sources(items: Sequence[PlannedInput], option: str, own: str | None) -> None:
     """No output replaces an input, but the one input whose very name is ``own``, and no link."""
-    sources = {_key(Path(job.source)): job.source for job in jobs if job.source != STANDARD}
-    for job in jobs:
-        asked = own is not None and os.path.abspath(own) == os.path.abspath(job.source)
-        for output in job.outputs:
-            if _key(output) not in sources or (asked and _is_itself(output, job.source)):
+    sources = {_key(Path(item.source)): item.source for item in items if item.source != STANDARD}
+    for item in items:
+        asked = own is not None and os.path.abspath(own) == os.path.abspath(item.source)
+        for output in item.outputs:
+            if _key(output) not in sources or (asked and _is_itself(output, item.source)):
                 continue
-            remedy = f"write elsewhere with {option}"
-            if option == "-o":
-                remedy += ", or name this one file itself with -o and --overwrite"
+            remedy = f"write elsewhere with `{option}`"
+            if option == "output":
+                remedy += ", or name this one file itself with `output` and `overwrite`"
             raise ConfigError(f"{output} is an input and would be overwritten: {remedy}")
 
 
@@ -194,4 +211,4 @@ def _is_itself(output: Path, source: str) -> bool:
 
 def existing(plan: Plan) -> list[Path]:
     """Outputs that are there already. Raises ConfigError for names that no file can have."""
-    return [path for job in plan.jobs for path in job.outputs if _exists(path)]
+    return [path for item in plan.inputs for path in item.outputs if _exists(path)]

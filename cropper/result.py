@@ -1,18 +1,31 @@
-"""What a search found: frozen records, nothing that computes."""
+"""What was found in a photo: the answer of every method, a frozen record."""
 
 from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from cropper.boxes import Crop
+from cropper.image import SourceImage
 
-__all__ = ["SEARCH", "TRANSFORMS", "CropResult", "SearchResult", "StopReason"]
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = [
+    "AFFINE_METHODS",
+    "METHODS",
+    "SEARCH",
+    "CropResult",
+    "SearchResult",
+    "StopReason",
+    "preference",
+]
 
 SEARCH = "search"
-TRANSFORMS = ("stn", "localizer", "search+stn")  # other methods, whose crops may be turned
+AFFINE_METHODS = ("stn", "localizer", "search+stn")  # whose crops may be turned
+METHODS = (SEARCH, *AFFINE_METHODS)
 
 
 class StopReason(enum.StrEnum):
@@ -40,15 +53,21 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class CropResult:
-    """The best crops of one picture, with what a caller needs to use them."""
+    """The best crops of one photo, with what a caller needs to use them."""
 
-    source_size: tuple[int, int]  # (width, height) of the upright picture, px
-    search: SearchResult  # whole-pixel boxes, scored as they are cut
-    full_frame_score: float  # of the uncropped picture, by the same scorer
+    source_size: tuple[int, int]  # (width, height) of the upright photo, px
+    search: SearchResult  # whole-pixel crops, scored as they are cut
+    full_frame_score: float  # of the uncropped photo, by the same scorer
     centre_score: float  # of a centred crop of the best one's size
     calibrated: bool  # differences of these scores are log-odds of preference
     scorer: str
     seconds: float  # decode for scoring, scoring and search, wall time
+    size: tuple[int, int] | None = None  # exact (width, height) asked of the output, px
+    source: SourceImage | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def crops(self) -> tuple[Crop, ...]:
+        return self.search.crops
 
     @property
     def best(self) -> Crop:
@@ -57,21 +76,51 @@ class CropResult:
     @property
     def preferred_to_full_frame(self) -> float | None:
         """Probability that people prefer the best crop; None where the scorer cannot say."""
-        return self._preferred_to(self.full_frame_score)
+        return self.preferred(self.best)
 
     @property
     def preferred_to_centre(self) -> float | None:
         """The same against a centred crop of its size."""
-        return self._preferred_to(self.centre_score)
+        return preference(self.best.score - self.centre_score) if self.calibrated else None
 
-    def _preferred_to(self, score: float) -> float | None:
-        return preference(self.best.score - score) if self.calibrated else None
+    def preferred(self, crop: Crop) -> float | None:
+        """Probability that people prefer ``crop`` to the uncropped photo; None as above."""
+        return preference(crop.score - self.full_frame_score) if self.calibrated else None
+
+    def enlarged(self, crop: Crop) -> bool:
+        """Whether the size that was asked for is larger than the crop is in the source."""
+        own = crop.output_size
+        return self.size is not None and (self.size[0] > own[0] or self.size[1] > own[1])
+
+    def crop(self, rank: int = 1) -> Image.Image:
+        """The crop of a rank, from 1, as a Pillow image.
+
+        Raises IndexError for a rank that was not found and what ``SourceImage.cut`` raises.
+        """
+        from cropper.render import cut  # noqa: PLC0415 - the search needs no pixels
+
+        assert self.source is not None, "only a result of ``find`` knows its photo"
+        if not 1 <= rank <= len(self.crops):
+            raise IndexError(f"ranks are 1 to {len(self.crops)}, got {rank}")
+        return cut(self.source, self.crops[rank - 1], self.size)
+
+    def _repr_html_(self) -> str:
+        """The photo with its crops framed beside the best crop, in a notebook."""
+        from cropper.render import as_html  # noqa: PLC0415
+
+        return as_html(self.source, self.crops, self.size) if self.source else repr(self)
+
+    def crop_record(self, crop: Crop) -> dict[str, Any]:
+        """The stable JSON fields of one crop."""
+        return crop.to_dict(self.source_size, affine=self.search.strategy in AFFINE_METHODS)
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON fields; the command adds ``input`` and ``output``."""
+        record = self.crop_record(self.best)
+        affine = {key: record.pop(key) for key in [*record] if key in ("theta", "corners")}
         return {
             "source_size": list(self.source_size),
-            **self.best.to_dict(self.source_size),
+            **record,
             "full_frame_score": self.full_frame_score,
             "centre_score": self.centre_score,
             "preferred_to_full_frame": _rounded(self.preferred_to_full_frame),
@@ -79,6 +128,7 @@ class CropResult:
             "scorer": self.scorer,
             "candidates": self.search.evaluations,
             "seconds": round(self.seconds, 4),
+            **affine,
         }
 
 

@@ -19,10 +19,20 @@ from numpy.typing import ArrayLike, NDArray
 from cropper.boxes import Boxes
 from cropper.errors import SpaceError
 
-__all__ = ["FREE_ASPECTS", "CropSpace", "agreed_aspect", "crop_spaces", "parse_aspect"]
+__all__ = [
+    "FREE_ASPECTS",
+    "MIN_SCALE",
+    "SAME_ASPECT",
+    "CropSpace",
+    "agreed_aspect",
+    "crop_spaces",
+    "parse_aspect",
+]
 
 Params = NDArray[np.float64]  # (N, 3): scale, centre x, centre y
 
+MIN_SCALE = 0.5  # usual: smaller crops lose resolution and context
+SAME_ASPECT = 0.01  # a size and an aspect are one if they differ by no more
 _SMALLEST = 0.01  # scale; smaller crops are a pixel or two, and grids of them have no end
 # Free search: 1:2 to 2:1 in eight equal ratios of 1.19, about what people can tell apart, and
 # symmetric, so that portrait and landscape are treated alike.
@@ -39,23 +49,29 @@ def parse_aspect(text: str) -> float:
     return float(match[1]) / float(match[2])
 
 
-def agreed_aspect(
-    aspect: str | None, size: tuple[int, int] | None = None, dashes: str = "--"
-) -> str:
+def _ratio(aspect: object) -> float:
+    if not isinstance(aspect, Real):
+        raise SpaceError(f"aspect is 'original', 'free', W:H or a number, got {aspect!r}")
+    return float(aspect)
+
+
+def agreed_aspect(aspect: str | float | None, size: tuple[int, int] | None = None) -> str | float:
     """The aspect to search: that of ``size`` if there is one, else ``aspect``, else original.
 
-    Raises SpaceError for what is no aspect, and where the two disagree; ``dashes`` are before the
-    names of both.
+    Raises SpaceError for what is no aspect, and where the two disagree.
     """
-    asked = None if aspect is None else aspect.strip().lower()
-    ratio = None if asked in (None, "original", "free") else parse_aspect(str(aspect))
+    asked = aspect.strip().lower() if isinstance(aspect, str) else aspect
+    if asked in (None, "original", "free"):
+        ratio = None
+    else:
+        ratio = parse_aspect(asked) if isinstance(asked, str) else _ratio(asked)
     if size is None:
-        return asked or "original"
+        return "original" if asked is None else asked
     width, height = size
-    if asked is not None and (ratio is None or abs(ratio * height / width - 1) > 0.01):
+    if asked is not None and (ratio is None or abs(ratio * height / width - 1) > SAME_ASPECT):
         raise SpaceError(
-            f"{dashes}size {width}x{height} is not of aspect {aspect}: leave {dashes}aspect out, "
-            "or make them agree"
+            f"`size` {width}x{height} is not of aspect {aspect}: leave `aspect` out, or make them "
+            "agree"
         )
     return f"{width}:{height}"
 
@@ -66,7 +82,7 @@ class CropSpace:
 
     size: tuple[int, int]  # (width, height) of the upright picture, px
     aspect: float  # width / height of the crop, in pixels
-    min_scale: float = 0.5  # of the largest box's side; smaller crops lose resolution and context
+    min_scale: float = MIN_SCALE  # of the largest box's side
     max_scale: float = 1.0  # 1 is the largest box that fits
 
     def __post_init__(self) -> None:
@@ -180,7 +196,7 @@ def _lattice(steps: int) -> Params:
 def crop_spaces(
     size: tuple[int, int],
     aspect: str | float = "original",
-    min_scale: float = 0.5,
+    min_scale: float = MIN_SCALE,
     max_scale: float = 1.0,
 ) -> tuple[CropSpace, ...]:
     """The spaces that a user's aspect means for a picture of ``size`` = (width, height).
@@ -191,12 +207,10 @@ def crop_spaces(
     aspects: tuple[float, ...]
     if isinstance(aspect, str):
         aspect = aspect.strip().lower()
-    elif not isinstance(aspect, Real):
-        raise SpaceError(f"aspect is 'original', 'free', W:H or a number, got {aspect!r}")
     if aspect == "free":
         aspects = FREE_ASPECTS
     elif aspect == "original":
         aspects = (size[0] / size[1],)
     else:
-        aspects = (parse_aspect(aspect) if isinstance(aspect, str) else float(aspect),)
+        aspects = (parse_aspect(aspect) if isinstance(aspect, str) else _ratio(aspect),)
     return tuple(CropSpace(size, value, min_scale, max_scale) for value in aspects)

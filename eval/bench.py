@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes
 from cropper.errors import ConfigError
-from cropper.finder import CropFinder, usual_search
+from cropper.finder import CropFinder, search_config
 from cropper.image import encode, from_array, load_image
+from cropper.request import CropRequest
 from cropper.scorers.cropnet_config import CropNetConfig
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
@@ -72,8 +73,8 @@ def run_bench(
     spec = finder.scorer.spec
     image = load_image(data)
     view = spec.view(image)
-    space = crop_spaces(image.size, "original", 0.5)
-    config, usual = SearchConfig(budget=candidates), usual_search(spec)
+    space = crop_spaces(image.size)
+    config, usual = SearchConfig(budget=candidates), search_config(spec, CropRequest())
     boxes = _asked_for(finder, data, config)
     objective = finder.bind_view(view)
     stages: list[tuple[str, Callable[[], object], str | None]] = [
@@ -113,7 +114,7 @@ def _asked_for(finder: CropFinder, data: bytes, config: SearchConfig) -> Boxes:
         asked.append(boxes)
         return -boxes[:, 0]
 
-    search(record, crop_spaces(image.size, "original", 0.5), config)
+    search(record, crop_spaces(image.size), config)
     return np.concatenate(asked)
 
 

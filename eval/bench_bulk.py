@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from cropper.bulk import BulkOptions, crop_folder
-from cropper.bulk.judge import cores
 from cropper.errors import DataError
+from cropper.request import CropRequest
+from cropper.threads import cores
 from eval.bench import synthetic_photo
 from eval.environment import Environment, read_environment
 
@@ -115,7 +116,7 @@ def _contenders(scorer: str) -> tuple[dict[str, Work], tuple[str, ...]]:
 
 
 def _cropper(scorer: str, photos: Path, out: Path) -> None:
-    report = crop_folder(photos, out, BulkOptions(sizes=(CROP,), scorer=scorer))
+    report = crop_folder(photos, out, BulkOptions((CropRequest(size=CROP),), scorer=scorer))
     if report.exit_code:
         raise DataError(f"cropper bulk: {report.summary}")
 

@@ -16,6 +16,7 @@ from cropper import BulkOptions, crop_folder
 from cropper.errors import DataError, extra
 from cropper.finder import CropFinder
 from cropper.image import load_image
+from cropper.request import CropRequest
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from eval.bench import Timing, synthetic_photo, times
@@ -124,7 +125,7 @@ def _folders(scorer: str, sizes: Sequence[float], repeats: int) -> Curve:
         def work(size: float) -> Callable[[], object]:
             def run() -> None:
                 out = root / f"out-{next(runs)}"
-                options = BulkOptions(sizes=((512, 512),), scorer=scorer)
+                options = BulkOptions((CropRequest(size=(512, 512)),), scorer=scorer)
                 report = crop_folder(root / str(size), out, options)
                 if report.exit_code:
                     raise DataError(f"cropper bulk: {report.summary}")

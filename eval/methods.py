@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, area
 from cropper.errors import DataError
-from cropper.finder import CropFinder, search_config
+from cropper.finder import CropFinder
 from cropper.image import SourceImage, from_array
-from cropper.search import SearchConfig
+from cropper.request import CropRequest
 from cropper.space import CropSpace
 
 __all__ = [
@@ -100,39 +100,19 @@ class Scored:
 
     name: str
     finder: CropFinder
-    min_scale: float = 0.5
-    config: SearchConfig | None = None  # None: what the finder takes for this scorer
+    request: CropRequest
 
     def crop(self, image: SourceImage, aspect: float | None) -> Choice:
-        result = self.finder.find(
-            image,
-            aspect="free" if aspect is None else aspect,
-            min_scale=self.min_scale,
-            config=self.config,
-        )
+        result = self.finder.find(image, self.request, aspect="free" if aspect is None else aspect)
         return Choice(result.best.box, result.search.evaluations)
 
     def score(self, image: SourceImage, boxes: Boxes) -> Scores | None:
         return np.asarray(self.finder.bind(image)(boxes), dtype=np.float64)
 
 
-def load_scored(
-    name: str,
-    device: str = "auto",
-    *,
-    aspect: str = "original",
-    min_scale: float = 0.5,
-    strategy: str | None = None,
-    budget: int | None = None,
-    seed: int = 0,
-) -> Scored:
-    """The method of a scorer's name or weights file; raises MissingModelError for another.
-
-    What is None stays as the finder has it for this scorer and aspect.
-    """
-    finder = CropFinder(name, device)
-    config = search_config(finder.scorer.spec, aspect, strategy=strategy, budget=budget, seed=seed)
-    return Scored(name, finder, min_scale, config)
+def load_scored(name: str, request: CropRequest, device: str = "auto") -> Scored:
+    """The method of a scorer's name or weights file; raises MissingModelError for another."""
+    return Scored(name, CropFinder(name, device), request)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ coordinates o in [-1, 1] are read at ``centre + R(rotation) [[1, shear], [0, 1]]
 
 The four warped corners lie inside the picture for any parameters: first the scale is cut to what
 the turned and sheared shape leaves room for, then the centre. So nothing outside is ever read, and
-with rotation, shear and log aspect 0 what is left is ``CropSpace``, to the last bit but rounding.
+with rotation, shear and log aspect 0 what is left is ``CropSpace``, within float rounding.
 
 Values are kept inside by cutting, not by a sigmoid: the whole picture lies on the bound of the
 scale, where a sigmoid is never quite and has no gradient, so that every ascent from it would stick.
@@ -19,17 +19,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cropper.boxes import Boxes, normalise
+from cropper.boxes import Boxes, Corners, normalise
 from cropper.errors import SpaceError
 from cropper.sampling import decompose, equal_area_boxes, theta_from_boxes
-from cropper.space import FREE_ASPECTS, CropSpace, crop_spaces
+from cropper.space import FREE_ASPECTS, MIN_SCALE, CropSpace, crop_spaces
 
 __all__ = ["PARAMS", "AffineCrop", "Warp", "corners_of"]
 
@@ -45,7 +44,7 @@ class Warp:
     """One affine crop of one picture."""
 
     theta: tuple[tuple[float, float, float], tuple[float, float, float]]  # as in ``affine_grid``
-    corners: tuple[tuple[float, float], ...]  # px: top left of the output, then clockwise
+    corners: Corners  # of the output, px
 
     @classmethod
     def of(cls, theta: Tensor, size: tuple[int, int]) -> Warp:
@@ -53,7 +52,9 @@ class Warp:
         theta = theta.detach().double().cpu()
         points = corners_of(theta[None], size)[0]
         (a, b, x), (c, d, y) = theta.tolist()
-        return cls(((a, b, x), (c, d, y)), tuple((px, py) for px, py in points.tolist()))
+        top_left, top_right, bottom_right, bottom_left = map(tuple, points.tolist())
+        corners = (top_left, top_right, bottom_right, bottom_left)
+        return cls(((a, b, x), (c, d, y)), corners)
 
     @property
     def box(self) -> NDArray[np.float64]:
@@ -68,28 +69,9 @@ class Warp:
         return scaled
 
     @property
-    def output_size(self) -> tuple[int, int]:
-        """(width, height) in whole pixels that keeps the source's resolution."""
-        points = np.array(self.corners)
-        width = max(float(np.linalg.norm(points[1] - points[0])), 1e-9)
-        return max(round(width), 1), max(round(abs(_shoelace(points)) / width), 1)
-
-    @property
     def upright(self) -> bool:
         """Whether it is a box: neither turned nor sheared by more than rounding."""
         return max(abs(self.theta[0][1]), abs(self.theta[1][0])) < 1e-9
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stable JSON fields."""
-        return {
-            "theta": [[round(value, 6) for value in row] for row in self.theta],
-            "corners": [[round(value, 2) + 0.0 for value in point] for point in self.corners],
-        }
-
-
-def _shoelace(points: NDArray[np.float64]) -> float:
-    x, y = points.T
-    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
 def corners_of(theta: Tensor, size: tuple[int, int]) -> Tensor:
@@ -106,7 +88,7 @@ class AffineCrop:
 
     size: tuple[int, int]  # (width, height) of the upright picture, px
     aspect: float  # width / height of the crop where log aspect is 0
-    min_scale: float = 0.5  # as in CropSpace
+    min_scale: float = MIN_SCALE  # as in CropSpace
     max_scale: float = 1.0
     log_aspect: tuple[float, float] = (0.0, 0.0)  # bounds; equal: the aspect is given
     rotation: float = math.radians(10)  # at most, either way; more looks like a mistake
@@ -130,7 +112,7 @@ class AffineCrop:
         cls,
         size: tuple[int, int],
         aspect: str | float = "original",
-        min_scale: float = 0.5,
+        min_scale: float = MIN_SCALE,
         max_scale: float = 1.0,
     ) -> AffineCrop:
         """What ``crop_spaces`` means by these words, with rotation and shear."""

@@ -2,13 +2,23 @@
 
 Read the files as the way of a photo: ``walk`` finds it, ``plan`` names its crops, ``prepare``
 checks the names and what is done already, ``manifest`` remembers, ``pipeline`` hands it to a
-worker, ``work`` crops it with ``judge``, ``outcome`` is what comes back, ``run`` holds all of it
-together, ``report`` counts, ``console`` and ``publish`` show.
+worker, ``work`` crops it by what ``find`` finds, ``outcome`` is what comes back, ``run`` holds all
+of it together, ``report`` counts, ``console`` and ``publish`` show.
 """
 
-from cropper.bulk.options import BACKENDS, BulkOptions
-from cropper.bulk.outcome import Outcome
+from cropper.bulk.options import BACKENDS, BulkOptions, each_target
+from cropper.bulk.outcome import Cropped, Failed, Outcome
 from cropper.bulk.report import BulkReport, Watcher
 from cropper.bulk.run import crop_folder
 
-__all__ = ["BACKENDS", "BulkOptions", "BulkReport", "Outcome", "Watcher", "crop_folder"]
+__all__ = [
+    "BACKENDS",
+    "BulkOptions",
+    "BulkReport",
+    "Cropped",
+    "Failed",
+    "Outcome",
+    "Watcher",
+    "crop_folder",
+    "each_target",
+]

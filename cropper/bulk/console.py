@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from cropper.bulk.options import Target
-from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome
+from cropper.bulk.outcome import Cropped, Failed, Outcome
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import BulkReport, Watcher, counted
-from cropper.errors import ImageWriteError
+from cropper.console import in_shell_words, print_json, print_line, say
+from cropper.request import CropRequest
 
 __all__ = ["Console"]
 
@@ -28,14 +26,14 @@ class Console(Watcher):
         self,
         source: str,
         output: str,
-        targets: Sequence[Target],
+        requests: Sequence[CropRequest],
         *,
         as_json: bool,
         quiet: bool,
         verbose: bool,
     ) -> None:
         self.source, self.output = source.rstrip("/"), output.rstrip("/")
-        self.targets = targets
+        self.requests = requests
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._bar: Any = None
         self._total = self._done = self._failed = 0
@@ -45,9 +43,9 @@ class Console(Watcher):
         source = f"{self.source}/{photo.source}"
         outputs = [f"{self.output}/{each}" for each in photo.outputs]
         if self.as_json:
-            self._print(json.dumps({"input": source, "outputs": outputs, "done": not todo}))
+            print_json({"input": source, "outputs": outputs, "done": not todo})
         else:
-            self._print(f"{source} -> {', '.join(outputs)}{'' if todo else ' (done already)'}")
+            print_line(f"{source} -> {', '.join(outputs)}{'' if todo else ' (done already)'}")
 
     def noted(self, note: str) -> None:
         if not self.quiet:
@@ -68,12 +66,12 @@ class Console(Watcher):
 
     def finished(self, outcome: Outcome) -> None:
         self._done += 1
-        if outcome.state == FAILED:
+        if isinstance(outcome, Failed):
             self._failed += 1
             self._tell_failure(outcome)
         elif self.as_json:
             self._print_record(outcome)
-        if self.verbose and outcome.state != FAILED:
+        if self.verbose and isinstance(outcome, Cropped):
             self._say(_line(outcome))
         now = time.monotonic()
         rate = self._done / max(now - self._start, 1e-9)
@@ -96,30 +94,23 @@ class Console(Watcher):
             self._bar.stop()
             self._bar = None
 
-    def _tell_failure(self, outcome: Outcome) -> None:
+    def _tell_failure(self, outcome: Failed) -> None:
         self._say(f"error: {outcome.message}")
         if self.as_json:
             self._print_record(outcome)
 
     def _print_record(self, outcome: Outcome) -> None:
-        self._print(json.dumps(outcome.to_dict(self.source, self.output, self.targets)))
+        record = outcome.to_dict(self.source, self.output, self.requests)
+        if isinstance(outcome, Failed):
+            record["error"] = in_shell_words(outcome.message)
+        print_json(record)
 
     def _say(self, line: str) -> None:
-        line = f"cropper: {line}"
         if self._bar:
+            line = f"cropper: {in_shell_words(line)}"
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(line, file=sys.stderr, flush=True)
-
-    def _print(self, line: str) -> None:
-        data = line.encode("utf-8", "surrogateescape") + b"\n"  # names need not be UTF-8
-        try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        except OSError as error:
-            # Python would try once more to flush at exit, and fail with a traceback
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise ImageWriteError(f"standard output cannot be written: {error.strerror}") from error
+            say(line)
 
 
 def _bar(total: int) -> Any:
@@ -139,15 +130,16 @@ def _bar(total: int) -> Any:
     return bar
 
 
-def _line(outcome: Outcome) -> str:
-    size = "{}x{}".format(*outcome.source_size)
-    verb = {DONE: "cropped", LEFT: "left alone"}[outcome.state]
-    x0, y0, x1, y1 = outcome.best
+def _line(outcome: Cropped) -> str:
+    result = outcome.result
+    size = "{}x{}".format(*result.source_size)
+    verb = "cropped" if outcome.written else "skipped"
+    x0, y0, x1, y1 = result.best.box
     place = f"{x1 - x0:.0f}x{y1 - y0:.0f}+{x0:.0f}+{y0:.0f} of {size}"
     notes = f"; {'; '.join(outcome.notes)}" if outcome.notes else ""
     return (
-        f"{outcome.source}: {verb}, {place}, score {outcome.best_score:.2f} (full frame "
-        f"{outcome.full_frame_score:.2f}), {outcome.seconds:.2f} s{notes}"
+        f"{outcome.source}: {verb}, {place}, score {result.best.score:.2f} (full frame "
+        f"{result.full_frame_score:.2f}), {result.seconds:.2f} s{notes}"
     )
 
 

@@ -23,12 +23,13 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from cropper.bulk.outcome import FAILED, Outcome
+from cropper.bulk.outcome import Failed, Outcome, State, outcome_from_json
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError, ImageWriteError
+from cropper.image import make_folder
 
-__all__ = ["THE_REPORT", "Known", "Manifest"]
+__all__ = ["THE_REPORT", "Manifest", "PriorOutcome"]
 
 THE_REPORT = "the report"  # in the place of a photo, as what an output is for
 _VERSION = 1
@@ -38,8 +39,8 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS photos (
     source BLOB PRIMARY KEY,
     plan INTEGER NOT NULL,      -- number of the last run that found it
-    planned TEXT NOT NULL,      -- crops, sidecar
-    state TEXT NOT NULL,        -- todo, done, left or failed
+    planned TEXT NOT NULL,      -- crops, sidecar, overlay
+    state TEXT NOT NULL,        -- one of State
     settings TEXT NOT NULL,     -- key of those that it was done with
     outcome TEXT                -- what happened to it, JSON
 ) WITHOUT ROWID;
@@ -54,7 +55,7 @@ CREATE TABLE IF NOT EXISTS outputs (
 
 
 @dataclass(frozen=True)
-class Known:
+class PriorOutcome:
     """What earlier runs did with a photo."""
 
     settings: str
@@ -72,10 +73,7 @@ class Manifest:
         """
         self.root = root
         path = root / MANIFEST
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ImageWriteError(f"{root}: the folder cannot be made: {error.strerror}") from error
+        make_folder(path.parent)
         self._open(str(path))
 
     def _open(self, path: str) -> None:
@@ -121,7 +119,7 @@ class Manifest:
         if isinstance(error, sqlite3.OperationalError) and "schema" not in text:
             return ImageWriteError(f"{self.path}: cannot be written: {text}")
         return ConfigError(
-            f"{self.path} is broken ({text}): delete it, then run with --overwrite to replace the "
+            f"{self.path} is broken ({text}): delete it, then run with `overwrite` to replace the "
             "crops that it listed"
         )
 
@@ -152,18 +150,26 @@ class Manifest:
             for folder in (Path(self.path).parent, *folders):
                 folder.rmdir()
 
-    def begin_plan(self) -> None:
-        """Opens the transaction that ``end_plan`` closes: a plan is there in full or not at all."""
+    @contextlib.contextmanager
+    def planning(self) -> Iterator[None]:
+        """A plan is there in full, or not at all: where the block raises or drops it.
+
+        After it the planned names are this run's own, also if it is killed.
+        """
         self._run("BEGIN")
         self.plan += 1
         self.put("plan", str(self.plan))
-
-    def end_plan(self) -> None:
-        """From here on the planned names are this run's own, also if it is killed."""
-        self._run("COMMIT")
-        self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            yield
+        except BaseException:
+            self.drop_plan()
+            raise
+        if self._db.in_transaction:
+            self._run("COMMIT")
+            self._run("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def drop_plan(self) -> None:
+        """Inside ``planning``: as if it had not begun."""
         if self._db.in_transaction:
             self._run("ROLLBACK")
         self.plan = int(self.get("plan") or 0)
@@ -191,11 +197,11 @@ class Manifest:
         """A claimed name has been written to."""
         self._run("UPDATE outputs SET written = 1 WHERE key = ?", (_key(output),))
 
-    def known(self, source: str) -> Known | None:
+    def prior(self, source: str) -> PriorOutcome | None:
         row = self._run(
             "SELECT settings, outcome FROM photos WHERE source = ?", (os.fsencode(source),)
         ).fetchone()
-        return Known(row[0], Outcome.from_json(row[1])) if row and row[1] else None
+        return PriorOutcome(row[0], outcome_from_json(row[1])) if row and row[1] else None
 
     def add(self, photo: PlannedPhoto, *, current: bool) -> None:
         """A photo of this plan: ``current`` if there is nothing left to do for it."""
@@ -213,11 +219,11 @@ class Manifest:
                 (source, self.plan, planned),
             )
 
-    def add_failure(self, outcome: Outcome) -> None:
+    def add_failure(self, outcome: Failed) -> None:
         """What the walk found and could not read."""
         self._run(
-            "INSERT OR REPLACE INTO photos VALUES (?, ?, '[[], null]', ?, '', ?)",
-            (os.fsencode(outcome.source), self.plan, FAILED, outcome.to_json()),
+            "INSERT OR REPLACE INTO photos VALUES (?, ?, '[[], null, null]', ?, '', ?)",
+            (os.fsencode(outcome.source), self.plan, State.FAILED, outcome.to_json()),
         )
 
     def refresh(self, source: str, outcome: Outcome) -> None:
@@ -231,13 +237,6 @@ class Manifest:
         """Everything is to be done again; which outputs are its own it still knows."""
         self._run("DELETE FROM photos")
 
-    def count_todo(self) -> int:
-        return int(
-            self._run(
-                "SELECT COUNT(*) FROM photos WHERE plan = ? AND state = 'todo'", (self.plan,)
-            ).fetchone()[0]
-        )
-
     def todo(self) -> Iterator[PlannedPhoto]:
         """What this plan has left to do, by name; while it runs, photos may be finished."""
         for source, planned in self._pages("state = 'todo'", "planned"):
@@ -246,12 +245,12 @@ class Manifest:
     def planned(self) -> Iterator[tuple[PlannedPhoto, bool]]:
         """Every photo of this plan, and whether there is anything to do for it."""
         for source, planned in self._pages("state != 'failed'", "planned"):
-            yield _photo(source, planned), self.known(source) is None
+            yield _photo(source, planned), self.prior(source) is None
 
     def outcomes(self) -> Iterator[Outcome]:
         """What happened to the photos of this plan, by any run."""
         for _, outcome in self._pages("outcome IS NOT NULL", "outcome"):
-            yield Outcome.from_json(outcome)
+            yield outcome_from_json(outcome)
 
     def finish(self, outcome: Outcome, settings: str) -> None:
         """Raises ImageWriteError where the disk is full."""
@@ -286,15 +285,15 @@ def _collision(first: str, second: str, output: str) -> str:
     """What to do about two outputs of one name."""
     if first == second:
         return (
-            f"more than one file of {first} would be written to {output}: add {{aspect}} to -o, "
-            "or a folder to --overlay"
+            f"more than one file of {first} would be written to {output}: add {{aspect}} to "
+            "`output`, or a folder to `overlay`"
         )
     line = f"{first} and {second} would both be written to {output} (where case does not count): "
     if output.endswith(".xmp"):
-        return line + "sidecars have their photos' names, so leave one out with --exclude"
+        return line + "sidecars have their photos' names, so leave one out with `exclude`"
     if second == THE_REPORT:
         return line + "give it another name"
-    return line + "use {stem}, {ext}, {dir} and {rank} in -o, or leave one out with --exclude"
+    return line + "use {stem}, {ext}, {dir} and {rank} in `output`, or leave one out with `exclude`"
 
 
 def _key(output: str) -> bytes:

@@ -5,52 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cropper.errors import ConfigError
-from cropper.methods import check_method, check_sizes
+from cropper.request import CropRequest
 from cropper.result import SEARCH
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
 from cropper.scorers.ensemble import parse_parts
-from cropper.space import parse_aspect
+from cropper.space import SAME_ASPECT, parse_aspect
 
-__all__ = ["BACKENDS", "BulkOptions", "Target"]
+__all__ = ["BACKENDS", "BulkOptions", "each_target"]
 
 BACKENDS = ("local", "dask", "ray")
 _RECIPE = 2  # raised when the same settings would give other pixels, so that resume redoes them
-_AGREE = 0.01  # a size and an aspect are one target if they differ by less, as in `cropper best`
-
-
-@dataclass(frozen=True)
-class Target:
-    """One kind of crop that every photo gets."""
-
-    aspect: str  # original, free or W:H
-    size: tuple[int, int] | None  # (width, height), px; None: as many as the crop has
-
-    @property
-    def label(self) -> str:
-        """What {aspect} in a template becomes."""
-        return self.aspect.replace(":", "x")
 
 
 @dataclass(frozen=True)
 class BulkOptions:
-    """``crop_folder``'s options, as the command line names them."""
+    """What is asked of every photo of a folder, and how the folder is worked on."""
 
-    aspects: tuple[str, ...] = ()  # none: those of the sizes, else original
-    sizes: tuple[tuple[int, int], ...] = ()  # each is a target, of its own aspect
-    min_scale: float = 0.5
-    max_scale: float = 1.0
-    top_k: int = 1
+    requests: tuple[CropRequest, ...] = (CropRequest(),)  # differ in aspect and size alone
     scorer: str = DEFAULT_SCORER
-    method: str = SEARCH  # or one of cropper.result.TRANSFORMS
-    shear: bool = False  # crops that may be turned may also be sheared
-    localizer: Path | None = None  # weights of method 'localizer'; None: the package's
-    strategy: str | None = None  # None: what suits the scorer
-    budget: int | None = None
-    seed: int = 0
     device: str = "auto"
     quality: int = 92
     max_mpixels: float = 200
@@ -71,67 +48,82 @@ class BulkOptions:
     fail_fast: bool = False
 
     def __post_init__(self) -> None:
+        shared = {replace(each, aspect=None, size=None) for each in self.requests}
+        if len(shared) != 1:
+            raise ConfigError(f"requests of a run differ in aspect and size alone, got {shared}")
         if self.backend not in BACKENDS:
             raise ConfigError(f"backend is one of {', '.join(BACKENDS)}, got {self.backend!r}")
         if self.cluster and self.backend == "local":
-            raise ConfigError("--cluster is the address of a dask or ray cluster: add --backend")
+            raise ConfigError("`cluster` is the address of a dask or ray cluster: add `backend`")
         if self.xmp not in (None, "beside", "instead"):
             raise ConfigError(f"xmp is 'beside' or 'instead', got {self.xmp!r}")
-        check_method(self)
-        check_sizes(self.sizes)
         if self.xmp and self.method != SEARCH:
-            raise ConfigError("a sidecar describes an upright crop: leave --xmp or --method out")
+            raise ConfigError("a sidecar describes an upright crop: leave `xmp` or `method` out")
         if not 0 <= self.min_gain < 1:
             raise ConfigError(f"min_gain is a probability in [0, 1), got {self.min_gain}")
         for name, value in (("workers", self.workers or 1), ("batch_size", self.batch_size)):
             if value < 1:
                 raise ConfigError(f"{name} is at least 1, got {value}")
 
-    def targets(self) -> tuple[Target, ...]:
-        """A target for each aspect, those of its sizes in its place, then for each other size.
+    @property
+    def method(self) -> str:
+        """Of all requests."""
+        return self.requests[0].method
 
-        Raises SpaceError for an aspect that is none.
-        """
-        found: list[Target] = []
-        for aspect in self.aspects:
-            sizes = _sizes_of(aspect, self.sizes)
-            found += map(_sized, sizes) if sizes else [Target(aspect, None)]
-        found += map(_sized, self.sizes)
-        return tuple(dict.fromkeys(found)) or (Target("original", None),)
+    @property
+    def top_k(self) -> int:
+        """Of all requests."""
+        return self.requests[0].top_k
 
     def key(self, template: str) -> str:
         """A digest of all that decides which pixels go under which names, for one source."""
-        judge = _digest_of(self.scorer)
-        settings = {
+        digest, request = _digest_of(self.scorer), self.requests[0]
+        settings: dict[str, Any] = {
             "recipe": _RECIPE,
             "template": template,
-            "targets": [asdict(target) for target in self.targets()],
-            "scales": [self.min_scale, self.max_scale],
-            "top_k": self.top_k,
-            "scorer": [self.scorer if not judge else "", judge],
-            "search": [self.strategy, self.budget, self.seed],
-            "method": [self.method, self.shear, self._localizer_digest()],
+            "targets": [
+                {"aspect": each.searched_aspect, "size": each.size} for each in self.requests
+            ],
+            "scales": [request.min_scale, request.max_scale],
+            "top_k": request.top_k,
+            "scorer": [self.scorer if not digest else "", digest],
+            "search": [request.strategy, request.budget, request.seed],
+            "method": [request.method, request.shear, self._localizer_digest()],
             "overlay": self.overlay,
             "quality": self.quality,
             "xmp": self.xmp,
             "min_gain": self.min_gain,
         }
+        if request.constraints:
+            settings["constraints"] = [repr(each) for each in request.constraints]
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
 
     def _localizer_digest(self) -> str:
         if self.method != "localizer":
             return ""
-        return _digest_of(str(self.localizer) if self.localizer else "localizer")
+        return _digest_of(str(self.requests[0].localizer or "localizer"))
 
 
-def _sized(size: tuple[int, int]) -> Target:
-    return Target("{}:{}".format(*size), size)
+def each_target(
+    aspects: Sequence[str], sizes: Sequence[tuple[int, int]], request: CropRequest
+) -> tuple[CropRequest, ...]:
+    """A request for each aspect, those of its sizes in its place, then for each other size.
+
+    Without any of them ``request`` itself. Raises SpaceError for an aspect that is none.
+    """
+    found: list[CropRequest] = []
+    for aspect in aspects:
+        own = _sizes_of(aspect, sizes)
+        found += [replace(request, size=size) for size in own]
+        found += [] if own else [replace(request, aspect=aspect)]
+    found += [replace(request, size=size) for size in sizes]
+    return tuple(dict.fromkeys(found)) or (request,)
 
 
 def _sizes_of(aspect: str, sizes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Raises SpaceError for an aspect that is none."""
     ratio = None if aspect in ("original", "free") else parse_aspect(aspect)
-    return [size for size in sizes if ratio and abs(ratio * size[1] / size[0] - 1) <= _AGREE]
+    return [size for size in sizes if ratio and abs(ratio * size[1] / size[0] - 1) <= SAME_ASPECT]
 
 
 def _digest_of(scorer: str) -> str:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cropper.boxes import Crop
-from cropper.bulk.options import Target
+import numpy as np
+
+from cropper.boxes import Corners, Crop
 from cropper.bulk.signature import Signature
-from cropper.result import preference
+from cropper.request import CropRequest
+from cropper.result import CropResult, SearchResult, StopReason
 
-__all__ = ["CROP", "DONE", "FAILED", "LEFT", "OVERLAY", "SIDECAR", "Outcome", "Written"]
+__all__ = ["Cropped", "Failed", "FileKind", "Outcome", "State", "Written", "outcome_from_json"]
 
-DONE, LEFT, FAILED = "done", "left", "failed"
-CROP, SIDECAR, OVERLAY = "crop", "sidecar", "overlay"
+
+class State(enum.StrEnum):
+    """Of a photo, as the manifest keeps it and JSON tells it."""
+
+    TODO = "todo"
+    DONE = "done"
+    SKIPPED = "skipped"  # no crop was liked enough to be written
+    FAILED = "failed"
+
+
+class FileKind(enum.StrEnum):
+    """What a file that was written for a photo is."""
+
+    CROP = "crop"
+    SIDECAR = "sidecar"
+    OVERLAY = "overlay"
 
 
 @dataclass(frozen=True)
@@ -24,104 +41,176 @@ class Written:
 
     path: str  # relative to the output folder
     signature: Signature
-    target: int  # index in BulkOptions.targets()
+    target: int  # index in BulkOptions.requests
     rank: int  # from 1
-    box: tuple[float, float, float, float]  # whole px of the upright source
-    score: float
-    what: str = CROP  # or SIDECAR or OVERLAY
-    warp: dict[str, Any] | None = None  # of a turned crop: the fields of ``Warp.to_dict``
+    crop: Crop
+    what: FileKind = FileKind.CROP
 
-    @property
-    def crop(self) -> Crop:
-        return Crop(*self.box, self.score)
+    def to_record(self) -> dict[str, Any]:
+        """As the manifest keeps it."""
+        return {
+            "path": self.path,
+            "signature": asdict(self.signature),
+            "target": self.target,
+            "rank": self.rank,
+            "box": self.crop.box,
+            "score": self.crop.score,
+            "corners": [[round(x, 2), round(y, 2)] for x, y in self.crop.corners or ()] or None,
+            "what": self.what,
+        }
 
-    @property
-    def side_lengths(self) -> tuple[int, int]:
-        """(width, height) of the box, px."""
-        return round(self.crop.width), round(self.crop.height)
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Written:
+        return cls(
+            path=record["path"],
+            signature=Signature(**record["signature"]),
+            target=record["target"],
+            rank=record["rank"],
+            crop=Crop.of(np.array(record["box"]), record["score"], _corners(record)),
+            what=FileKind(record["what"]),
+        )
+
+
+def _corners(record: dict[str, Any]) -> Corners | None:
+    """Version 0.1 kept them as those of a ``warp``, of upright crops too."""
+    warp = record.get("warp")
+    if warp and warp["theta"][0][1] == warp["theta"][1][0] == 0:
+        return None
+    points = warp["corners"] if warp else record.get("corners")
+    if points is None:
+        return None
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = points
+    return ((ax, ay), (bx, by), (cx, cy), (dx, dy))
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Cropped:
+    """A photo that was looked at, and what was written for it."""
+
     source: str  # relative to the input folder
-    state: str  # DONE, FAILED, or LEFT: no crop was liked enough to be written
-    signature: Signature | None = None  # of the source; None where it could not be read
-    source_size: tuple[int, int] = (0, 0)  # (width, height), upright
-    full_frame_score: float = 0.0
-    centre_score: float = 0.0  # of a centred crop of the best one's size
-    calibrated: bool = True  # differences of the scores are log-odds of preference
-    scorer: str = ""
-    candidates: int = 0  # boxes that were scored
-    best: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)  # of the first target
-    best_score: float = 0.0
-    written: tuple[Written, ...] = ()
+    signature: Signature  # of the source
+    result: CropResult  # of the first request; its seconds and evaluations are those of all
+    written: tuple[Written, ...]
     notes: tuple[str, ...] = ()
-    seconds: float = 0.0
-    kind: str = ""  # of a failure: the name of its error
-    reason: str = ""  # of a failure, in a word or two, as they are counted
-    message: str = ""
-    stops: bool = False  # a failure that others would only repeat: a full disk
+
+    @property
+    def state(self) -> State:
+        return State.DONE if self.written else State.SKIPPED
 
     @property
     def gain(self) -> float:
-        """Log-odds that people prefer the first target's best crop to the whole picture."""
-        return self.best_score - self.full_frame_score
+        """Log-odds that people prefer the first request's best crop to the whole photo."""
+        return self.result.best.score - self.result.full_frame_score
+
+    @property
+    def crops(self) -> list[Written]:
+        return [each for each in self.written if each.what == FileKind.CROP]
 
     def to_json(self) -> str:
         """As the manifest keeps it."""
-        return json.dumps(asdict(self))
+        result = self.result
+        return json.dumps(
+            {
+                "source": self.source,
+                "state": self.state,
+                "signature": asdict(self.signature),
+                "source_size": result.source_size,
+                "full_frame_score": result.full_frame_score,
+                "centre_score": result.centre_score,
+                "calibrated": result.calibrated,
+                "scorer": result.scorer,
+                "candidates": result.search.evaluations,
+                "strategy": result.search.strategy,
+                "best": result.best.box,
+                "best_score": result.best.score,
+                "written": [each.to_record() for each in self.written],
+                "notes": self.notes,
+                "seconds": result.seconds,
+            }
+        )
 
-    @classmethod
-    def from_json(cls, text: str) -> Outcome:
-        record: dict[str, Any] = json.loads(text)
-        for name in ("source_size", "best", "notes"):
-            record[name] = tuple(record[name])
-        for each in record["written"]:
-            each |= {"box": tuple(each["box"]), "signature": Signature(**each["signature"])}
-        record["written"] = tuple(Written(**each) for each in record["written"])
-        if record["signature"]:
-            record["signature"] = Signature(**record["signature"])
-        return cls(**record)
-
-    def to_dict(self, source: str, output: str, targets: Sequence[Target]) -> dict[str, Any]:
+    def to_dict(self, source: str, output: str, requests: Sequence[CropRequest]) -> dict[str, Any]:
         """The fields of `--json`, those of `cropper best` and ``status``.
 
         ``source`` and ``output`` are the folders' names, to be put in front of the paths.
         """
-        record: dict[str, Any] = {"input": f"{source}/{self.source}", "status": self.state}
-        if self.state == FAILED:
-            return record | {"error": self.message, "kind": self.kind}
-        record["output"] = f"{output}/{self.written[0].path}" if self.written else None
-        record["source_size"] = list(self.source_size)
-        record |= Crop(*self.best, self.best_score).to_dict(self.source_size)
-        record |= {
-            "full_frame_score": self.full_frame_score,
-            "centre_score": self.centre_score,
-            "preferred_to_full_frame": self._preferred_to(self.full_frame_score),
-            "preferred_to_centre": self._preferred_to(self.centre_score),
-            "scorer": self.scorer,
-            "candidates": self.candidates,
-            "seconds": round(self.seconds, 4),
+        record = {
+            "input": f"{source}/{self.source}",
+            "status": self.state,
+            "output": f"{output}/{self.written[0].path}" if self.written else None,
+            **self.result.to_dict(),
         }
-        crops = [each for each in self.written if each.what == CROP]
-        if crops and crops[0].warp and crops[0].box == self.best:
-            record |= crops[0].warp
-        record |= {
-            each.what: f"{output}/{each.path}" for each in self.written[1:] if each.what != CROP
-        }
-        if len(crops) > 1:
-            record["crops"] = [
-                {
-                    "output": f"{output}/{each.path}",
-                    **each.crop.to_dict(self.source_size),
-                    "aspect": targets[each.target].aspect,
-                    "size": list(targets[each.target].size or each.side_lengths),
-                    "rank": each.rank,
-                    **(each.warp or {}),
-                }
-                for each in crops
-            ]
+        for each in self.written[1:]:
+            if each.what != FileKind.CROP:
+                record[each.what] = f"{output}/{each.path}"
+        if len(self.crops) > 1:
+            record["crops"] = [self._crop_record(each, output, requests) for each in self.crops]
         return record
 
-    def _preferred_to(self, score: float) -> float | None:
-        return round(preference(self.best_score - score), 4) if self.calibrated else None
+    def _crop_record(
+        self, written: Written, output: str, requests: Sequence[CropRequest]
+    ) -> dict[str, Any]:
+        request, record = requests[written.target], self.result.crop_record(written.crop)
+        affine = {key: record.pop(key) for key in [*record] if key in ("theta", "corners")}
+        return {
+            "output": f"{output}/{written.path}",
+            **record,
+            "aspect": request.searched_aspect,
+            "size": list(request.size or written.crop.output_size),
+            "rank": written.rank,
+            **affine,
+        }
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A photo that could not be cropped."""
+
+    source: str  # relative to the input folder
+    error: str  # the name of its type
+    reason: str  # in a word or two, as failures are counted
+    message: str
+    stops: bool = False  # others would only repeat it: a full disk
+    written: tuple[Written, ...] = ()  # before it failed
+    state: State = State.FAILED
+
+    def to_json(self) -> str:
+        """As the manifest keeps it."""
+        return json.dumps(
+            {
+                "source": self.source,
+                "state": self.state,
+                "kind": self.error,
+                "reason": self.reason,
+                "message": self.message,
+                "stops": self.stops,
+                "written": [each.to_record() for each in self.written],
+            }
+        )
+
+    def to_dict(self, source: str, output: str, requests: Sequence[CropRequest]) -> dict[str, Any]:
+        """As ``Cropped.to_dict``."""
+        record = {"input": f"{source}/{self.source}", "status": self.state}
+        return {**record, "error": self.message, "kind": self.error}
+
+
+Outcome = Cropped | Failed
+
+
+def outcome_from_json(text: str) -> Outcome:
+    """What ``to_json`` made, by this version or by 0.1, which called skipped photos ``left``."""
+    record: dict[str, Any] = json.loads(text)
+    written = tuple(Written.from_record(each) for each in record["written"])
+    if record["state"] == State.FAILED:
+        kept = {name: record[name] for name in ("source", "reason", "message", "stops")}
+        return Failed(error=record["kind"], written=written, **kept)
+    box = tuple(record["best"])
+    crops = (each.crop for each in written if each.crop.box == box)
+    best = next(crops, Crop.of(np.array(box), record["best_score"]))
+    strategy = record.get("strategy", "")
+    found = SearchResult((best,), strategy, record["candidates"], 0, StopReason.BUDGET)
+    names = ("full_frame_score", "centre_score", "calibrated", "scorer", "seconds")
+    own = {name: record[name] for name in names}
+    result = CropResult(source_size=tuple(record["source_size"]), search=found, **own)
+    signature = Signature(**record["signature"])
+    return Cropped(record["source"], signature, result, written, tuple(record["notes"]))

@@ -15,40 +15,45 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cropper.bulk.judge import Judge, Owner, cores, load_judge, one_core_each
+from cropper.bulk.find import (
+    PhotoFinder,
+    ThreadedPhotoFinder,
+    load_photo_finder,
+)
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import Outcome
-from cropper.bulk.plan import PlannedPhoto
-from cropper.bulk.work import Job, crop_photo
+from cropper.bulk.work import PhotoJob, crop_photo
 from cropper.errors import ConfigError, extra
+from cropper.threads import cores, one_core_each
 
 __all__ = ["Backend", "Dask", "Local", "Ray", "open_backend"]
 
-Photos = Iterable[PlannedPhoto]
+Jobs = Iterable[PhotoJob]
 
 
 class Local:
     """Threads of this process: Pillow and torch let go of the interpreter while they work."""
 
-    def __init__(self, judge: Judge, stop: threading.Event) -> None:
-        self.judge, self.stop = judge, stop
+    def __init__(self, finder: PhotoFinder, options: BulkOptions, stop: threading.Event) -> None:
+        self.finder, self.options, self.stop = finder, options, stop
 
-    def run(self, photos: Photos, job: Job) -> Iterator[Outcome]:
+    def run(self, jobs: Jobs) -> Iterator[Outcome]:
         """What was handed out when ``stop`` is set is dropped, what was begun is finished."""
         from joblib import Parallel, delayed  # noqa: PLC0415 - slow
 
-        workers = job.options.workers or cores()
-        # those that wait for a GPU's owner leave their core to others
-        threads = workers + job.options.batch_size * isinstance(self.judge, Owner)
-        with self.judge:
-            parallel = Parallel(threads, backend="threading", return_as="generator_unordered")
-            crop = delayed(self._crop)
-            for outcome in parallel(crop(photo, job) for photo in photos):
+        workers = self.options.workers or cores()
+        # those that wait for the scorer's thread leave their core to others
+        waiting = self.options.batch_size * isinstance(self.finder, ThreadedPhotoFinder)
+        with self.finder:
+            parallel = Parallel(
+                workers + waiting, backend="threading", return_as="generator_unordered"
+            )
+            for outcome in parallel(map(delayed(self._crop), jobs)):
                 if outcome is not None:
                     yield outcome
 
-    def _crop(self, photo: PlannedPhoto, job: Job) -> Outcome | None:
-        return None if self.stop.is_set() else crop_photo(photo, job, self.judge)
+    def _crop(self, job: PhotoJob) -> Outcome | None:
+        return None if self.stop.is_set() else crop_photo(job, self.finder)
 
 
 class Dask:
@@ -57,27 +62,26 @@ class Dask:
     The scheduler gives the photos of a worker that is lost to another.
     """
 
-    def run(self, photos: Photos, job: Job) -> Iterator[Outcome]:
+    def run(self, jobs: Jobs) -> Iterator[Outcome]:
         from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - slow
 
         with parallel_config("dask", n_jobs=-1):
             parallel = Parallel(return_as="generator_unordered", batch_size=1)
-            crop = delayed(_crop_remotely)
-            yield from parallel(crop(photo, job) for photo in photos)
+            yield from parallel(map(delayed(_crop_remotely), jobs))
 
 
 class Ray:
     """As Dask. Without joblib, whose Ray backend gives no results before all are there."""
 
-    def run(self, photos: Photos, job: Job) -> Iterator[Outcome]:
+    def run(self, jobs: Jobs) -> Iterator[Outcome]:
         import ray  # noqa: PLC0415 - slow
 
         crop = ray.remote(_crop_remotely)  # it is tried again where its worker is lost
         resources: Any = ray.cluster_resources  # it has no types
         at_once = 2 * int(resources().get("CPU", 1))
         running: list[Any] = []
-        for photo in photos:
-            running.append(crop.remote(photo, job))
+        for job in jobs:
+            running.append(crop.remote(job))
             if len(running) == at_once:
                 ready, running = ray.wait(running)
                 yield from ray.get(ready)
@@ -94,9 +98,9 @@ def open_backend(options: BulkOptions, stop: threading.Event) -> Iterator[Backen
     """Workers, ready. Raises MissingModelError or MissingExtraError for what is not there."""
     if options.backend == "local":
         with one_core_each() as limit:
-            judge = load_judge(options)
+            finder = load_photo_finder(options)
             limit()
-            yield Local(judge, stop)
+            yield Local(finder, options, stop)
     elif options.backend == "dask":
         with _dask(options):
             yield Dask()
@@ -162,16 +166,16 @@ def _children_ignore_ctrl_c() -> Iterator[None]:
 _loading = threading.Lock()
 
 
-def _crop_remotely(photo: PlannedPhoto, job: Job) -> Outcome:
+def _crop_remotely(job: PhotoJob) -> Outcome:
     with _loading:
-        judge = _judge(job.options)
-    return crop_photo(photo, job, judge)
+        finder = _finder(job.options)
+    return crop_photo(job, finder)
 
 
 @functools.lru_cache(maxsize=1)
-def _judge(options: BulkOptions) -> Judge:
+def _finder(options: BulkOptions) -> PhotoFinder:
     """Loaded once a worker process and kept: loading takes longer than many photos."""
     limit = one_core_each().__enter__()  # for as long as the process lives
-    judge = load_judge(options)
+    finder = load_photo_finder(options)
     limit()
-    return judge.__enter__()
+    return finder.__enter__()

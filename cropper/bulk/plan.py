@@ -11,18 +11,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from cropper.bulk.options import BulkOptions, Target
+from cropper.bulk.options import BulkOptions
 from cropper.bulk.walk import MANIFEST, has_picture_extension
 from cropper.errors import ConfigError
-from cropper.image import EXTENSION_OF, format_for, sniff
-from cropper.naming import fill
+from cropper.image import format_for
+from cropper.naming import fill, name_output, sniffed_extension
+from cropper.request import CropRequest
 
 __all__ = ["Layout", "PlannedCrop", "PlannedPhoto", "read_layout"]
 
 
 @dataclass(frozen=True)
 class PlannedCrop:
-    target: int  # index in BulkOptions.targets()
+    target: int  # index in BulkOptions.requests
     rank: int  # from 1
     path: str  # of the output
 
@@ -56,8 +57,7 @@ class Layout:
     source: Path  # the input folder
     root: Path  # the output folder
     template: str  # relative to it
-    targets: tuple[Target, ...]
-    top_k: int
+    requests: tuple[CropRequest, ...]
     xmp: str | None
     overlay: str | None  # template, relative to root
 
@@ -73,35 +73,29 @@ class Layout:
         overlay = None
         ext = path.suffix
         if not has_picture_extension(source):
-            ext = _sniffed_extension(self.source / source)
+            ext = sniffed_extension(self.source / source)
         if self.xmp != "instead":
-            for index, target in enumerate(self.targets):
-                for rank in range(1, self.top_k + 1):
-                    name = self._name(self.template, path, ext, target, rank)
+            for index, request in enumerate(self.requests):
+                for rank in range(1, request.top_k + 1):
+                    name = self._name(self.template, path, ext, request, rank)
                     crops.append(PlannedCrop(index, rank, name))
         if self.overlay:
-            overlay = self._name(self.overlay, path, ext, self.targets[0], 1)
+            overlay = self._name(self.overlay, path, ext, self.requests[0], 1)
         sidecar = str(path.with_suffix(".xmp")) if self.xmp else None
         if self.in_place and sidecar and sidecar.casefold() == source.casefold():
-            raise ConfigError(f"{source} would be replaced by its own sidecar: --exclude it")
+            raise ConfigError(f"{source} would be replaced by its own sidecar: `exclude` it")
         return PlannedPhoto(source, tuple(crops), sidecar, overlay)
 
-    def _name(self, template: str, path: PurePath, ext: str, target: Target, rank: int) -> str:
-        values = {
-            "dir": str(path.parent),
-            "stem": path.stem,
-            "ext": ext,
-            "rank": str(rank),
-            "aspect": target.label,
-        }
-        name = os.path.normpath(fill(template, values))
-        if rank > 1 and "{rank}" not in template:
-            stem, suffix = os.path.splitext(name)
-            name = f"{stem}-{rank}{suffix}"
+    def _name(
+        self, template: str, path: PurePath, ext: str, request: CropRequest, rank: int
+    ) -> str:
+        name = os.path.normpath(name_output(template, path, ext, rank, request.label))
         if name.split(os.sep)[0] == PurePath(MANIFEST).parts[0]:
             raise ConfigError(f"{path}: {name} would lie with the manifest: name another folder")
         if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
-            raise ConfigError(f"{path}: {name} would leave {self.root}: change -o or --overlay")
+            raise ConfigError(
+                f"{path}: {name} would leave {self.root}: change `output` or `overlay`"
+            )
         if ext or "{ext}" not in template:
             format_for(name)
         return name
@@ -113,7 +107,6 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
     Raises ConfigError where one lies in the other's way: crops are never written among sources.
     Sidecars alone are.
     """
-    targets = options.targets()
     _refuse_no_folder(output)
     if _is_template(output):
         parts = PurePath(output).parts
@@ -121,14 +114,14 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
         root, template = Path(*parts[:fixed]), os.path.join(*parts[fixed:])
     else:
         root = Path(output)
-        template = "{dir}/{stem}" + "_{aspect}" * (len(targets) > 1)
+        template = "{dir}/{stem}" + "_{aspect}" * (len(options.requests) > 1)
         template += "_{rank}" * (options.top_k > 1) + "{ext}"
-    layout = Layout(source, root, template, targets, options.top_k, options.xmp, options.overlay)
+    layout = Layout(source, root, template, options.requests, options.xmp, options.overlay)
     for each in filter(None, (template, options.overlay)):
         fill(each, dict.fromkeys(("dir", "stem", "ext", "rank", "aspect"), ""))
     if options.overlay is not None and "{stem}" not in options.overlay:
         raise ConfigError(
-            f"--overlay is a template below {root}, one picture a photo, as in "
+            f"`overlay` is a template below {root}, one picture a photo, as in "
             f"'why/{{dir}}/{{stem}}.jpg', got {options.overlay!r}"
         )
     if not source.is_dir():
@@ -136,12 +129,12 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
     if _inside(root, source) and not layout.in_place:
         raise ConfigError(
             f"the output folder {root} lies inside the input folder {source}: crops would become "
-            "photos of the next run; write elsewhere with -o"
+            "photos of the next run; write elsewhere with `output`"
         )
     if layout.in_place and options.overlay:
-        raise ConfigError("overlays among photos would be cropped next time: leave --overlay out")
+        raise ConfigError("overlays among photos would be cropped next time: leave `overlay` out")
     if root.exists() and not root.is_dir():
-        raise ConfigError(f"{root} is a file: name a folder with -o")
+        raise ConfigError(f"{root} is a file: name a folder with `output`")
     return layout
 
 
@@ -152,31 +145,22 @@ def _is_template(output: str) -> bool:
 def _refuse_no_folder(output: str) -> None:
     """Names that are hardly meant as a folder would fill the current one, or one called so."""
     if not output.strip():
-        raise ConfigError("-o is empty: name a folder for the crops, as in -o crops")
+        raise ConfigError("`output` is empty: name a folder for the crops, as in `output=crops`")
     if output == "-":
-        raise ConfigError("-o -: a folder's crops don't go to standard output; name a folder")
+        raise ConfigError("`output=-`: a folder's crops don't go to standard output; name a folder")
     if _is_template(output):
         if "{" in PurePath(output).parts[0]:
             raise ConfigError(
-                f"-o {output}: no folder before the first field; put one there, as in "
+                f"`output={output}`: no folder before the first field; put one there, as in "
                 f"crops/{output.removeprefix('./')}"
             )
     elif has_picture_extension(output) and not Path(output).is_dir():
         raise ConfigError(
-            f"-o {output}: a picture's name for many crops; name a folder, as in -o crops, or a "
-            "template, as in -o 'crops/{stem}.png'"
+            f"`output={output}`: a picture's name for many crops; name a folder, as in "
+            "`output=crops`, or a template, as in `output='crops/{stem}.png'`"
         )
 
 
 def _inside(path: Path, folder: Path) -> bool:
     """Whether the real ``path``, which need not be there yet, is ``folder`` or below it."""
     return path.resolve().is_relative_to(folder.resolve())
-
-
-def _sniffed_extension(path: Path) -> str:
-    """For a file without a telling name; one that cannot be read fails later, with its reason."""
-    try:
-        with path.open("rb") as file:
-            return EXTENSION_OF.get(sniff(file.read(4096)) or "", "")
-    except OSError:
-        return ""

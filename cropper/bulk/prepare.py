@@ -7,16 +7,15 @@ import os
 import stat
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cropper.bulk.manifest import Known, Manifest
+from cropper.bulk.manifest import Manifest, PriorOutcome
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import FAILED, Outcome
+from cropper.bulk.outcome import Cropped, Failed
 from cropper.bulk.plan import Layout, PlannedPhoto
-from cropper.bulk.retouched import Changes
 from cropper.bulk.signature import recheck
+from cropper.bulk.user_edits import UserEdits
 from cropper.bulk.walk import walk
 from cropper.errors import ConfigError
 
@@ -28,10 +27,24 @@ class Prepared:
     todo: int  # photos to crop
     files: int  # that these will get
     current: int  # photos whose crops are there and right
-    unreadable: tuple[Outcome, ...]  # folders and links
-    skipped: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
-    kept: int  # photos among ``current`` with a crop that somebody changed
-    notes: tuple[str, ...]  # about changed crops, for people to read
+    unreadable: tuple[Failed, ...]  # folders and links
+    ignored: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
+    kept: int  # photos among ``current`` with a crop that somebody edited
+    notes: tuple[str, ...]  # about edited crops, for people to read
+
+
+@dataclass(frozen=True)
+class Current:
+    """There is nothing to do for a photo."""
+
+    outcome: Cropped  # with the signatures that its files have now
+
+
+@dataclass(frozen=True)
+class Redo:
+    """A photo is to be cropped, all but some outputs."""
+
+    kept: tuple[str, ...] = ()  # that somebody edited
 
 
 def prepare(
@@ -47,42 +60,46 @@ def prepare(
     a file that no earlier run wrote.
     """
     outputs = _Outputs(layout, options.overwrite)
-    skipped: Counter[str] = Counter()
-    unreadable: list[Outcome] = []
-    changes = Changes(layout.root, options.overwrite)
+    ignored: Counter[str] = Counter()
+    unreadable: list[Failed] = []
+    edits = UserEdits(layout.root, options.overwrite)
     todo = files = current = 0
     if options.restart:
         manifest.forget()
     for entry in walk(layout.source, options.include, options.exclude):
         if stop.is_set():
             break
-        if entry.skipped:
-            skipped[entry.skipped] += 1
+        if entry.ignored:
+            ignored[entry.ignored] += 1
         elif entry.problem:
             message = f"{layout.source / entry.path}: {entry.problem}"
-            failure = Outcome(
-                entry.path, FAILED, kind="ImageReadError", reason="unreadable", message=message
-            )
+            failure = Failed(entry.path, "ImageReadError", "unreadable", message)
             manifest.add_failure(failure)
             unreadable.append(failure)
         else:
             photo = layout.plan(entry.path)
             for output in photo.outputs:
                 outputs.check(output, own=manifest.claim(output, photo.source))
-            is_current, kept = _is_current(photo, layout, manifest, settings, changes)
-            photo = photo.without(kept)
-            manifest.add(photo, current=is_current)
-            current += is_current
-            todo += not is_current
-            files += 0 if is_current else len(photo.outputs)
+            prior = manifest.prior(photo.source)
+            match _decision(photo, layout, prior, settings, edits):
+                case Current(outcome):
+                    if prior and outcome != prior.outcome:
+                        manifest.refresh(photo.source, outcome)
+                    manifest.add(photo, current=True)
+                    current += 1
+                case Redo(kept):
+                    photo = photo.without(kept)
+                    manifest.add(photo, current=False)
+                    todo += 1
+                    files += len(photo.outputs)
     return Prepared(
         todo,
         files,
         current,
         tuple(unreadable),
-        tuple(sorted(skipped.items())),
-        changes.kept,
-        changes.notes(),
+        tuple(sorted(ignored.items())),
+        edits.kept,
+        edits.notes(),
     )
 
 
@@ -106,15 +123,18 @@ class _Outputs:
         except OSError as error:
             raise ConfigError(f"{path}: not a place for a file: {error.strerror}") from error
         if stat.S_ISDIR(mode):
-            raise ConfigError(f"{path} is a folder, where a crop would go: name crops with -o")
+            raise ConfigError(
+                f"{path} is a folder, where a crop would go: name crops with `output`"
+            )
         if stat.S_ISLNK(mode):
             raise ConfigError(
-                f"{path} is a link, where a crop would go: remove it, or write elsewhere with -o"
+                f"{path} is a link, where a crop would go: remove it, or write elsewhere "
+                "with `output`"
             )
         if not own and not self.overwrite:
             raise ConfigError(
-                f"{path} exists and no earlier run wrote it: use --overwrite, or write elsewhere "
-                "with -o"
+                f"{path} exists and no earlier run wrote it: use `overwrite`, or write elsewhere "
+                "with `output`"
             )
 
     def _check_folder(self, folder: str) -> None:
@@ -123,46 +143,38 @@ class _Outputs:
         if real.is_relative_to(self.source) and not self.layout.in_place:
             raise ConfigError(
                 f"{self.layout.root / folder} lies inside the input folder {self.layout.source}: "
-                "crops could replace sources; write elsewhere with -o"
+                "crops could replace sources; write elsewhere with `output`"
             )
 
 
-def _is_current(
-    photo: PlannedPhoto, layout: Layout, manifest: Manifest, settings: str, changes: Changes
-) -> tuple[bool, Sequence[str]]:
-    """Whether there is nothing to do for it, and else what is not to be written again.
+def _decision(
+    photo: PlannedPhoto,
+    layout: Layout,
+    prior: PriorOutcome | None,
+    settings: str,
+    edits: UserEdits,
+) -> Current | Redo:
+    """From what an earlier run did to what this one does, an edited output being as good as kept.
 
-    Keeps newer signatures of the same content.
+    not seen before ------------------------------------------> Redo()
+    failed, other settings, or the source is another file -----> Redo()
+    the same source, an output missing or torn ----------------> Redo(edited outputs)
+    the same source, every output as it was written or edited -> Current(newer signatures)
     """
-    known = manifest.known(photo.source)
-    if not known:
-        return False, ()
-    checked, kept = _checked(photo, layout, known, settings, changes)
-    if checked is None:
-        return False, kept
-    if checked != known.outcome:
-        manifest.refresh(photo.source, checked)
-    return True, ()
-
-
-def _checked(
-    photo: PlannedPhoto, layout: Layout, known: Known, settings: str, changes: Changes
-) -> tuple[Outcome | None, Sequence[str]]:
-    """The outcome with signatures of now, if source and outputs are what they were when it was
-    done with these settings; else None. An output that somebody changed is as good as one kept.
-
-    Beside it, such outputs of an unchanged source.
-    """
-    outcome = known.outcome
+    if prior is None:
+        return Redo()
+    outcome = prior.outcome
     now = {each.path: recheck(layout.root / each.path, each.signature) for each in outcome.written}
     others = [x for x in outcome.written if now[x.path] is None and x.path in photo.outputs]
-    changed = changes.among(others)
+    edited = tuple(edits.among(others))
     source = None
-    if known.settings == settings and outcome.state != FAILED and outcome.signature:
+    if prior.settings == settings and isinstance(outcome, Cropped):
         source = recheck(layout.source / photo.source, outcome.signature, follow=True)
-    is_current = source is not None and all(now[path] or path in changed for path in now)
-    changes.add(changed, kept=source is not None, done=is_current)
+    is_current = source is not None and all(now[path] or path in edited for path in now)
+    edits.add(edited, kept=source is not None, done=is_current)
+    if source is None or not isinstance(outcome, Cropped):
+        return Redo()
     if not is_current:
-        return None, changed if source else ()
+        return Redo(edited)
     written = tuple(replace(x, signature=now[x.path] or x.signature) for x in outcome.written)
-    return replace(outcome, signature=source, written=written), changed
+    return Current(replace(outcome, signature=source, written=written))

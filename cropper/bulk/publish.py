@@ -11,16 +11,15 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cropper.boxes import Crop
-from cropper.bulk.judge import cores
 from cropper.bulk.manifest import THE_REPORT, Manifest
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import CROP, FAILED, LEFT, Outcome, Written
+from cropper.bulk.outcome import Cropped, Failed, Outcome, State
 from cropper.bulk.plan import Layout
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError
-from cropper.image import View, encode, format_for, from_array, load_image, write_atomic
-from cropper.report import Pictured, ShownCrop, draw_sheet, render_page
-from cropper.result import preference
+from cropper.image import View, encode, format_for, from_array, load_image
+from cropper.render import write
+from cropper.report import LabelledCrop, ReportedPhoto, draw_sheet, render_page
+from cropper.threads import cores
 
 __all__ = ["check_publications", "claim_publications", "publish"]
 
@@ -60,7 +59,7 @@ def claim_publications(layout: Layout, options: BulkOptions, manifest: Manifest)
         own = manifest.claim(_stored(name, layout), THE_REPORT)
         if Path(name).exists() and not own and not options.overwrite:
             raise ConfigError(
-                f"{name} exists and no earlier run into {layout.root} wrote it: use --overwrite, "
+                f"{name} exists and no earlier run into {layout.root} wrote it: use `overwrite`, "
                 "or name another file"
             )
 
@@ -77,30 +76,30 @@ def publish(layout: Layout, options: BulkOptions, summary: str, manifest: Manife
         return
     limit = _ON_PAGE if options.report else _ON_SHEET
     best, failures, total = _chosen(manifest.outcomes(), limit)
-    photos = _pictured(best, layout)
+    photos = _reported(best, layout)
     if options.report:
         if total > len(best):
             summary += f". Shown are the {len(best)} photos with the largest gains."
         title = f"Crops of {layout.source}"
         page = render_page(title, summary, photos, failures)
-        _write(page.encode(), Path(options.report))
+        write(page.encode(), Path(options.report), overwrite=True)
         manifest.own(_stored(options.report, layout))
     if options.sheet:
         sheet = draw_sheet(photos[:_ON_SHEET])
         data = encode(sheet, from_array(sheet), format_for(options.sheet), options.quality)
-        _write(data, Path(options.sheet))
+        write(data, Path(options.sheet), overwrite=True)
         manifest.own(_stored(options.sheet, layout))
 
 
 def _chosen(
     outcomes: Iterable[Outcome], limit: int
-) -> tuple[list[Outcome], list[tuple[str, str]], int]:
+) -> tuple[list[Cropped], list[tuple[str, str]], int]:
     """Photos by gain, failures by name, and how many photos there are."""
-    best: list[tuple[float, int, Outcome]] = []
+    best: list[tuple[float, int, Cropped]] = []
     failures: list[tuple[str, str]] = []
     total = 0
     for index, outcome in enumerate(outcomes):
-        if outcome.state == FAILED:
+        if isinstance(outcome, Failed):
             if len(failures) < _ON_PAGE:
                 failures.append((outcome.source, outcome.message))
             continue
@@ -113,12 +112,12 @@ def _chosen(
     return [outcome for *_, outcome in sorted(best, reverse=True)], failures, total
 
 
-def _pictured(outcomes: Sequence[Outcome], layout: Layout) -> list[Pictured]:
+def _reported(outcomes: Sequence[Cropped], layout: Layout) -> list[ReportedPhoto]:
     from joblib import Parallel, delayed  # noqa: PLC0415 - slow
 
     parallel = Parallel(cores(), backend="threading")
     views = parallel(delayed(_view)(layout.source / each.source) for each in outcomes)
-    return [_shown(outcome, view, layout) for outcome, view in zip(outcomes, views, strict=True)]
+    return [_photo(outcome, view, layout) for outcome, view in zip(outcomes, views, strict=True)]
 
 
 def _view(path: Path) -> View | None:
@@ -128,37 +127,21 @@ def _view(path: Path) -> View | None:
         return None
 
 
-def _shown(outcome: Outcome, view: View | None, layout: Layout) -> Pictured:
-    best = Crop(*outcome.best, outcome.best_score)
-    shown = {
-        each.box: ShownCrop(layout.targets[each.target].label, each.crop, _corners(each))
-        for each in reversed(outcome.written)
-        if each.what == CROP
+def _photo(outcome: Cropped, view: View | None, layout: Layout) -> ReportedPhoto:
+    result, requests = outcome.result, layout.requests
+    crops = {
+        each.crop.box: LabelledCrop(requests[each.target].label, each.crop)
+        for each in reversed(outcome.crops)
     }
-    first = shown.pop(best.box, ShownCrop(layout.targets[0].label, best))
-    crops = [first, *reversed(shown.values())]
-    return Pictured(
+    first = crops.pop(result.best.box, LabelledCrop(requests[0].label, result.best))
+    return ReportedPhoto(
         outcome.source,
         view,
-        outcome.source_size,
-        tuple(crops),
-        outcome.full_frame_score,
-        preference(outcome.gain) if outcome.calibrated else None,
-        outcome.state == LEFT,
-        outcome.seconds,
+        result.source_size,
+        (first, *reversed(crops.values())),
+        result.full_frame_score,
+        result.preferred_to_full_frame,
+        outcome.state == State.SKIPPED,
+        result.seconds,
         outcome.notes,
     )
-
-
-def _corners(written: Written) -> tuple[tuple[float, float], ...]:
-    return tuple((x, y) for x, y in written.warp["corners"]) if written.warp else ()
-
-
-def _write(data: bytes, path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageWriteError(
-            f"{path.parent}: the folder cannot be made: {error.strerror}"
-        ) from error
-    write_atomic(data, path, overwrite=True)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import enum
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cropper.bulk.outcome import DONE, FAILED, LEFT, Outcome
+from cropper.bulk.outcome import Failed, Outcome, State
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
 
-__all__ = ["BulkReport", "Tally", "Watcher", "counted"]
+__all__ = ["BulkReport", "Ending", "Tally", "Watcher", "counted"]
 
 _NAMED = 1000  # failures that a report holds; the manifest has them all
+
+
+class Ending(enum.Enum):
+    """How a run ended."""
+
+    COMPLETE = enum.auto()
+    STOPPED = enum.auto()  # by itself
+    INTERRUPTED = enum.auto()  # by a signal
+    NO_ROOM = enum.auto()  # the disk is full or read-only
 
 
 @dataclass(frozen=True)
@@ -22,26 +32,25 @@ class BulkReport:
     done: int  # photos that were cropped by this run
     current: int  # whose crops an earlier run wrote, checked
     kept: int  # of these, with a crop that somebody changed since
-    left: int  # left alone: their crops would hardly be preferred
+    skipped: int  # whose crops would hardly be preferred
     failed: int
     waiting: int  # not reached; of a dry run, what there is to do
     files: int | None  # that a dry run would write; None for others
-    kinds: tuple[tuple[str, int], ...]  # of failures, in words
+    reasons: tuple[tuple[str, int], ...]  # of failures, in words
     failures: tuple[tuple[str, str], ...]  # (photo, message), the first thousand
-    skipped: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
+    ignored: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
     seconds: float
-    stopped: str | None  # why it ended early
-    interrupted: bool  # by a signal
-    no_room: bool  # the disk is full or read-only
+    ending: Ending
+    ended_by: str = ""  # what ended it early, in words
 
     @property
     def exit_code(self) -> int:
         """0 all done, 1 some failed, 5 nothing more can be written, 130 interrupted."""
-        if self.interrupted:
+        if self.ending is Ending.INTERRUPTED:
             return 130
-        if self.no_room:
+        if self.ending is Ending.NO_ROOM:
             return 5
-        return int(self.failed > 0 or self.stopped is not None)
+        return int(self.failed > 0 or self.ending is Ending.STOPPED)
 
     @property
     def summary(self) -> str:
@@ -54,14 +63,14 @@ class BulkReport:
             ]
         kept = f" ({self.kept} changed since and kept)" if self.kept else ""
         parts += [f"{self.current} were done already{kept}"] * (self.current > 0)
-        parts += [f"{self.left} left alone"] * (self.left > 0)
-        parts += [f"{self.failed} failed ({_listed(self.kinds)})"] * (self.failed > 0)
+        parts += [f"{self.skipped} skipped"] * (self.skipped > 0)
+        parts += [f"{self.failed} failed ({_listed(self.reasons)})"] * (self.failed > 0)
         parts += [f"{self.waiting} not reached"] * (self.waiting > 0 and self.files is None)
-        rate = (self.done + self.left) / self.seconds if self.seconds else 0.0
+        rate = (self.done + self.skipped) / self.seconds if self.seconds else 0.0
         line = f"{', '.join(parts)}; {self.seconds:.1f} s"
-        line += f", {rate:.1f} photos/s" if self.done + self.left else ""
-        line += f"; passed over: {_listed(self.skipped)}" if self.skipped else ""
-        return f"{self.stopped}: {line}" if self.stopped else line
+        line += f", {rate:.1f} photos/s" if self.done + self.skipped else ""
+        line += f"; passed over: {_listed(self.ignored)}" if self.ignored else ""
+        return f"{self.ended_by}: {line}" if self.ended_by else line
 
 
 def counted(number: int, what: str) -> str:
@@ -86,7 +95,7 @@ class Watcher:
         """The plan is made and the work begins."""
 
     def finished(self, outcome: Outcome) -> None:
-        """A photo is done, left alone or failed."""
+        """A photo is done, skipped or failed."""
 
     def ended(self, report: BulkReport) -> None:
         """Nothing more is to come."""
@@ -98,42 +107,33 @@ class Tally:
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self.states: Counter[str] = Counter()
-        self.kinds: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
         self.failures: list[tuple[str, str]] = []
         for outcome in prepared.unreadable:
             self.add(outcome)
 
     def add(self, outcome: Outcome) -> None:
         self.states[outcome.state] += 1
-        if outcome.state == FAILED:
-            self.kinds[outcome.reason] += 1
+        if isinstance(outcome, Failed):
+            self.reasons[outcome.reason] += 1
             if len(self.failures) < _NAMED:
                 self.failures.append((outcome.source, outcome.message))
 
-    def report(
-        self,
-        seconds: float,
-        stopped: str | None,
-        *,
-        interrupted: bool,
-        no_room: bool,
-        dry_run: bool,
-    ) -> BulkReport:
+    def report(self, seconds: float, ending: Ending, ended_by: str, *, dry_run: bool) -> BulkReport:
         states = self.states
-        reached = states[DONE] + states[LEFT] + states[FAILED] - len(self.prepared.unreadable)
+        reached = states.total() - len(self.prepared.unreadable)
         return BulkReport(
-            done=states[DONE],
+            done=states[State.DONE],
             current=self.prepared.current,
             kept=self.prepared.kept,
-            left=states[LEFT],
-            failed=states[FAILED],
+            skipped=states[State.SKIPPED],
+            failed=states[State.FAILED],
             waiting=self.prepared.todo - reached,
             files=self.prepared.files if dry_run else None,
-            kinds=tuple(self.kinds.most_common()),
+            reasons=tuple(self.reasons.most_common()),
             failures=tuple(self.failures),
-            skipped=self.prepared.skipped,
+            ignored=self.prepared.ignored,
             seconds=seconds,
-            stopped=stopped,
-            interrupted=interrupted,
-            no_room=no_room,
+            ending=ending,
+            ended_by=ended_by,
         )

@@ -14,17 +14,15 @@ from pathlib import Path
 
 from cropper.bulk.manifest import Manifest
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import FAILED, Outcome
+from cropper.bulk.outcome import Failed, Outcome
 from cropper.bulk.pipeline import Backend, open_backend
-from cropper.bulk.plan import PlannedPhoto, read_layout
+from cropper.bulk.plan import read_layout
 from cropper.bulk.prepare import Prepared, prepare
 from cropper.bulk.publish import check_publications, claim_publications, publish
-from cropper.bulk.report import BulkReport, Tally, Watcher
+from cropper.bulk.report import BulkReport, Ending, Tally, Watcher
 from cropper.bulk.walk import IN_PLACE, MANIFEST
-from cropper.bulk.work import Job
+from cropper.bulk.work import PhotoJob
 from cropper.errors import ConfigError, ImageWriteError, NoInputError
-from cropper.search import SearchConfig
-from cropper.space import crop_spaces
 
 __all__ = ["crop_folder"]
 
@@ -75,36 +73,30 @@ class _Run:
     ) -> None:
         self.started = time.perf_counter()
         self.options, self.watcher, self.stop = options, watcher, stop
-        # rather now than for each photo
-        crop_spaces((1000, 1000), "original", options.min_scale, options.max_scale)
-        SearchConfig(strategy=options.strategy or "grid", budget=options.budget or 1)
         if not source.exists():
             raise NoInputError(f"no input pictures: there is no {source}")
         self.layout = read_layout(source, output, options)
         check_publications(self.layout, options)
         self.settings = options.key(self.layout.template)
-        self.reason: str | None = None  # why it ended early by itself
-        self.no_room = False
+        self.ending, self.ended_by = Ending.COMPLETE, ""
         self.all_noted = True  # the manifest knows of every file that was written
 
     def perform(self, manifest: Manifest) -> BulkReport:
         with contextlib.ExitStack() as stack:
-            try:
+            manifest.put("running", "1")
+            with manifest.planning():
                 prepared = self._prepare(manifest)
                 backend = self._backend(prepared, stack)
-            except BaseException:
-                manifest.drop_plan()
-                raise
+                stopped = self.stop.is_set() and not self.options.dry_run
+                if stopped:
+                    manifest.drop_plan()
             tally = Tally(prepared)
             for note in prepared.notes:
                 self.watcher.noted(note)
             if self.options.dry_run:
                 for photo, todo in manifest.planned():
                     self.watcher.planned(photo, todo)
-            elif self.stop.is_set():
-                manifest.drop_plan()
-            else:
-                manifest.end_plan()
+            elif not stopped:
                 if self.layout.in_place:
                     with contextlib.suppress(OSError):
                         (self.layout.root / IN_PLACE).touch()
@@ -122,21 +114,16 @@ class _Run:
             publish(self.layout, self.options, report.summary, manifest)
 
     def _report(self, tally: Tally) -> BulkReport:
-        interrupted = self.stop.is_set() and self.reason is None
-        return tally.report(
-            time.perf_counter() - self.started,
-            "interrupted" if interrupted else self.reason,
-            interrupted=interrupted,
-            no_room=self.no_room,
-            dry_run=self.options.dry_run,
-        )
+        ending, ended_by = self.ending, self.ended_by
+        if self.stop.is_set() and ending is Ending.COMPLETE:
+            ending, ended_by = Ending.INTERRUPTED, "interrupted"
+        seconds = time.perf_counter() - self.started
+        return tally.report(seconds, ending, ended_by, dry_run=self.options.dry_run)
 
     def _prepare(self, manifest: Manifest) -> Prepared:
         layout, options = self.layout, self.options
         if manifest.cut_off and not options.dry_run:
             _sweep(layout.root)
-        manifest.put("running", "1")
-        manifest.begin_plan()
         self._same_source(manifest)
         prepared = prepare(layout, options, manifest, self.settings, self.stop)
         found = prepared.todo + prepared.current + len(prepared.unreadable)
@@ -151,7 +138,7 @@ class _Run:
         if before not in (None, here) and not (self.options.restart or self.options.overwrite):
             raise ConfigError(
                 f"{self.layout.root} holds crops of {before}: write to another folder, or, if "
-                "that folder was moved here, add --overwrite"
+                "that folder was moved here, add `overwrite`"
             )
         manifest.put("source", here)
 
@@ -165,15 +152,15 @@ class _Run:
         remote = self.options.backend != "local"  # other processes have other current folders
         folders = (self.layout.source, self.layout.root)
         source, root = (str(path.absolute() if remote else path) for path in folders)
-        job = Job(source, root, self.options)
         try:
-            for outcome in backend.run(self._photos(manifest), job):
+            for outcome in backend.run(self._jobs(manifest, source, root)):
                 self._note(outcome, manifest, tally)
         except Exception as error:
             if self.options.backend == "local":
                 raise
             self.all_noted = False
-            self._end(f"stopped, the cluster failed: {type(error).__name__}: {error}")
+            what = f"stopped, the cluster failed: {type(error).__name__}: {error}"
+            self._end(Ending.STOPPED, what)
 
     def _note(self, outcome: Outcome, manifest: Manifest, tally: Tally) -> None:
         """What has begun comes here also after the end was decided, to be noted if it can be."""
@@ -182,28 +169,26 @@ class _Run:
             manifest.finish(outcome, self.settings)
         except ImageWriteError as error:
             self.all_noted = False
-            self.no_room = True
-            self._end(f"stopped, {error}")
+            self._end(Ending.NO_ROOM, f"stopped, {error}")
         try:
             self.watcher.finished(outcome)
         except ImageWriteError as error:  # of standard output
-            self.no_room = True
-            self._end(f"stopped, {error}")
-        if outcome.stops:
-            self.no_room = True
-            self._end("stopped, nothing more can be written")
-        elif outcome.state == FAILED and self.options.fail_fast:
-            self._end("stopped at the first failure")
+            self._end(Ending.NO_ROOM, f"stopped, {error}")
+        if isinstance(outcome, Failed) and outcome.stops:
+            self._end(Ending.NO_ROOM, "stopped, nothing more can be written")
+        elif isinstance(outcome, Failed) and self.options.fail_fast:
+            self._end(Ending.STOPPED, "stopped at the first failure")
 
-    def _photos(self, manifest: Manifest) -> Iterator[PlannedPhoto]:
+    def _jobs(self, manifest: Manifest, source: str, root: str) -> Iterator[PhotoJob]:
         for photo in manifest.todo():
             if self.stop.is_set():
                 return
-            yield photo
+            yield PhotoJob(photo, source, root, self.options)
 
-    def _end(self, reason: str) -> None:
-        if self.reason is None and not self.stop.is_set():
-            self.reason = reason
+    def _end(self, ending: Ending, what: str) -> None:
+        """The first end counts."""
+        if not self.stop.is_set():
+            self.ending, self.ended_by = ending, what
         self.stop.set()
 
 
@@ -240,5 +225,5 @@ def _sweep(root: Path) -> None:
 
 
 def _why(prepared: Prepared) -> str:
-    counts = ", ".join(f"{count} {what}" for what, count in prepared.skipped)
+    counts = ", ".join(f"{count} {what}" for what, count in prepared.ignored)
     return f"passed over {counts}" if counts else "it is empty"

@@ -30,7 +30,7 @@ class Entry:
 
     path: str  # relative to the input folder
     problem: str | None = None  # why it cannot be cropped; to be counted as failed
-    skipped: str | None = None  # why it was passed over
+    ignored: str | None = None  # why it was passed over
 
 
 def walk(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Iterator[Entry]:
@@ -52,7 +52,7 @@ def walk(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -
                     if entry.is_dir(follow_symlinks=False):
                         reason = _why_not_entered(entry, path, unwanted)
                         if reason:
-                            yield Entry(path, skipped=reason)
+                            yield Entry(path, ignored=reason)
                         else:
                             folders.append(path)
                     else:
@@ -95,14 +95,14 @@ def _file(
     unwanted: Sequence[re.Pattern[str]],
 ) -> Entry:
     if entry.name.startswith("."):
-        return Entry(path, skipped="hidden")
+        return Entry(path, ignored="hidden")
     if _any(path, unwanted) or (wanted and not _any(path, wanted)):
-        return Entry(path, skipped="excluded")
+        return Entry(path, ignored="excluded")
     named_so = has_picture_extension(entry.name)
     if not named_so and not wanted and os.path.splitext(entry.name)[1]:
-        return Entry(path, skipped="not a picture")
+        return Entry(path, ignored="not a picture")
     try:
-        return Entry(path, skipped=_why_no_photo(entry, real_root, named_so=named_so))
+        return Entry(path, ignored=_why_no_photo(entry, real_root, named_so=named_so))
     except OSError as error:
         return Entry(path, problem=f"cannot be read: {error.strerror}")
 

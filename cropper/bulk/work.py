@@ -10,96 +10,75 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cropper.boxes import Crop
-from cropper.bulk.judge import Found, Judge
+from cropper.bulk.find import PhotoFinder
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import CROP, DONE, FAILED, LEFT, OVERLAY, SIDECAR, Outcome, Written
+from cropper.bulk.outcome import Cropped, Failed, FileKind, Outcome, Written
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.signature import Signature, digest
 from cropper.bulk.xmp import sidecar
 from cropper.errors import CropperError, ImageReadError, ImageWriteError
-from cropper.image import (
-    SourceImage,
-    encode,
-    format_for,
-    from_array,
-    load_image,
-    sniff,
-    write_atomic,
-)
+from cropper.image import SourceImage, encode, format_for, from_array, load_image, sniff
+from cropper.render import render, write
 from cropper.result import SEARCH, CropResult, preference
 
-__all__ = ["Job", "crop_photo"]
+__all__ = ["PhotoJob", "crop_photo"]
 
 _HEAD = 4096  # bytes that tell a format
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @dataclass(frozen=True)
-class Job:
-    """What all photos of a run share; it travels to the workers with each of them."""
+class PhotoJob:
+    """One photo of a run; it travels to a worker."""
 
+    photo: PlannedPhoto
     source: str  # the input folder, as the workers see it
     root: str  # the output folder
     options: BulkOptions
 
 
-def crop_photo(photo: PlannedPhoto, job: Job, judge: Judge) -> Outcome:
+def crop_photo(job: PhotoJob, finder: PhotoFinder) -> Outcome:
     """Never raises: whatever is wrong with one photo is its outcome and nobody else's."""
     started = time.perf_counter()
     written: list[Written] = []
     try:
-        outcome = _crop(photo, job, judge, written)
+        cropped = _crop(job, finder, written)
     except Exception as error:
-        outcome = replace(_failure(photo, job, error), written=tuple(written))
-    return replace(outcome, seconds=time.perf_counter() - started)
+        return _failure(job, error, written)
+    return replace(cropped, result=replace(cropped.result, seconds=time.perf_counter() - started))
 
 
-def _crop(photo: PlannedPhoto, job: Job, judge: Judge, written: list[Written]) -> Outcome:
+def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped:
     """Fills ``written`` as it goes, so that it is known also where a later file fails."""
-    path = Path(job.source, photo.source)
+    path, photo, options = Path(job.source, job.photo.source), job.photo, job.options
     data, signature = _read(path)
-    image = load_image(data, max_mpixels=job.options.max_mpixels, name=str(path))
-    targets = job.options.targets()
-    sizes = [target.size for target in targets if target.size]
-    if len(sizes) == len(targets) and job.options.method == SEARCH:
-        image.expect(sizes)  # one pass over a JPEG for its crops and its judge
-    found = judge.judge(image)
-    wanted = [_gain(each.result) >= job.options.min_gain for each in found]
+    image = load_image(data, max_mpixels=options.max_mpixels, name=str(path))
+    sizes = [request.size for request in options.requests if request.size]
+    if len(sizes) == len(options.requests) and options.method == SEARCH:
+        image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
+    results = finder.find(image)
+    wanted = [_gain(each) >= options.min_gain for each in results]
+    notes = list(image.notes)
     for planned in photo.crops:
-        crops = found[planned.target].result.search.crops
-        if wanted[planned.target] and planned.rank <= len(crops):
-            size = targets[planned.target].size
-            warp = found[planned.target].warp(planned.rank - 1)
-            crop = crops[planned.rank - 1]
-            if warp and not warp.upright:
-                cut = image.warp(warp.corners, size or warp.output_size)
-            else:
-                cut = image.cut(crop.box, size)
-            content = encode(cut, image, format_for(planned.path), job.options.quality)
-            each = _write(content, job, planned, crop)
-            written.append(replace(each, warp=warp.to_dict()) if warp else each)
-    first = found[0].result
+        result = results[planned.target]
+        if not wanted[planned.target] or planned.rank > len(result.crops):
+            continue
+        crop = result.crops[planned.rank - 1]
+        kind = format_for(planned.path)
+        content = render(image, crop, kind, size=result.size, quality=options.quality)
+        written.append(_write(content, job, planned, crop))
+        if result.size and result.enlarged(crop):
+            notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")
+    first = results[0]
     if photo.sidecar and wanted[0]:
         content = sidecar(image.stored_box(first.best.box), image.header.orientation)
-        described = _write(content, job, PlannedCrop(0, 1, photo.sidecar), first.best)
-        written.append(replace(described, what=SIDECAR))
+        written.append(_write_for(first.best, content, job, photo.sidecar, FileKind.SIDECAR))
     if photo.overlay and wanted[0]:
-        written.append(_explain(photo.overlay, job, judge, image, found[0]))
-    return Outcome(
-        source=photo.source,
-        state=DONE if written else LEFT,
-        signature=signature,
-        source_size=image.size,
-        full_frame_score=first.full_frame_score,
-        centre_score=first.centre_score,
-        calibrated=first.calibrated,
-        scorer=first.scorer,
-        candidates=_candidates(found),
-        best=first.best.box,
-        best_score=first.best.score,
-        written=tuple(written),
-        notes=(*image.notes, *_enlarged(written, job.options)),
-    )
+        content = _explain(photo.overlay, job, finder, image, first)
+        written.append(_write_for(first.best, content, job, photo.overlay, FileKind.OVERLAY))
+    total = replace(first.search, crops=(first.best,), evaluations=_evaluations(job, results))
+    told = replace(first, search=total, source=None, size=None)
+    return Cropped(photo.source, signature, told, tuple(written), tuple(notes))
 
 
 def _read(path: Path) -> tuple[bytes, Signature]:
@@ -114,49 +93,40 @@ def _read(path: Path) -> tuple[bytes, Signature]:
     return data, Signature.of(stat, digest(data))
 
 
-def _write(content: bytes, job: Job, planned: PlannedCrop, crop: Crop) -> Written:
+def _write(content: bytes, job: PhotoJob, planned: PlannedCrop, crop: Crop) -> Written:
     place = Path(job.root, planned.path)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageWriteError(
-            f"{place.parent}: the folder cannot be made: {error.strerror}"
-        ) from error
-    write_atomic(content, place, overwrite=True)  # that it may be replaced was planned
+    write(content, place, overwrite=True)  # that it may be replaced was planned
     signature = Signature.of(place.lstat(), digest(content))
-    return Written(planned.path, signature, planned.target, planned.rank, crop.box, crop.score)
+    return Written(planned.path, signature, planned.target, planned.rank, crop)
+
+
+def _write_for(crop: Crop, content: bytes, job: PhotoJob, path: str, what: FileKind) -> Written:
+    """A file about the best crop of the first request."""
+    return replace(_write(content, job, PlannedCrop(0, 1, path), crop), what=what)
 
 
 def _gain(result: CropResult) -> float:
     return preference(result.best.score - result.full_frame_score)
 
 
-def _explain(path: str, job: Job, judge: Judge, image: SourceImage, found: Found) -> Written:
-    """The overlay of the first target."""
+def _explain(
+    path: str, job: PhotoJob, finder: PhotoFinder, image: SourceImage, result: CropResult
+) -> bytes:
     from cropper.report import explain  # noqa: PLC0415 - most runs draw none
 
-    picture = explain(judge.finder, image, found.result, found.warps)
-    content = encode(picture, from_array(picture), format_for(path), job.options.quality)
-    written = _write(content, job, PlannedCrop(0, 1, path), found.result.best)
-    return replace(written, what=OVERLAY)
+    overlay = explain(finder.finder, image, result)
+    return encode(overlay, from_array(overlay), format_for(path), job.options.quality)
 
 
-def _candidates(found: Sequence[Found]) -> int:
-    """Targets of one aspect share their result."""
-    return sum({id(each): each.result.search.evaluations for each in found}.values())
+def _evaluations(job: PhotoJob, results: Sequence[CropResult]) -> int:
+    """Requests of one aspect share their search."""
+    aspects = [request.searched_aspect for request in job.options.requests]
+    each = dict(zip(aspects, (result.search.evaluations for result in results), strict=True))
+    return sum(each.values())
 
 
-def _enlarged(written: Sequence[Written], options: BulkOptions) -> list[str]:
-    notes = []
-    for each in written:
-        size = options.targets()[each.target].size if each.what == CROP else None
-        if size and (size[0] > each.crop.width or size[1] > each.crop.height):
-            notes.append(f"{each.path} is enlarged to {size[0]}x{size[1]}")
-    return notes
-
-
-def _failure(photo: PlannedPhoto, job: Job, error: Exception) -> Outcome:
-    name = str(Path(job.source, photo.source))
+def _failure(job: PhotoJob, error: Exception, written: Sequence[Written]) -> Failed:
+    name = str(Path(job.source, job.photo.source))
     message = str(error) or ("not enough memory" if isinstance(error, MemoryError) else "")
     if not isinstance(error, CropperError | MemoryError):
         message = f"{type(error).__name__}: {message}"
@@ -166,13 +136,13 @@ def _failure(photo: PlannedPhoto, job: Job, error: Exception) -> Outcome:
     stops = isinstance(error, OSError | ImageWriteError) and (
         isinstance(cause, OSError) and cause.errno in _NO_ROOM
     )
-    return Outcome(
-        source=photo.source,
-        state=FAILED,
-        kind=type(error).__name__,
+    return Failed(
+        job.photo.source,
+        error=type(error).__name__,
         reason=_reason(error),
         message=message,
         stops=stops,
+        written=tuple(written),
     )
 
 

@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main
-from cropper.cli.options import find_options, method_options, output_options, parse_size
+from cropper.cli.options import (
+    find_options,
+    method_options,
+    output_options,
+    parse_size,
+    take_request,
+)
 
 __all__ = ["best"]
 
@@ -57,6 +63,6 @@ def best(inputs: tuple[str, ...], **options: Any) -> None:
     """Write the best crop of each IN, beside it unless -o says where. '-' is standard input."""
     from cropper.best import BestOptions, crop_files  # noqa: PLC0415 - numpy and pillow
 
-    code = crop_files(inputs, BestOptions(**options))
+    code = crop_files(inputs, BestOptions(take_request(options), **options))
     if code:
         raise SystemExit(code)

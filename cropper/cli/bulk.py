@@ -12,7 +12,13 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main
-from cropper.cli.options import find_options, method_options, output_options, parse_size
+from cropper.cli.options import (
+    find_options,
+    method_options,
+    output_options,
+    parse_size,
+    take_request,
+)
 
 __all__ = ["bulk"]
 
@@ -106,28 +112,31 @@ def bulk(
     source: str,
     output: str,
     *,
+    aspects: tuple[str, ...],
+    sizes: tuple[tuple[int, int], ...],
     resume: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
-    **options: Any,
+    **others: Any,
 ) -> None:
     """Crop every photo below IN_DIR into the same tree below OUT_DIR.
 
     Run it again after a cut or a change: only what is missing, new, changed or failed is done.
     """
-    from cropper.bulk import BulkOptions, crop_folder  # noqa: PLC0415 - numpy and pillow
+    from cropper.bulk import BulkOptions, crop_folder, each_target  # noqa: PLC0415 - slow
     from cropper.bulk.console import Console  # noqa: PLC0415
 
-    asked = BulkOptions(restart=not resume, **options)
+    requests = each_target(aspects, sizes, take_request(others))
+    options = BulkOptions(requests, restart=not resume, **others)
     is_template = "{" in output and not os.path.isdir(output)
     folder = output.partition("{")[0].rpartition("/")[0] if is_template else output
     console = Console(
-        source, folder or ".", asked.targets(), as_json=as_json, quiet=quiet, verbose=verbose
+        source, folder or ".", requests, as_json=as_json, quiet=quiet, verbose=verbose
     )
     try:
         with _signals() as stop:
-            report = crop_folder(source, output, asked, watcher=console, stop=stop)
+            report = crop_folder(source, output, options, watcher=console, stop=stop)
     finally:
         console.close()
     if report.exit_code:

@@ -28,7 +28,9 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except CropperError as error:
-            click.echo(f"cropper: {error}", err=True)
+            from cropper.console import in_shell_words  # noqa: PLC0415 - numpy and pillow
+
+            click.echo(f"cropper: {in_shell_words(str(error))}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("cropper: interrupted", err=True)

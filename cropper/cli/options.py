@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-__all__ = ["find_options", "method_options", "output_options", "parse_size"]
+if TYPE_CHECKING:
+    from cropper.request import CropRequest
+
+__all__ = ["find_options", "method_options", "output_options", "parse_size", "take_request"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -21,6 +24,14 @@ def parse_size(_: click.Context, __: click.Parameter, value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_size(text) for text in value)
     return _size(value)
+
+
+def take_request(options: dict[str, Any]) -> CropRequest:
+    """The request among a command's options, which are left without it."""
+    from cropper.request import CropRequest  # noqa: PLC0415 - numpy and pillow
+
+    names = CropRequest.__dataclass_fields__.keys() & options.keys()
+    return CropRequest(**{name: options.pop(name) for name in names})
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -2,23 +2,34 @@
 
 Read the files as the way of a picture: ``formats`` tells what a file is, ``header`` what can be
 known before decoding, ``pixels`` what Pillow's modes and colour profiles mean, ``source`` decodes
-and cuts, ``exif`` keeps metadata true for a crop, ``output`` encodes and writes.
+and cuts, ``photo`` takes whatever holds a photo, ``exif`` keeps metadata true for a crop,
+``output`` encodes and writes.
 """
 
 from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, sniff
-from cropper.image.output import encode, save_crop, writable_format, write_atomic
+from cropper.image.output import (
+    check_target,
+    encode,
+    make_folder,
+    writable_format,
+    write_atomic,
+)
+from cropper.image.photo import Photo, open_photo
 from cropper.image.source import SourceImage, View, from_array, load_image
 
 __all__ = [
     "EXTENSION_OF",
     "FORMATS",
+    "Photo",
     "SourceImage",
     "View",
+    "check_target",
     "encode",
     "format_for",
     "from_array",
     "load_image",
-    "save_crop",
+    "make_folder",
+    "open_photo",
     "sniff",
     "writable_format",
     "write_atomic",

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from PIL import Image
 
 from cropper.errors import ConfigError, CropperError, ImageWriteError, MissingExtraError
@@ -36,7 +35,14 @@ from cropper.image.pixels import (
 )
 from cropper.image.source import SourceImage
 
-__all__ = ["encode", "format_for", "save_crop", "writable_format", "write_atomic"]
+__all__ = [
+    "check_target",
+    "encode",
+    "format_for",
+    "make_folder",
+    "writable_format",
+    "write_atomic",
+]
 
 _MODES = {  # that a format holds as they are
     "JPEG": {"L", "RGB", "CMYK"},
@@ -51,7 +57,7 @@ _MODES = {  # that a format holds as they are
 _HOLD_KEY = {"PNG", "GIF"}  # palettes and greys with one transparent value
 _HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
 _HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
-_EXISTS = "exists already; overwrite=True, in the shell --overwrite, replaces it"
+_EXISTS = "exists already; `overwrite` replaces it"
 _JPEG_SEGMENT = 65533  # bytes
 _JPEG_SIDE = 65500  # px; libjpeg's limit
 _LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"}
@@ -105,7 +111,7 @@ def write_atomic(data: bytes, target: Path, *, overwrite: bool) -> None:
 
     Of a symbolic link the file that it leads to is replaced. Raises ImageWriteError.
     """
-    place = _place(target, overwrite)
+    place = check_target(target, overwrite=overwrite)
     temporary = place.parent / f".cropper-{secrets.token_hex(8)}.tmp"
     try:
         with open(temporary, "xb") as file:
@@ -129,24 +135,12 @@ def write_atomic(data: bytes, target: Path, *, overwrite: bool) -> None:
     _sync_directory(place.parent)
 
 
-def save_crop(
-    source: SourceImage,
-    box: ArrayLike,
-    target: Path,
-    *,
-    size: tuple[int, int] | None = None,
-    quality: int = 92,
-    overwrite: bool = False,
-) -> None:
-    """Cuts ``box``, to ``size`` = (width, height) px if given, into a file named by extension.
-
-    Raises what ``writable_format``, ``SourceImage.cut``, ``encode`` and ``write_atomic`` raise.
-    """
-    target = Path(target)
-    kind = writable_format(target)
-    _place(target, overwrite)  # rather now than after the work
-    data = encode(source.cut(box, size), source, kind, quality)
-    write_atomic(data, target, overwrite=overwrite)
+def make_folder(folder: Path) -> None:
+    """The folder with those above it, where they are missing. Raises ImageWriteError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageWriteError(f"{folder}: the folder cannot be made: {error.strerror}") from error
 
 
 def _fitted(crop: Image.Image, source: SourceImage, kind: str) -> tuple[Image.Image, bytes | None]:
@@ -232,7 +226,7 @@ def _tiff_compression(image: Image.Image, used: str | None, block: bytes) -> str
     return "tiff_adobe_deflate"
 
 
-def _place(target: Path, overwrite: bool) -> Path:
+def check_target(target: Path, *, overwrite: bool) -> Path:
     """Where the bytes go, links followed, or ImageWriteError where they can't."""
     try:
         place = Path(target).resolve()

@@ -2,7 +2,7 @@
 
 from cropper.report.overlay import draw_overlay, explain
 from cropper.report.page import render_page
-from cropper.report.records import Pictured, ShownCrop
+from cropper.report.records import LabelledCrop, ReportedPhoto
 from cropper.report.sheet import draw_sheet
 
-__all__ = ["Pictured", "ShownCrop", "draw_overlay", "draw_sheet", "explain", "render_page"]
+__all__ = ["LabelledCrop", "ReportedPhoto", "draw_overlay", "draw_sheet", "explain", "render_page"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,6 @@ from cropper.boxes import Crop
 from cropper.finder import CropFinder, ScoreMap
 from cropper.image import SourceImage, View
 from cropper.result import CropResult
-
-if TYPE_CHECKING:
-    from spatial_transformer.affine import Warp
 
 __all__ = ["draw_overlay", "explain"]
 
@@ -28,28 +24,17 @@ _DIM = 0.45  # brightness of what is cut away
 _SIDE = 1200  # px
 
 
-def explain(
-    finder: CropFinder, source: SourceImage, result: CropResult, warps: Sequence[Warp]
-) -> Image.Image:
-    """Why this crop: it and its runners-up over the score of the best crop at each place.
-
-    ``warps`` are the crops themselves where they may be turned.
-    """
+def explain(finder: CropFinder, source: SourceImage, result: CropResult) -> Image.Image:
+    """Why this crop: it and its runners-up over the score of the best crop at each place."""
     best = result.best
     heat = finder.score_map(source, best.width / best.height)
-    quads = [warp.corners for warp in warps if not warp.upright]
-    return draw_overlay(source.view(_SIDE), result.search.crops, heat, quads)
+    return draw_overlay(source.view(_SIDE), result.crops, heat)
 
 
-def draw_overlay(
-    view: View,
-    crops: Sequence[Crop],
-    heat: ScoreMap | None = None,
-    quads: Sequence[Sequence[tuple[float, float]]] = (),
-) -> Image.Image:
+def draw_overlay(view: View, crops: Sequence[Crop], heat: ScoreMap | None = None) -> Image.Image:
     """The view with the best crop bright and framed, runners-up as thin frames, heat beneath.
 
-    ``quads`` are turned crops by their corners, drawn over the boxes around them.
+    Turned crops are drawn by their corners over the boxes around them.
 
     The heat at a place is the score of the best crop centred there, from the worst (dark) to the
     best (yellow); places where no crop of the aspect can be centred stay as they are.
@@ -70,8 +55,10 @@ def draw_overlay(
     for frame in frames[1:]:
         _frame(draw, frame, line, (150, 200, 255))
     _frame(draw, frames[0], 2 * line, (255, 255, 255))
-    for quad in quads:
-        corners = [(x * scale[0], y * scale[1]) for x, y in quad]
+    for crop in crops:
+        corners = [(x * scale[0], y * scale[1]) for x, y in crop.corners or ()]
+        if not corners:
+            continue
         for colour, extra in (((0, 0, 0), 2), ((255, 210, 60), 0)):
             draw.line([*corners, corners[0]], fill=colour, width=line + extra)
     return picture

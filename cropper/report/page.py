@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from cropper.image import View
-from cropper.report.records import Pictured, ShownCrop
+from cropper.report.records import LabelledCrop, ReportedPhoto
 
 __all__ = ["THUMBNAIL", "render_page"]
 
@@ -22,7 +22,7 @@ _TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 def render_page(
-    title: str, summary: str, photos: Sequence[Pictured], failures: Sequence[tuple[str, str]]
+    title: str, summary: str, photos: Sequence[ReportedPhoto], failures: Sequence[tuple[str, str]]
 ) -> str:
     """``failures`` are (name, message); names and messages may be anything and are escaped."""
     from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - slow
@@ -35,8 +35,8 @@ def render_page(
     return page.encode("utf-8", "replace").decode()  # names that are no UTF-8
 
 
-def _points(shown: ShownCrop) -> str:
-    return " ".join(f"{x:g},{y:g}" for x, y in shown.quad)
+def _points(shown: LabelledCrop) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in shown.crop.quad)
 
 
 def _thumbnail(view: View) -> str:

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cropper.image import from_array
 from cropper.report.overlay import draw_overlay
-from cropper.report.records import Pictured
+from cropper.report.records import ReportedPhoto
 
 __all__ = ["CELL", "draw_sheet"]
 
@@ -20,7 +20,7 @@ _LATIN = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "ø": "o", "Ø": "O"
 _PAPER, _INK, _PALE = (250, 250, 250), (30, 30, 30), (120, 120, 120)
 
 
-def draw_sheet(photos: Sequence[Pictured], columns: int = 3) -> Image.Image:
+def draw_sheet(photos: Sequence[ReportedPhoto], columns: int = 3) -> Image.Image:
     """One sheet of all photos that have a view, in their order, row by row."""
     shown = [photo for photo in photos if photo.view is not None]
     columns = max(min(columns, len(shown)), 1)
@@ -40,13 +40,13 @@ def draw_sheet(photos: Sequence[Pictured], columns: int = 3) -> Image.Image:
     return sheet
 
 
-def _pair(photo: Pictured) -> tuple[Image.Image, Image.Image]:
+def _pair(photo: ReportedPhoto) -> tuple[Image.Image, Image.Image]:
     view = photo.view
     assert view is not None
     shown, source = photo.crops[0], from_array(view.pixels)
-    before = draw_overlay(view, [shown.crop], quads=[shown.corners] if shown.corners else [])
+    before = draw_overlay(view, [shown.crop])
     scale = np.array(source.size) / np.array(view.size)
-    corners = np.clip(np.array(shown.quad) * scale, 0, source.size)
+    corners = np.clip(np.array(shown.crop.quad) * scale, 0, source.size)
     sides = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
     shrink = CELL / max(sides)
     size = (max(round(sides[0] * shrink), 1), max(round(sides[1] * shrink), 1))
@@ -59,11 +59,11 @@ def _centred(picture: Image.Image, x: int, y: int) -> tuple[int, int]:
     return x + (CELL - picture.width) // 2, y + (CELL - picture.height) // 2
 
 
-def _caption(photo: Pictured) -> str:
+def _caption(photo: ReportedPhoto) -> str:
     best = photo.crops[0]
-    text = f"{best.label}, {best.crop.width:.0f} x {best.crop.height:.0f} px"
+    text = f"{best.label}, " + "{} x {} px".format(*best.crop.output_size)
     text += "" if photo.preferred is None else f", preferred by {photo.preferred:.0%}"
-    return text + (", left alone" if photo.left_alone else "")
+    return text + (", skipped" if photo.skipped else "")
 
 
 def _fitting(name: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

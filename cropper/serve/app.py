@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from cropper.bulk.judge import cores
 from cropper.errors import CropperError
 from cropper.finder import CropFinder
 from cropper.image import EXTENSION_OF
@@ -29,6 +28,7 @@ from cropper.serve.problems import HANDLERS, ProblemError
 from cropper.serve.security import Guard
 from cropper.serve.studio import MEDIA_TYPES, Picture, Studio
 from cropper.serve.uploads import Upload, drain, read_upload
+from cropper.threads import cores
 
 __all__ = ["make_app"]
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from cropper.boxes import Boxes, as_boxes
 from cropper.errors import BoxError
+from cropper.request import CropRequest
 from cropper.serve.problems import ProblemError
-from cropper.space import agreed_aspect
 
 __all__ = [
     "CROP",
@@ -46,9 +46,10 @@ class CropAsked:
     quality: int = 92
     heat: bool = False  # also the score over position
 
-    def asked_aspect(self) -> str:
-        """As on the command line. Raises SpaceError where aspect and size disagree."""
-        return agreed_aspect(self.aspect, self.size, dashes="")
+    def request(self) -> CropRequest:
+        """Raises what ``CropRequest`` raises."""
+        names = CropRequest.__dataclass_fields__.keys() & self.__dataclass_fields__.keys()
+        return CropRequest(**{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)

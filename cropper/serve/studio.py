@@ -10,7 +10,7 @@ import numpy as np
 
 from cropper.boxes import Crop, clip
 from cropper.errors import BoxError
-from cropper.finder import CropFinder, ScoreMap, search_config
+from cropper.finder import CropFinder, ScoreMap
 from cropper.image import FORMATS, SourceImage, encode, load_image, sniff
 from cropper.result import CropResult, preference
 from cropper.search import Objective
@@ -144,33 +144,18 @@ class Studio:
         self, ticket: Ticket, source: SourceImage, asked: CropAsked
     ) -> tuple[CropResult, ScoreMap | None]:
         started = time.perf_counter()
-        aspect = asked.asked_aspect()
-        spec = self.finder.scorer.spec
-        config = search_config(
-            spec,
-            aspect,
-            strategy=asked.strategy,
-            budget=asked.budget,
-            seed=asked.seed,
-            top_k=asked.top_k,
-        )
+        request = asked.request()
 
         def work(objective: Objective) -> tuple[CropResult, ScoreMap | None]:
-            result = self.finder.find(
-                source,
-                aspect=aspect,
-                min_scale=asked.min_scale,
-                max_scale=asked.max_scale,
-                config=config,
-                objective=objective,
-            )
+            result = self.finder.find(source, request, objective=objective)
             best = result.best
             if not asked.heat:
                 return result, None
             shape = best.width / best.height
             return result, self.finder.score_map(source, shape, objective=objective)
 
-        result, heat = self.scoring.ask(ticket, spec.view(source), work)
+        view = self.finder.scorer.spec.view(source)
+        result, heat = self.scoring.ask(ticket, view, work)
         return replace(result, seconds=time.perf_counter() - started), heat
 
 

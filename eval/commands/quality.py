@@ -107,6 +107,7 @@ def _report(
     baselines: bool,
     crops_alone: bool,
 ) -> Report:
+    from cropper.request import CropRequest
     from eval.benchmark import DEFAULT_MIN_SCALE, run_benchmark
     from eval.environment import read_environment
     from eval.methods import Scored, load_scored
@@ -114,15 +115,8 @@ def _report(
     from eval.summary import by_group, summarise
 
     min_scale = min_scale or DEFAULT_MIN_SCALE
-    load = partial(
-        load_scored,
-        device=device,
-        aspect="free" if protocol == "free" else "original",
-        min_scale=min_scale,
-        strategy=strategy,
-        budget=budget,
-        seed=seed,
-    )
+    request = CropRequest(min_scale=min_scale, strategy=strategy, budget=budget, seed=seed)
+    load = partial(load_scored, request=request, device=device)
     methods, notes = _methods(protocol, scorers, load, baselines)
     with progress_bar("photos") as progress:
         result = run_benchmark(
@@ -131,7 +125,7 @@ def _report(
     for skip in () if crops_alone else result.skipped:
         click.echo(f"skipped: {skip.photo}: {skip.reason}", err=True)
     settings = {"min scale": min_scale, "seed": seed, "device": device}
-    settings |= {m.name: m.config for m in methods if isinstance(m, Scored)}
+    settings |= {m.name: m.request for m in methods if isinstance(m, Scored)}
     return Report(
         result,
         summarise(result, seed=seed),

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cropper.bulk.judge import Judge, Owner
 from numpy.typing import NDArray
 from PIL import Image
 
 from cropper import BulkOptions, CropFinder, crop_folder, load_image
 from cropper.bulk import Outcome, Watcher
-from cropper.bulk.judge import Judge, Owner
 from cropper.errors import ConfigError, ScorerOutputError
 from cropper.image import View
 from cropper.scorers import BoundScorer

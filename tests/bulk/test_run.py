@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cropper.bulk.retouched import is_retouched
 
 from cropper import BulkOptions, crop_folder
 from cropper.bulk import Outcome, Watcher
 from cropper.bulk.manifest import Manifest
 from cropper.bulk.prepare import Prepared
-from cropper.bulk.retouched import is_retouched
 from cropper.bulk.signature import Signature
 from eval.crash import run_crash, write_photos
 from tests.bulk.conftest import Bulk, inodes, tree

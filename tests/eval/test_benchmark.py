@@ -12,8 +12,8 @@ from cropper.boxes import Boxes
 from cropper.errors import ConfigError, DataError
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, View, load_image
+from cropper.request import CropRequest
 from cropper.scorers.base import BoundScorer, ScorerSpec
-from cropper.search import SearchConfig
 from eval.benchmark import Benchmark, run_benchmark
 from eval.datasets import load_dataset
 from eval.environment import read_environment
@@ -84,7 +84,7 @@ class Fails:
 
 @pytest.fixture
 def bright() -> Scored:
-    return Scored("bright", CropFinder(Bright()), 0.5, SearchConfig(budget=400))
+    return Scored("bright", CropFinder(Bright()), CropRequest(budget=400))
 
 
 def run(root: Path, *more: object, protocol: str = "given", **options: object) -> Benchmark:

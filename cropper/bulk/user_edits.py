@@ -1,4 +1,4 @@
-"""Crops that somebody changed after the run: theirs is kept, a torn file is not.
+"""Crops that somebody edited after the run: theirs is kept, a torn file is not.
 
 A torn file, or one whose disk lost bits, can't be decoded or is no newer than what was written;
 one that is newer and whole was saved by a person or a program on purpose.
@@ -14,16 +14,16 @@ from cropper.bulk.signature import Signature
 from cropper.errors import ImageReadError
 from cropper.image import load_image, sniff
 
-__all__ = ["Changes", "is_retouched"]
+__all__ = ["UserEdits", "is_user_edit"]
 
 _NAMED = 20  # changed crops
 _MAY_END_IN_ZEROS = ("BMP", "TIFF")  # they need not be compressed
-_UNWRITTEN = bytes(64)  # room that a file got and that was not written to; decoders let it pass
+_UNWRITTEN = bytes(64)  # the end of a file that was allotted and not written; it may decode
 _VIEW = 64  # px; all of the file is decoded for it
 
 
-class Changes:
-    """Crops that somebody changed since they were written."""
+class UserEdits:
+    """Crops that somebody edited since they were written."""
 
     def __init__(self, root: Path, overwrite: bool) -> None:
         self.root, self.overwrite = root, overwrite
@@ -35,12 +35,12 @@ class Changes:
         """Their paths; none where they may be overwritten anyway."""
         if self.overwrite:
             return []
-        return [x.path for x in written if is_retouched(self.root / x.path, x.signature)]
+        return [x.path for x in written if is_user_edit(self.root / x.path, x.signature)]
 
     def add(self, paths: Sequence[str], *, kept: bool, done: bool) -> None:
         """``done``: there is nothing else to do for their photo."""
         self.kept += done and bool(paths)
-        what = "kept; --overwrite replaces it" if kept else "to be replaced"
+        what = "kept; `overwrite` replaces it" if kept else "to be replaced"
         for path in paths:
             if len(self._notes) < _NAMED:
                 self._notes.append(f"{self.root / path}: changed since it was written: {what}")
@@ -52,7 +52,7 @@ class Changes:
         return (*self._notes, *more)
 
 
-def is_retouched(path: Path, seen: Signature) -> bool:
+def is_user_edit(path: Path, seen: Signature) -> bool:
     """Whether ``path``, no longer what was ``seen``, is newer and a whole picture or sidecar."""
     try:
         if path.lstat().st_mtime_ns <= seen.modified or not path.is_file():

@@ -1,52 +1,67 @@
-"""What ``cropper best`` says: lines on standard error, JSON or a picture on standard output."""
+"""What commands say: lines on standard error, JSON or a picture on standard output."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from cropper.boxes import Crop
+from cropper.boxes import Corners, Crop
 from cropper.errors import ImageWriteError
-from cropper.naming import Job
 from cropper.result import CropResult
 
-if TYPE_CHECKING:
-    from spatial_transformer.affine import Warp
-
-__all__ = ["print_json", "record_of", "say", "text_of", "write_standard"]
+__all__ = [
+    "in_shell_words",
+    "print_json",
+    "print_line",
+    "record_of",
+    "say",
+    "text_of",
+    "write_standard",
+]
 
 _UNDECIDED = 0.05  # this close to one half, people hardly prefer either
 _SEEN = 0.05  # degrees; less is told as none
+_OPTIONS = {"output": "-o", "as_json": "--json"}  # that are not called as their fields
+
+
+def in_shell_words(message: str) -> str:
+    """A library's message with its options as the shell has them.
+
+    >>> in_shell_words("`top_k` is for `method=search`: use `overwrite`")
+    '--top-k is for --method search: use --overwrite'
+    """
+
+    def option(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        text = _OPTIONS.get(name) or "--" + name.replace("_", "-")
+        return f"{text} {value}" if value else text
+
+    return re.sub(r"`([a-z_]+)(?:=([^`]*))?`", option, message)
 
 
 def record_of(
-    job: Job,
-    result: CropResult,
-    crops: Sequence[Crop],
-    written: Sequence[str],
-    warps: Sequence[Warp],
+    source: str, result: CropResult, crops: Sequence[Crop], written: Sequence[str]
 ) -> dict[str, Any]:
-    """The JSON record of one picture."""
-    more = [warp.to_dict() for warp in warps[: len(crops)]] or [{} for _ in crops]
-    record = {"input": job.source, "output": written[0], **result.to_dict(), **more[0]}
+    """The JSON record of one photo, of which ``crops`` are ``written``."""
+    record = {"input": source, "output": written[0], **result.to_dict()}
     if len(crops) > 1:
         record["crops"] = [
-            {"output": path, **crop.to_dict(result.source_size), **warped}
-            for path, crop, warped in zip(written, crops, more, strict=True)
+            {"output": path, **result.crop_record(crop)}
+            for path, crop in zip(written, crops, strict=True)
         ]
     return record
 
 
 def text_of(
-    job: Job,
+    source: str,
     result: CropResult,
     crops: Sequence[Crop],
     written: Sequence[str],
-    warps: Sequence[Warp],
     *,
     dry_run: bool = False,
     verbose: bool = False,
@@ -54,17 +69,16 @@ def text_of(
     """A line for each crop; ``verbose`` adds how they were found to the last."""
     verb = "would be " if dry_run else ""
     size = "{}x{}".format(*result.source_size)
-    turned = [None if warp.upright else warp for warp in warps] or [None] * len(crops)
     lines = []
-    for crop, path, warp in zip(crops, written, turned, strict=False):
+    for crop, path in zip(crops, written, strict=False):
         place = f"{crop.width:.0f}x{crop.height:.0f}+{crop.x0:.0f}+{crop.y0:.0f} of {size}"
-        if warp:
-            place = f"{_turned(warp)}, of {size}"
+        if crop.corners:
+            place = f"{_turned(crop, crop.corners)}, of {size}"
         lines.append(
-            f"{job.source} -> {verb}{path}: {place}, score {crop.score:.2f} "
+            f"{source} -> {verb}{path}: {place}, score {crop.score:.2f} "
             f"(full frame {result.full_frame_score:.2f})"
         )
-    lines[0] += _certainty(result, turned[0] is None)
+    lines[0] += _certainty(result)
     if verbose:
         found = result.search
         lines[-1] += (
@@ -74,23 +88,23 @@ def text_of(
     return lines
 
 
-def _turned(warp: Warp) -> str:
+def _turned(crop: Crop, corners: Corners) -> str:
     """The crop's own size, its top left corner and its angles."""
-    (left, top), (right, end), _, (lower, bottom) = warp.corners
+    (left, top), (right, end), _, (lower, bottom) = corners
     turn = math.degrees(math.atan2(end - top, right - left))
     lean = turn - math.degrees(math.atan2(left - lower, bottom - top))
-    told = "{}x{}".format(*warp.output_size) + f" at ({round(left)}, {round(top)})"
+    told = "{}x{}".format(*crop.output_size) + f" at ({round(left)}, {round(top)})"
     if abs(turn) >= _SEEN:
         told += f", turned {abs(turn):.1f} degrees {'anti' if turn < 0 else ''}clockwise"
     return told if abs(lean) < _SEEN else f"{told}, sheared {abs(lean):.1f} degrees"
 
 
-def _certainty(result: CropResult, upright: bool) -> str:
+def _certainty(result: CropResult) -> str:
     """How many people would prefer the best crop, where the scorer can say."""
     whole, centre = result.preferred_to_full_frame, result.preferred_to_centre
     if whole is None or centre is None:
         return ""
-    if upright and result.best.box == (0, 0, *result.source_size):
+    if not result.best.corners and result.best.box == (0, 0, *result.source_size):
         return "; the whole picture is its best crop"
     if result.best.score < result.full_frame_score:
         return f"; no better than the full frame ({whole:.0%} prefer it)"
@@ -100,25 +114,25 @@ def _certainty(result: CropResult, upright: bool) -> str:
 
 
 def write_standard(data: bytes) -> None:
+    """To standard output. Raises ImageWriteError."""
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        raise _output_failed(error) from error
+        # Python would try once more to flush at exit, and fail with a traceback
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ImageWriteError(f"standard output cannot be written: {error.strerror}") from error
 
 
-def _output_failed(error: OSError) -> ImageWriteError:
-    # Python would try once more to flush at exit, and fail with a traceback
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ImageWriteError(f"standard output cannot be written: {error.strerror}")
+def print_line(line: str) -> None:
+    """To standard output, names that are no UTF-8 as the file system has them."""
+    write_standard(line.encode("utf-8", "surrogateescape") + b"\n")
 
 
 def print_json(record: dict[str, Any]) -> None:
-    try:
-        print(json.dumps(record), flush=True)
-    except OSError as error:
-        raise _output_failed(error) from error
+    print_line(json.dumps(record))
 
 
 def say(line: str) -> None:
-    print(f"cropper: {line}", file=sys.stderr, flush=True)
+    """To standard error."""
+    print(f"cropper: {in_shell_words(line)}", file=sys.stderr, flush=True)

@@ -1,0 +1,95 @@
+"""A decoded photo -> the results of a run's requests.
+
+On a CPU every worker asks the scorer for the photo that it has decoded: there the network is most
+of the work and each core does its share. A GPU has one thread, which binds what the workers have
+decoded meanwhile together.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+
+from cropper.bulk.options import BulkOptions
+from cropper.errors import ConfigError
+from cropper.finder import CropFinder
+from cropper.image import SourceImage
+from cropper.request import CropRequest
+from cropper.result import SEARCH, CropResult
+from cropper.scoring_thread import ScoringThread
+from cropper.search import Objective
+
+__all__ = ["PhotoFinder", "ThreadedPhotoFinder", "load_photo_finder"]
+
+
+class PhotoFinder:
+    """Finds what a run asks for, one result a request, in the caller's thread."""
+
+    def __init__(self, finder: CropFinder, options: BulkOptions) -> None:
+        """Raises what ``CropFinder.prepare`` raises."""
+        self.finder = finder
+        self.requests = options.requests
+        if options.overlay is not None:
+            self.requests = tuple(each.with_runners_up() for each in self.requests)
+        for request in self.requests[:1]:  # they differ in aspect and size alone
+            finder.prepare(request)
+        self.is_search = options.method == SEARCH
+        # A search is many short steps of the interpreter: two at once take longer than in turn
+        in_turn = self.is_search and not finder.scorer.spec.costly
+        self._turn: AbstractContextManager[object] = threading.Lock() if in_turn else nullcontext()
+
+    def __enter__(self) -> PhotoFinder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def find(self, image: SourceImage) -> tuple[CropResult, ...]:
+        """Raises what ``CropFinder.find`` raises."""
+        objective = self.finder.bind(image) if self.is_search else None
+        with self._turn:
+            return self._find(image, objective)
+
+    def _find(self, image: SourceImage, objective: Objective | None) -> tuple[CropResult, ...]:
+        """Requests of one aspect share what was found."""
+        found: dict[CropRequest, CropResult] = {}
+        results = []
+        for request in self.requests:
+            question = replace(request, aspect=request.searched_aspect, size=None)
+            if question not in found:
+                found[question] = self.finder.find(image, question, objective=objective)
+            results.append(replace(found[question], size=request.size))
+        return tuple(results)
+
+
+class ThreadedPhotoFinder(PhotoFinder):
+    """The same by one thread that has the device to itself; workers decode, hand in and wait."""
+
+    def __init__(self, finder: CropFinder, options: BulkOptions) -> None:
+        super().__init__(finder, options)
+        self._batch_size = options.batch_size
+
+    def __enter__(self) -> ThreadedPhotoFinder:
+        self._thread = ScoringThread(self.finder, self._batch_size)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.close()
+
+    def find(self, image: SourceImage) -> tuple[CropResult, ...]:
+        view = self.finder.scorer.spec.view(image)
+        return self._thread.ask(view, lambda objective: self._find(image, objective))
+
+
+def load_photo_finder(options: BulkOptions) -> PhotoFinder:
+    """Raises MissingModelError and ConfigError as ``load_scorer`` does."""
+    finder = CropFinder(options.scorer, options.device)
+    if options.min_gain and not finder.scorer.spec.calibrated:
+        raise ConfigError(
+            f"`min_gain` is a probability, and the scores of {finder.scorer.spec.name} are no "
+            "log-odds: use it with cropnet"
+        )
+    device = getattr(getattr(finder.scorer, "device", None), "type", "cpu")
+    threaded = device != "cpu" and options.method == SEARCH
+    return (ThreadedPhotoFinder if threaded else PhotoFinder)(finder, options)

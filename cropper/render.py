@@ -1,0 +1,114 @@
+"""Crops as pictures: cut or warp, finish, encode, write. The one way from a crop to a file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cropper.boxes import Crop, as_boxes
+from cropper.image import (
+    Photo,
+    SourceImage,
+    check_target,
+    encode,
+    from_array,
+    make_folder,
+    open_photo,
+    writable_format,
+    write_atomic,
+)
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["as_html", "cut", "render", "save_crop", "write"]
+
+_NOTEBOOK = 480  # px, long side of what a notebook shows
+
+Finish = Callable[["Image.Image"], "Image.Image"]
+
+
+def cut(source: SourceImage, crop: Crop, size: tuple[int, int] | None = None) -> Image.Image:
+    """The crop's pixels from the full resolution, in ``size`` = (width, height) px if given."""
+    if crop.corners:
+        return source.warp(crop.corners, size or crop.output_size)
+    return source.cut(crop.box, size)
+
+
+def render(
+    source: SourceImage,
+    crop: Crop,
+    format: str,  # noqa: A002 - Pillow's name for it
+    *,
+    size: tuple[int, int] | None = None,
+    quality: int = 92,
+    finish: Sequence[Finish] = (),
+) -> bytes:
+    """The crop as a file of ``format``; ``finish`` are applied in turn to what was cut.
+
+    Raises what ``SourceImage.cut``, ``SourceImage.warp`` and ``encode`` raise.
+    """
+    picture = cut(source, crop, size)
+    for step in finish:
+        picture = step(picture)
+    return encode(picture, source, format, quality)
+
+
+def write(data: bytes, target: Path, *, overwrite: bool) -> None:
+    """A whole file, in a folder that is made where it is missing. Raises ImageWriteError."""
+    make_folder(target.parent)
+    write_atomic(data, target, overwrite=overwrite)
+
+
+def save_crop(
+    photo: Photo,
+    crop: Crop | ArrayLike,
+    target: str | Path,
+    *,
+    size: tuple[int, int] | None = None,
+    quality: int = 92,
+    overwrite: bool = False,
+) -> None:
+    """Cuts a crop or a box (4,) px into a file named by extension, in a folder that is there.
+
+    Raises what ``open_photo``, ``writable_format``, ``render`` and ``write_atomic`` raise.
+    """
+    target = Path(target)
+    kind = writable_format(target)
+    check_target(target, overwrite=overwrite)  # rather now than after the work
+    if not isinstance(crop, Crop):
+        crop = Crop.of(as_boxes(crop)[0], 0.0)
+    data = render(open_photo(photo), crop, kind, size=size, quality=quality)
+    write_atomic(data, target, overwrite=overwrite)
+
+
+def as_html(source: SourceImage, crops: Sequence[Crop], size: tuple[int, int] | None) -> str:
+    """The photo with frames around its crops, the best one bright, beside the best crop itself."""
+    width, height = source.size
+    frames = "".join(
+        '<polygon fill="none" stroke="{}" stroke-width="{}" points="{}"/>'.format(
+            "#ffd23c" if rank == 0 else "#96c8ff",
+            max(width, height) / (120 if rank == 0 else 240),
+            " ".join(f"{x:g},{y:g}" for x, y in crop.quad),
+        )
+        for rank, crop in reversed(list(enumerate(crops)))
+    )
+    wide, high = size or crops[0].output_size
+    scale = min(1.0, _NOTEBOOK / max(wide, high))
+    best = cut(source, crops[0], (max(round(wide * scale), 1), max(round(high * scale), 1)))
+    photo = _data_uri(from_array(source.view(_NOTEBOOK).pixels))
+    return (
+        f'<svg viewBox="0 0 {width} {height}" style="height: 240px; max-width: 60%">'
+        f'<image width="{width}" height="{height}" href="{photo}"/>{frames}</svg> '
+        f'<img style="height: 240px; object-fit: contain" src="{_data_uri(from_array(best))}">'
+    )
+
+
+def _data_uri(source: SourceImage) -> str:
+    whole = Crop.of(np.array([0.0, 0.0, *source.size]), 0.0)
+    return "data:image/jpeg;base64," + base64.b64encode(render(source, whole, "JPEG")).decode()

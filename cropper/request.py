@@ -1,0 +1,151 @@
+"""What is asked of one photo: the question that the shell, Python, folders and the service share.
+
+>>> request = CropRequest(aspect="4:5", top_k=3)
+>>> request.searched_aspect, request.label
+('4:5', '4x5')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cropper.boxes import Boxes
+from cropper.errors import ConfigError
+from cropper.image import SourceImage
+from cropper.image.source import MAX_PIXELS
+from cropper.result import METHODS, SEARCH
+from cropper.search import Objective, SearchConfig
+from cropper.space import MIN_SCALE, CropSpace, agreed_aspect, crop_spaces
+
+__all__ = [
+    "COSTLY_BUDGET",
+    "BoundConstraint",
+    "Constraint",
+    "CropFields",
+    "CropRequest",
+    "constrained",
+]
+
+COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
+_ON_OVERLAY = 4  # crops
+_FORBIDDEN = 1e6  # taken off the score of a crop that a constraint excludes
+
+
+class BoundConstraint(Protocol):
+    """A constraint on the crops of one photo; boxes are (N, 4), px of the upright source."""
+
+    def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
+        """(N,): whether a box may be chosen at all."""
+        ...
+
+    def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
+        """(N,), at least 0: what is taken off a box's score in the search."""
+        ...
+
+
+class Constraint(Protocol):
+    """What a crop must or should do, whatever its score. Compares equal to its like."""
+
+    def bind(self, image: SourceImage) -> BoundConstraint:
+        """Does the work that depends on the photo alone, once."""
+        ...
+
+
+class CropFields(TypedDict, total=False):
+    """The fields of a CropRequest, for functions that take them by keyword."""
+
+    aspect: str | float | None
+    size: tuple[int, int] | None
+    min_scale: float
+    max_scale: float
+    top_k: int
+    method: str
+    shear: bool
+    localizer: Path | None
+    strategy: str | None
+    budget: int | None
+    seed: int
+    constraints: tuple[Constraint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropRequest:
+    """Which crops of a photo are wanted, and how they are found. It checks itself.
+
+    Raises SpaceError, SearchError or ConfigError for a field that breaks its rule and for fields
+    that do not go together.
+    """
+
+    aspect: str | float | None = None  # original, free, W:H or a number; None: of size, or original
+    size: tuple[int, int] | None = None  # exact (width, height) of the output, px
+    min_scale: float = MIN_SCALE  # of the largest box of the aspect
+    max_scale: float = 1.0
+    top_k: int = 1  # crops, best first
+    method: str = SEARCH  # one of METHODS
+    shear: bool = False  # crops that may be turned may also be sheared
+    localizer: Path | None = None  # weights of method 'localizer'; None: the package's
+    strategy: str | None = None  # of the search; None: what suits the scorer
+    budget: int | None = None  # crops scored at most; None: what suits scorer and strategy
+    seed: int = 0  # of random draws
+    constraints: tuple[Constraint, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.spaces((1000, 1000))
+        budget = 1 if self.budget is None else self.budget
+        SearchConfig(self.strategy or "grid", budget, self.seed, self.top_k)
+        if self.size and self.size[0] * self.size[1] > MAX_PIXELS:
+            raise ConfigError(f"`size` has at most {MAX_PIXELS} px, got {self.size}")
+        self._check_method()
+
+    def _check_method(self) -> None:
+        method = self.method
+        if method not in METHODS:
+            raise ConfigError(f"method is one of {', '.join(METHODS)}, got {method!r}")
+        if self.localizer and method != "localizer":
+            raise ConfigError("`localizer` is for `method=localizer`: add that, or leave it out")
+        if method == "localizer" and self.top_k > 1:
+            raise ConfigError("`method=localizer` gives one crop of a picture: leave `top_k` out")
+        if self.shear and method == SEARCH:
+            raise ConfigError("`shear` is for crops that may be turned: add `method=search+stn`")
+        if self.strategy and method in ("stn", "localizer"):
+            raise ConfigError(f"`strategy` is of a search: {method} has none, leave it out")
+        if self.constraints and method != SEARCH:
+            raise ConfigError(f"constraints are on boxes: {method} gives others, leave it out")
+
+    @property
+    def searched_aspect(self) -> str | float:
+        """``original``, ``free``, ``W:H`` or a number."""
+        return agreed_aspect(self.aspect, self.size)
+
+    @property
+    def label(self) -> str:
+        """The aspect as a part of a file's name."""
+        return str(self.searched_aspect).replace(":", "x")
+
+    def with_runners_up(self) -> CropRequest:
+        """The same for an overlay, which shows a few crops beside the best where there are more."""
+        if self.method == "localizer":
+            return self
+        return replace(self, top_k=max(self.top_k, _ON_OVERLAY))
+
+    def spaces(self, size: tuple[int, int]) -> tuple[CropSpace, ...]:
+        """The crop spaces in a photo of ``size`` = (width, height)."""
+        return crop_spaces(size, self.searched_aspect, self.min_scale, self.max_scale)
+
+
+def constrained(objective: Objective, constraints: Sequence[BoundConstraint]) -> Objective:
+    """The objective less the penalties; a box that a mask excludes is below all that are not."""
+
+    def score(boxes: Boxes) -> NDArray[np.floating]:
+        scores = np.array(objective(boxes), dtype=np.float64)
+        for constraint in constraints:
+            scores -= constraint.penalty(boxes) + _FORBIDDEN * ~constraint.mask(boxes)
+        return scores
+
+    return score if constraints else objective
