@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import numpy as np
@@ -202,3 +203,37 @@ def test_crop_record_gives_the_stable_fields() -> None:
         "box_norm": [0.1, 0.1, 0.5, 0.5],
         "score": 1.5,
     }
+
+
+# A crop and its corners
+
+
+@given(st.floats(-0.4, 0.4), st.floats(20, 80), st.floats(20, 80), st.floats(-0.3, 0.3))
+def test_a_turned_crop_has_its_own_size_and_theta(
+    angle: float, width: float, height: float, shear: float
+) -> None:
+    axes = np.array(
+        [
+            [math.cos(angle), shear * math.cos(angle) - math.sin(angle)],
+            [math.sin(angle), shear * math.sin(angle) + math.cos(angle)],
+        ]
+    )
+    ends = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    points = (ends * [width / 2, height / 2]) @ axes.T + [120, 90]
+    box = np.concatenate([points.min(0), points.max(0)])
+    a, b, c, d = (tuple(point) for point in points.tolist())
+    crop = Crop.of(box, 0.0, (a, b, c, d))
+    assert crop.quad == (a, b, c, d)
+    assert np.abs(np.array(crop.output_size) - [width, height]).max() <= 0.5 + 1e-6
+    theta = np.array(crop.theta((240, 180)))
+    placed = (ends @ theta[:, :2].T + theta[:, 2] + 1) / 2 * [240, 180]
+    assert np.allclose(placed, points)
+
+
+def test_an_upright_crop_is_its_box() -> None:
+    crop = Crop(10, 20, 50, 80, 1.5)
+    assert crop.quad == ((10, 20), (50, 20), (50, 80), (10, 80))
+    assert crop.output_size == (40, 60)
+    assert crop.theta((100, 100)) == ((0.4, 0, -0.4), (0, 0.6, 0))
+    assert crop.to_dict((100, 100)).keys() == {"box", "box_norm", "score"}
+    assert crop.to_dict((100, 100), affine=True)["corners"][2] == [50, 80]

@@ -15,10 +15,10 @@ from skimage import data
 from cropper import (
     BoundScorer,
     CropFinder,
+    CropRequest,
     CropResult,
     Scorer,
     ScorerSpec,
-    SearchConfig,
     SourceImage,
     View,
     find_best_crop,
@@ -26,13 +26,20 @@ from cropper import (
     load_scorer,
 )
 from cropper.boxes import Boxes, iou
-from cropper.errors import ImageReadError, MissingModelError, ScorerOutputError, SpaceError
-from cropper.finder import search_config, usual_search
+from cropper.errors import (
+    ConfigError,
+    ImageReadError,
+    MissingModelError,
+    ScorerOutputError,
+    SpaceError,
+)
+from cropper.finder import search_config
+from cropper.search import SearchConfig
 
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
 SPEC = ScorerSpec("stub", 64, 100, False, "for tests", "CC0-1.0")
-SMALL = SearchConfig(budget=600)
+SMALL = CropRequest(strategy="grid", budget=600)
 
 
 class Stub:
@@ -85,8 +92,8 @@ def boxes_of(result: CropResult) -> Boxes:
 def test_crops_are_whole_pixels_inside_and_of_the_aspect(
     size: tuple[int, int], aspect: str | float, top_k: int
 ) -> None:
-    config = SearchConfig(budget=5000, top_k=top_k)
-    result = CropFinder(Stub()).find(blank(*size), aspect=aspect, config=config)
+    request = CropRequest(strategy="grid", budget=5000, top_k=top_k)
+    result = CropFinder(Stub()).find(blank(*size), request, aspect=aspect)
     boxes = boxes_of(result)
     sides = boxes[:, 2:] - boxes[:, :2]
     assert np.array_equal(boxes, boxes.round())
@@ -104,8 +111,7 @@ def test_crops_are_whole_pixels_inside_and_of_the_aspect(
 @pytest.mark.parametrize("aspect", ["original", "1:1", "4:5", "free"])
 def test_the_best_of_a_real_photo_is_inside_and_scored_as_it_is_cut(aspect: str) -> None:
     finder = CropFinder(cropnet())
-    config = SearchConfig(budget=600, top_k=3)
-    result = finder.find(photo("coffee"), aspect=aspect, config=config)
+    result = finder.find(photo("coffee"), SMALL, aspect=aspect, top_k=3)
     boxes = boxes_of(result)
     assert np.array_equal(boxes, boxes.round())
     assert (boxes[:, 2:] <= (600, 400)).all()
@@ -123,16 +129,14 @@ def test_the_search_s_optimum_is_found() -> None:
 
 def test_the_same_picture_gives_the_same_answer_twice() -> None:
     finder = CropFinder(cropnet())
-    results = [finder.find(photo("astronaut"), aspect="4:5", config=SMALL) for _ in range(2)]
+    results = [finder.find(photo("astronaut"), SMALL, aspect="4:5") for _ in range(2)]
     assert results[0].search == results[1].search
     assert results[0].full_frame_score == results[1].full_frame_score
 
 
 def test_the_full_frame_is_scored_as_one_more_crop() -> None:
     finder = CropFinder(cropnet())
-    square, whole = (
-        finder.find(photo("chelsea"), aspect=a, config=SMALL) for a in ("1:1", 451 / 300)
-    )
+    square, whole = (finder.find(photo("chelsea"), SMALL, aspect=a) for a in ("1:1", 451 / 300))
     (score,) = finder.bind(photo("chelsea"))(np.array([[0.0, 0, 451, 300]]))
     for result in (square, whole):
         assert result.full_frame_score == pytest.approx(score, abs=1e-5)
@@ -142,38 +146,43 @@ def test_the_full_frame_is_scored_as_one_more_crop() -> None:
 
 def test_crops_are_sorted_by_the_score_of_the_box_that_is_cut() -> None:
     for size in ((23, 17), (400, 300)):
-        config = SearchConfig(budget=600, top_k=6, nms_iou=0.8)
-        scores = [
-            c.score for c in CropFinder(Stub()).find(blank(*size), config=config).search.crops
-        ]
+        result = CropFinder(Stub()).find(blank(*size), SMALL, aspect="free", top_k=6)
+        scores = [crop.score for crop in result.crops]
         assert len(scores) > 1
         assert scores == sorted(scores, reverse=True)
 
 
 @pytest.mark.parametrize("size", [(2, 2), (3, 2), (5, 4), (9, 9), (400, 300)])
 def test_no_crop_is_returned_twice(size: tuple[int, int]) -> None:
-    config = SearchConfig(budget=600, top_k=8)
-    boxes = boxes_of(CropFinder(Stub()).find(blank(*size), aspect="1:1", config=config))
+    boxes = boxes_of(CropFinder(Stub()).find(blank(*size), SMALL, aspect="1:1", top_k=8))
     assert len(np.unique(boxes, axis=0)) == len(boxes)
 
 
-def test_crops_of_a_photo_overlap_at_most_as_much_as_asked() -> None:
-    config = SearchConfig(budget=2000, top_k=5, nms_iou=0.6)
-    boxes = boxes_of(CropFinder(cropnet()).find(photo("rocket"), aspect="1:1", config=config))
+def test_crops_of_a_photo_differ() -> None:
+    request = CropRequest(aspect="1:1", strategy="grid", budget=2000, top_k=5)
+    boxes = boxes_of(CropFinder(cropnet()).find(photo("rocket"), request))
     assert len(boxes) > 1
     overlaps = iou(boxes, boxes)[np.triu_indices(len(boxes), 1)]
-    assert overlaps.max() <= 0.6 + 0.01  # whole pixels
+    assert overlaps.max() <= SearchConfig().nms_iou + 0.01  # whole pixels
+
+
+@pytest.mark.parametrize("aspect", ["original", "1:1", "free"])
+def test_how_many_crops_are_asked_for_changes_no_best_one(aspect: str) -> None:
+    finder = CropFinder(cropnet())
+    one, three = (finder.find(photo("coffee"), aspect=aspect, top_k=k) for k in (1, 3))
+    assert three.best == one.best
+    assert three.search.strategy == one.search.strategy == "halving"
 
 
 def test_the_asked_scales_bound_the_crop() -> None:
     finder = CropFinder(Stub(0.5, 0.5))
-    small = finder.find(blank(400, 400), min_scale=0.2, max_scale=0.3, config=SMALL)
-    large = finder.find(blank(400, 400), min_scale=0.9, config=SMALL)
+    small = finder.find(blank(400, 400), SMALL, min_scale=0.2, max_scale=0.3)
+    large = finder.find(blank(400, 400), SMALL, min_scale=0.9)
     assert small.best.width == 120
     assert large.best.width == 360
 
 
-def test_a_path_bytes_a_file_and_an_array_are_found_alike(tmp_path: Path) -> None:
+def test_whatever_a_photo_is_in_it_is_found_alike(tmp_path: Path) -> None:
     pixels = data.coffee()
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
@@ -181,24 +190,27 @@ def test_a_path_bytes_a_file_and_an_array_are_found_alike(tmp_path: Path) -> Non
     path.write_bytes(buffer.getvalue())
     scorer = Stub()
     found = [
-        find_best_crop(source, scorer=scorer, aspect="1:1", config=SMALL)
-        for source in (path, str(path), buffer.getvalue(), io.BytesIO(buffer.getvalue()))
+        find_best_crop(source, SMALL, scorer=scorer, aspect="1:1")
+        for source in (
+            *(path, str(path), buffer.getvalue(), io.BytesIO(buffer.getvalue())),
+            *(pixels, Image.fromarray(pixels), from_array(pixels)),
+            *(torch.from_numpy(pixels), torch.from_numpy(pixels).permute(2, 0, 1) / 255),
+        )
     ]
-    found.append(find_best_crop(from_array(pixels), scorer=scorer, aspect="1:1", config=SMALL))
     assert all(result.search == found[0].search for result in found)
     assert all(np.array_equal(view.pixels, scorer.views[0].pixels) for view in scorer.views)
 
 
 def test_one_call_is_the_finder_s_answer() -> None:
-    one = find_best_crop(photo("coffee"), aspect="4:5", device="cpu", config=SMALL)
-    other = CropFinder(cropnet()).find(photo("coffee"), aspect="4:5", config=SMALL)
+    one = find_best_crop(photo("coffee"), SMALL, aspect="4:5", device="cpu")
+    other = CropFinder(cropnet()).find(photo("coffee"), SMALL, aspect="4:5")
     assert one.search == other.search
     assert one.scorer == "cropnet"
 
 
 def test_the_scorer_sees_the_view_that_it_asked_for() -> None:
     scorer = Stub()
-    CropFinder(scorer).find(photo("coffee"), config=SMALL)
+    CropFinder(scorer).find(photo("coffee"), SMALL)
     (view,) = scorer.views
     assert max(view.pixels.shape[:2]) == SPEC.long_side
     assert view.size == (600, 400)
@@ -207,7 +219,7 @@ def test_the_scorer_sees_the_view_that_it_asked_for() -> None:
 def test_no_gradients_are_recorded() -> None:
     scorer = Stub()
     finder = CropFinder(scorer)
-    finder.find(blank(40, 30), config=SMALL)
+    finder.find(blank(40, 30), SMALL)
     finder.score_map(blank(40, 30), 1.0, columns=6)
     finder.bind(blank(40, 30))(np.array([[0.0, 0, 9, 9]]))
     assert len(scorer.gradients) > 6
@@ -250,7 +262,7 @@ def test_what_is_not_asked_for_suits_the_strategy(
     strategy: str | None, budget: int | None, expected: tuple[str, int], costly: tuple[str, int]
 ) -> None:
     for spec, (name, number) in ((SPEC, expected), (COSTLY, costly)):
-        config = search_config(spec, "original", strategy=strategy, budget=budget)
+        config = search_config(spec, CropRequest(strategy=strategy, budget=budget))
         assert (config.strategy, config.budget) == (name, number)
 
 
@@ -259,13 +271,13 @@ def test_what_is_not_asked_for_suits_the_strategy(
 def test_a_panorama_is_searched_on_the_default_budget(aspect: str, spec: ScorerSpec) -> None:
     for size in ((1200, 240), (240, 1200)):
         result = CropFinder(Stub(spec=spec)).find(blank(*size), aspect=aspect)
-        assert result.search.evaluations <= usual_search(spec, aspect).budget
+        assert result.search.evaluations <= search_config(spec, CropRequest(aspect=aspect)).budget
 
 
 def test_the_result_says_what_was_done() -> None:
     seen: list[tuple[int, int]] = []
     result = CropFinder(Stub()).find(
-        blank(400, 300), config=SMALL, progress=lambda done, budget: seen.append((done, budget))
+        blank(400, 300), SMALL, progress=lambda done, budget: seen.append((done, budget))
     )
     fields = result.to_dict()
     assert fields["source_size"] == [400, 300]
@@ -338,13 +350,12 @@ def test_places_of_the_map_hold_the_score_of_the_crop_there() -> None:
 def test_a_mirrored_photo_gets_the_mirrored_crop(name: str, aspect: str) -> None:
     source = photo(name)
     pixels = np.ascontiguousarray(getattr(data, name)()[:, ::-1])
-    finder, stride = CropFinder(cropnet()), 0.06
-    config = SearchConfig(stride=stride)
-    here = finder.find(source, aspect=aspect, config=config).best
-    there = finder.find(from_array(pixels), aspect=aspect, config=config).best
+    finder, request = CropFinder(cropnet()), CropRequest(aspect=aspect, strategy="grid")
+    here = finder.find(source, request).best
+    there = finder.find(from_array(pixels), request).best
     width = source.size[0]
     back = np.array([width - there.x1, there.y0, width - there.x0, there.y1])
-    assert np.abs(back - here.box).max() <= stride * max(here.width, here.height) + 1
+    assert np.abs(back - here.box).max() <= 0.06 * max(here.width, here.height) + 1
 
 
 # What goes wrong
@@ -355,17 +366,20 @@ def test_an_unreadable_picture_is_named(tmp_path: Path) -> None:
         find_best_crop(tmp_path / "nowhere.jpg", scorer=Stub())
     with pytest.raises(ImageReadError):
         find_best_crop(b"no picture", scorer=Stub())
-    for pixels in (np.zeros((9, 9, 3), np.uint8), Image.new("RGB", (9, 9))):
-        with pytest.raises(ImageReadError, match="from_array"):
-            find_best_crop(pixels, scorer=Stub())  # type: ignore[arg-type]
+    with pytest.raises(ImageReadError, match="got list"):
+        find_best_crop([[0, 0, 0]], scorer=Stub())
+    for pixels in (np.zeros((9, 9, 3)), np.zeros((9, 9, 2), np.uint8)):
+        with pytest.raises(ConfigError, match=r"uint8 in shape \(H, W, 3\)"):
+            find_best_crop(pixels, scorer=Stub())
+    with pytest.raises(ConfigError, match=r"in \[0, 1\]"):
+        find_best_crop(torch.full((3, 9, 9), 255.0), scorer=Stub())
 
 
 def test_errors_of_aspect_and_scorer_pass_through() -> None:
     with pytest.raises(SpaceError, match="'wide'"):
         CropFinder(Stub()).find(blank(40, 30), aspect="wide")
-    for aspect in (None, (4, 5)):
-        with pytest.raises(SpaceError, match="or a number, got"):
-            CropFinder(Stub()).find(blank(40, 30), aspect=aspect)  # type: ignore[arg-type]
+    with pytest.raises(SpaceError, match="or a number, got"):
+        CropFinder(Stub()).find(blank(40, 30), aspect=(4, 5))  # type: ignore[arg-type]
     with pytest.raises(MissingModelError, match="'nobody'"):
         CropFinder("nobody")
 
@@ -376,7 +390,7 @@ def test_a_scorer_that_breaks_its_contract_is_named() -> None:
             return BoundScorer(lambda boxes: np.full(len(boxes), np.nan), view.size, 100)
 
     with pytest.raises(ScorerOutputError):
-        CropFinder(Broken()).find(blank(40, 30), config=SMALL)
+        CropFinder(Broken()).find(blank(40, 30), SMALL)
 
 
 def test_a_plain_function_serves_as_the_objective_of_a_scorer() -> None:
@@ -388,6 +402,6 @@ def test_a_plain_function_serves_as_the_objective_of_a_scorer() -> None:
         def bind(self, view: View) -> Any:
             return lambda boxes: boxes[:, 0] - boxes[:, 2]
 
-    result = CropFinder(Minimal()).find(blank(40, 40), config=SMALL)
+    result = CropFinder(Minimal()).find(blank(40, 40), SMALL)
     assert isinstance(Minimal(), Scorer)
     assert result.best.width == 20

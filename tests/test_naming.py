@@ -21,14 +21,14 @@ def plan(
     *sources: str,
     template: str | None = None,
     top_k: int = 1,
-    aspect: str = "4:5",
+    label: str = "4x5",
     overwrite: bool = False,
 ) -> Plan:
-    return plan_outputs(sources, template, top_k, aspect, overwrite)
+    return plan_outputs(sources, template, top_k, label, overwrite)
 
 
 def outputs(*sources: str, **options: object) -> list[list[str]]:
-    jobs = plan(*sources, **options).jobs  # type: ignore[arg-type]
+    jobs = plan(*sources, **options).inputs  # type: ignore[arg-type]
     return [[str(path) for path in job.outputs] for job in jobs]
 
 
@@ -43,7 +43,7 @@ def test_the_default_is_beside_the_source_with_its_extension() -> None:
 def test_every_field_is_filled() -> None:
     template = "{dir}/{aspect}/{stem}_{rank}{ext}"
     assert outputs("x/a.jpg", template=template, top_k=2) == [["x/4x5/a_1.jpg", "x/4x5/a_2.jpg"]]
-    assert outputs("a.jpg", template="{aspect}.png", aspect="1.91:1") == [["1.91x1.png"]]
+    assert outputs("a.jpg", template="{aspect}.png", label="1.91x1") == [["1.91x1.png"]]
 
 
 def test_doubled_braces_stand_for_themselves() -> None:
@@ -97,9 +97,9 @@ def test_a_name_without_extension_gets_that_of_its_content() -> None:
 
 def test_standard_output_takes_one_crop_of_one_source() -> None:
     for options in ({}, {"template": STANDARD}):
-        (job,) = plan(STANDARD, **options).jobs  # type: ignore[arg-type]
+        (job,) = plan(STANDARD, **options).inputs  # type: ignore[arg-type]
         assert (job.source, job.outputs) == (STANDARD, ())
-    assert plan("a.jpg", template=STANDARD).jobs[0].outputs == ()
+    assert plan("a.jpg", template=STANDARD).inputs[0].outputs == ()
     for sources, top_k in ((["a.jpg", "b.jpg"], 1), (["a.jpg"], 2)):
         with pytest.raises(ConfigError, match="standard output"):
             plan(*sources, template=STANDARD, top_k=top_k)
@@ -144,7 +144,7 @@ def test_a_source_named_twice_is_refused() -> None:
 
 def test_an_existing_output_needs_overwrite() -> None:
     Path("a-best.jpg").touch()
-    with pytest.raises(ConfigError, match=r"a-best\.jpg exists.*--overwrite"):
+    with pytest.raises(ConfigError, match=r"a-best\.jpg exists.*`overwrite`"):
         plan("a.jpg")
     assert outputs("a.jpg", overwrite=True) == [["a-best.jpg"]]
 
@@ -177,14 +177,14 @@ def test_a_source_is_not_replaced_by_a_template_a_link_or_an_overlay() -> None:
     for source, template in (("a.jpg", "{stem}.jpg"), ("a.jpg", "link.jpg"), ("link.jpg",) * 2):
         with pytest.raises(ConfigError, match="is an input"):
             plan(source, template=template, overwrite=True)
-    with pytest.raises(ConfigError, match=r"elsewhere with --overlay$"):
-        plan_outputs(["a.jpg"], "a.jpg", 1, "overlay", True, option="--overlay")
+    with pytest.raises(ConfigError, match=r"elsewhere with `overlay`$"):
+        plan_outputs(["a.jpg"], "a.jpg", 1, "overlay", True, option="overlay")
 
 
 @pytest.mark.parametrize("template", ["", " "])
-@pytest.mark.parametrize("option", ["-o", "--overlay"])
+@pytest.mark.parametrize("option", ["output", "overlay"])
 def test_an_empty_template_is_refused(template: str, option: str) -> None:
-    with pytest.raises(ConfigError, match=f"{option} is empty"):
+    with pytest.raises(ConfigError, match=f"`{option}` is empty"):
         plan_outputs(["a.jpg"], template, 1, "free", False, option=option)
 
 
@@ -198,13 +198,13 @@ def test_a_pipe_is_not_read_for_its_extension() -> None:
 
 def test_crops_of_an_earlier_run_are_skipped() -> None:
     found = plan("a-best.jpg", "a.jpg", "b.jpg")
-    assert [job.source for job in found.jobs] == ["a.jpg", "b.jpg"]
+    assert [job.source for job in found.inputs] == ["a.jpg", "b.jpg"]
     assert found.skipped == ("a-best.jpg",)
 
 
 def test_lower_ranks_of_an_earlier_run_are_skipped() -> None:
     found = plan("a-best-2.jpg", "a-best.jpg", "a.jpg", top_k=2)
-    assert [job.source for job in found.jobs] == ["a.jpg"]
+    assert [job.source for job in found.inputs] == ["a.jpg"]
     assert set(found.skipped) == {"a-best-2.jpg", "a-best.jpg"}
 
 

@@ -23,7 +23,7 @@ def open_photo(photo: Photo) -> SourceImage:
     """Raises what ``load_image`` and ``from_array`` raise."""
     if isinstance(photo, SourceImage):
         return photo
-    if hasattr(photo, "detach"):  # a tensor, without an import of torch
+    if hasattr(photo, "cpu") and hasattr(photo, "numpy"):  # a tensor, without an import of torch
         return from_array(_pixels(photo))
     if isinstance(photo, (np.ndarray, Image.Image)):
         return from_array(photo)

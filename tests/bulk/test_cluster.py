@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cropper.bulk.judge import Judge, Owner
 from numpy.typing import NDArray
 from PIL import Image
 
-from cropper import BulkOptions, CropFinder, crop_folder, load_image
+from cropper import BulkOptions, CropFinder, CropRequest, crop_folder, load_image
 from cropper.bulk import Outcome, Watcher
+from cropper.bulk.find import PhotoFinder, ThreadedPhotoFinder
 from cropper.errors import ConfigError, ScorerOutputError
 from cropper.image import View
 from cropper.scorers import BoundScorer
@@ -25,7 +25,8 @@ from eval.crash import write_photos
 from tests.bulk.conftest import Bulk, tree
 from tests.conftest import ROOT, SpotScorer
 
-SPOT = BulkOptions(("1:1", "3:2"), scorer="spot", budget=300)
+REQUESTS = tuple(CropRequest(aspect=aspect, budget=300) for aspect in ("1:1", "3:2"))
+SPOT = BulkOptions(REQUESTS, scorer="spot")
 
 
 class Killer(Watcher):
@@ -63,7 +64,7 @@ def test_a_cluster_that_loses_a_worker_does_every_photo_once(spot: None, tmp_pat
     with pytest.raises(ProcessLookupError):
         os.kill(victim, 0)
     assert (report.done, report.failed, report.waiting) == (60, 1, 0)
-    assert (report.exit_code, report.kinds) == (alone.exit_code, alone.kinds)
+    assert (report.exit_code, report.reasons) == (alone.exit_code, alone.reasons)
     assert len(killer.done) == len(set(killer.done)) == 61
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")
     assert crop_folder(tmp_path / "in", tmp_path / "out", SPOT).current == 60
@@ -114,7 +115,7 @@ def test_a_backend_that_is_not_installed(
     assert f"pip install 'cropper[{backend}]'" in found.stderr
 
 
-# --- the owner of a device
+# --- the thread that has the device
 
 
 class BatchSpot(SpotScorer):
@@ -133,26 +134,23 @@ class BatchSpot(SpotScorer):
         return [self.bind(view) for view in views]
 
 
-def boxes(judge: Judge, paths: list[Path]) -> list[NDArray[np.float64]]:
+def boxes(finder: PhotoFinder, paths: list[Path]) -> list[NDArray[np.float64]]:
     with ThreadPoolExecutor(len(paths)) as pool:
-        results = list(pool.map(lambda path: judge.judge(load_image(path)), paths))
-    return [
-        np.array([crop.box for found in each for crop in found.result.search.crops])
-        for each in results
-    ]
+        results = list(pool.map(lambda path: finder.find(load_image(path)), paths))
+    return [np.array([crop.box for result in each for crop in result.crops]) for each in results]
 
 
-def test_an_owner_gives_each_photo_its_own_answer(spot: None, tmp_path: Path) -> None:
+def test_the_device_s_thread_gives_each_photo_its_own_answer(spot: None, tmp_path: Path) -> None:
     write_photos(tmp_path, 12)
     paths = sorted(tmp_path.rglob("*.jpg"))
-    expected = boxes(Judge(CropFinder("spot"), SPOT), paths)
+    expected = boxes(PhotoFinder(CropFinder("spot"), SPOT), paths)
     scorer = BatchSpot()
-    with Owner(CropFinder(scorer), BulkOptions(("1:1", "3:2"), budget=300, batch_size=4)) as owner:
-        waiter = threading.Thread(target=lambda: owner.judge(load_image(paths[0])))
+    with ThreadedPhotoFinder(CropFinder(scorer), replace(SPOT, batch_size=4)) as threaded:
+        waiter = threading.Thread(target=lambda: threaded.find(load_image(paths[0])))
         waiter.start()
         assert scorer.started.wait(10)  # it has the first photo, alone; the others queue up
         threading.Timer(0.3, scorer.go_on.set).start()
-        found = boxes(owner, paths)
+        found = boxes(threaded, paths)
         waiter.join()
     assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
     assert max(scorer.batches) == 4
@@ -164,10 +162,10 @@ def test_what_a_batch_raises_its_photos_get_and_the_next_go_on(spot: None, tmp_p
     scorer.go_on.set()
     Image.new("RGB", (40, 30), (255, 0, 0)).save(tmp_path / "red.png")
     write_photos(tmp_path, 1)
-    with Owner(CropFinder(scorer), BulkOptions(budget=300)) as owner:
+    with ThreadedPhotoFinder(CropFinder(scorer), SPOT) as threaded:
         with pytest.raises(ScorerOutputError, match="red"):
-            owner.judge(load_image(tmp_path / "red.png"))
-        assert owner.judge(load_image(tmp_path / "0000/000000.jpg"))
+            threaded.find(load_image(tmp_path / "red.png"))
+        assert threaded.find(load_image(tmp_path / "0000/000000.jpg"))
 
 
 def test_options_that_cannot_be() -> None:

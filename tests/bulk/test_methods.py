@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from skimage import data
 
+from cropper import CropRequest
 from cropper.bulk import BulkOptions
 from cropper.cli import main
 from cropper.errors import ConfigError
@@ -63,6 +64,18 @@ def test_a_folder_gets_the_crops_that_best_makes(cups: Path, method: str) -> Non
     assert inodes(Path("out")) == before
 
 
+def test_a_turned_crop_is_measured_along_its_own_sides(cups: Path) -> None:
+    line = ("--method", "stn", "--aspect", "4:5", "--aspect", "1:1", "--budget", 400, "--json")
+    found = run("bulk", "in", "-o", "out", *line)
+    turned = 0
+    for record in records(found):
+        for each in record["crops"]:
+            x0, y0, x1, y1 = each["box"]
+            assert each["size"] == [*pixels(each["output"]).shape[1::-1]]
+            turned += each["size"] != [x1 - x0, y1 - y0]
+    assert turned
+
+
 def test_turned_crops_are_drawn_turned(cups: Path) -> None:
     line = ("--method", "stn", "--aspect", "4:5", "--budget", 400)
     found = run(
@@ -79,13 +92,10 @@ def test_turned_crops_are_drawn_turned(cups: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"method": "magic"}, "method is one of"),
-        ({"method": "stn", "strategy": "grid"}, "--strategy"),
-        ({"shear": True}, "--shear"),
-        ({"localizer": Path("x")}, "--localizer"),
-        ({"method": "localizer", "top_k": 2}, "--top-k"),
-        ({"method": "stn", "xmp": "beside"}, "upright"),
-        ({"sizes": ((100_000, 100_000),)}, "at most"),
+        ({"requests": (CropRequest(method="stn"),), "xmp": "beside"}, "upright"),
+        ({"requests": (CropRequest(top_k=2), CropRequest(aspect="1:1"))}, "aspect and size alone"),
+        ({"requests": ()}, "aspect and size alone"),
+        ({"cluster": "here"}, "`backend`"),
     ],
 )
 def test_options_that_do_not_go_together(options: dict[str, Any], words: str) -> None:

@@ -1,4 +1,4 @@
-"""What people look at: the page, the sheet, the sidecars, photos that are left alone."""
+"""What people look at: the page, the sheet, the sidecars, skipped photos."""
 
 from __future__ import annotations
 
@@ -167,10 +167,10 @@ def test_a_report_without_a_place_ends_the_run_before_it_begins(
 def test_a_report_that_cannot_be_written_does_not_hide_the_summary(
     bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_atomic(data: bytes, target: Path, *, overwrite: bool) -> None:
+    def write(data: bytes, target: Path, *, overwrite: bool) -> None:
         raise ImageWriteError(f"{target}: not written")
 
-    monkeypatch.setattr("cropper.bulk.publish.write_atomic", write_atomic)
+    monkeypatch.setattr("cropper.bulk.publish.write", write)
     found = bulk("--report", "run.html")
     assert found.exit_code == 5
     assert "4 done" in found.stderr
@@ -272,10 +272,10 @@ def test_what_would_hardly_be_preferred_is_left_alone(
     assert found.exit_code == 0
     states = {each["input"]: each["status"] for each in records(found)}
     assert states == {
-        name: "done" if chance >= limit else "left" for name, chance in chances.items()
+        name: "done" if chance >= limit else "skipped" for name, chance in chances.items()
     }
     assert len(tree(tmp_path / "picky")) == 2
-    assert "2 left alone" in found.stderr
+    assert "2 skipped" in found.stderr
     assert "4 were done already" in bulk("--min-gain", str(limit), output="picky").stderr
 
 

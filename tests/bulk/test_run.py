@@ -13,19 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cropper.bulk.retouched import is_retouched
 
-from cropper import BulkOptions, crop_folder
+from cropper import BulkOptions, CropRequest, crop_folder
 from cropper.bulk import Outcome, Watcher
 from cropper.bulk.manifest import Manifest
 from cropper.bulk.prepare import Prepared
+from cropper.bulk.report import Ending
 from cropper.bulk.signature import Signature
+from cropper.bulk.user_edits import is_user_edit
 from eval.crash import run_crash, write_photos
 from tests.bulk.conftest import Bulk, inodes, tree
 from tests.conftest import Crop, pixels, process, records, spotted
 from tests.image.pictures import encoded, photo, png, png_chunk
 
-SPOT = BulkOptions(scorer="spot", budget=300)
+SPOT = BulkOptions((CropRequest(budget=300),), scorer="spot")
 
 # --- resume
 
@@ -122,13 +123,13 @@ def test_a_truncated_file_is_not_somebodys_work(tmp_path: Path, kind: str) -> No
     seen = Signature(1, 0, 0, "")
     whole = encoded(spotted(), kind)
     path.write_bytes(whole)
-    assert is_retouched(path, seen)
-    assert not is_retouched(path, Signature.of(path.stat(), ""))
+    assert is_user_edit(path, seen)
+    assert not is_user_edit(path, Signature.of(path.stat(), ""))
     for share in (0.3, 0.9):
         path.write_bytes(whole[: int(share * len(whole))])
-        assert not is_retouched(path, seen)
+        assert not is_user_edit(path, seen)
     path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
-    assert kind in ("BMP", "TIFF") or not is_retouched(path, seen)
+    assert kind in ("BMP", "TIFF") or not is_user_edit(path, seen)
 
 
 def test_a_link_in_place_of_a_crop_is_not_written_through(
@@ -435,7 +436,7 @@ def test_a_folder_that_changes_meanwhile(spot: None, photos: Path, tmp_path: Pat
     report = crop_folder(photos, tmp_path / "out", SPOT, watcher=meddler)
     assert (report.exit_code, report.done, report.failed) == (1, 3, 1)
     assert "a.jpg: cannot be read: No such file" in meddler.outcomes["a.jpg"].message
-    assert meddler.outcomes["b.png"].source_size == (60, 60)
+    assert meddler.outcomes["b.png"].result.source_size == (60, 60)
     again = crop_folder(photos, tmp_path / "out", SPOT)
     assert (again.done, again.current, again.failed) == (1, 3, 0)
 
@@ -449,7 +450,7 @@ def test_an_output_folder_that_is_blocked_fails_its_files_alone(
 
     report = crop_folder(photos, tmp_path / "out", SPOT, watcher=Blocker())
     assert (report.exit_code, report.done, report.failed) == (1, 2, 2)
-    assert dict(report.kinds) == {"not written": 2}
+    assert dict(report.reasons) == {"not written": 2}
 
 
 # --- the library
@@ -457,7 +458,9 @@ def test_an_output_folder_that_is_blocked_fails_its_files_alone(
 
 def test_the_library_does_what_the_command_does(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     assert bulk("--aspect", "1:1").exit_code == 0
-    report = crop_folder("in", "lib", BulkOptions(("1:1",), scorer="spot", budget=300))
+    report = crop_folder(
+        "in", "lib", BulkOptions((CropRequest(aspect="1:1", budget=300),), scorer="spot")
+    )
     assert (report.exit_code, report.done, report.failed) == (0, 4, 0)
     assert tree(tmp_path / "lib") == tree(tmp_path / "out")
 
@@ -467,7 +470,7 @@ def test_stop_ends_it_before_it_begins(spot: None, photos: Path, tmp_path: Path)
     stop.set()
     report = crop_folder(photos, tmp_path / "out", SPOT, stop=stop)
     assert report.exit_code == 130
-    assert report.interrupted
+    assert report.ending is Ending.INTERRUPTED
     assert tree(tmp_path / "out") == {}
 
 

@@ -15,7 +15,7 @@ from tests.image.pictures import encoded, photo
 def found(folder: Path, **options: tuple[str, ...]) -> dict[str, str]:
     """Path -> ``photo``, the problem or why it was passed over."""
     return {
-        entry.path: entry.problem or entry.skipped or "photo" for entry in walk(folder, **options)
+        entry.path: entry.problem or entry.ignored or "photo" for entry in walk(folder, **options)
     }
 
 

@@ -1,0 +1,140 @@
+"""The question: it checks itself, and the constraints that it carries bind the search."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cropper import BoundScorer, CropFinder, CropRequest, ScorerSpec, SourceImage, View, from_array
+from cropper.boxes import Boxes
+from cropper.errors import ConfigError, SearchError
+from cropper.request import CropFields
+
+
+def test_the_fields_that_functions_take_are_the_request_s() -> None:
+    taken = {name: ref.__forward_arg__ for name, ref in CropFields.__annotations__.items()}
+    assert taken == CropRequest.__annotations__
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"method": "magic"}, "method is one of"),
+        ({"method": "stn", "strategy": "grid"}, "`strategy`"),
+        ({"shear": True}, "`shear`"),
+        ({"localizer": Path("x")}, "`localizer`"),
+        ({"method": "localizer", "top_k": 2}, "`top_k`"),
+        ({"size": (100_000, 100_000)}, "at most"),
+        ({"size": (30, 20), "aspect": "1:1"}, "not of aspect 1:1"),
+        ({"aspect": "wide"}, "'wide'"),
+        ({"aspect": (4, 5)}, "or a number"),
+        ({"min_scale": 0.9, "max_scale": 0.5}, "min_scale <= max_scale"),
+        ({"top_k": 0}, "top_k is at least 1"),
+        ({"budget": 0}, "budget is at least 1"),
+        ({"strategy": "luck"}, "strategy is one of"),
+        ({"method": "stn", "constraints": (object(),)}, "constraints are on boxes"),
+    ],
+)
+def test_fields_that_break_a_rule(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        CropRequest(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "aspect", "label"),
+    [
+        ({}, "original", "original"),
+        ({"aspect": " Free "}, "free", "free"),
+        ({"aspect": "4:5"}, "4:5", "4x5"),
+        ({"size": (1080, 1350)}, "1080:1350", "1080x1350"),
+        ({"size": (1080, 1350), "aspect": "4:5"}, "1080:1350", "1080x1350"),
+        ({"aspect": 1.5}, 1.5, "1.5"),
+    ],
+)
+def test_the_aspect_that_is_searched(fields: dict[str, Any], aspect: object, label: str) -> None:
+    request = CropRequest(**fields)
+    assert (request.searched_aspect, request.label) == (aspect, label)
+
+
+# Constraints
+
+
+class Corner:
+    """Likes what lies at the top left."""
+
+    spec = ScorerSpec("corner", 64, 100, False, "for tests", "CC0-1.0")
+
+    def bind(self, view: View) -> BoundScorer:
+        return BoundScorer(lambda boxes: -boxes[:, 0] - boxes[:, 1], view.size, 100)
+
+
+@dataclass(frozen=True)
+class RightOf:
+    """Excludes boxes that begin left of a share of the photo, and dislikes those far from it."""
+
+    share: float
+    weight: float = 0.0
+
+    def bind(self, image: SourceImage) -> _BoundRightOf:
+        return _BoundRightOf(self.share * image.size[0], self.weight)
+
+
+@dataclass(frozen=True)
+class _BoundRightOf:
+    edge: float
+    weight: float
+
+    def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
+        return np.asarray(boxes[:, 0] >= self.edge)
+
+    def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
+        return np.asarray(self.weight * np.abs(boxes[:, 1] - 30))
+
+
+BLANK = from_array(np.zeros((100, 200, 3), np.uint8))
+
+
+@pytest.mark.parametrize("strategy", ["halving", "grid", "random"])
+def test_a_mask_holds_and_the_best_that_it_allows_is_found(strategy: str) -> None:
+    finder = CropFinder(Corner())
+    request = CropRequest(aspect="1:1", strategy=strategy, budget=2000, top_k=3)
+    free = finder.find(BLANK, request).best
+    bound = finder.find(BLANK, request, constraints=(RightOf(0.4),))
+    assert free.x0 < 12
+    assert all(crop.x0 >= 80 for crop in bound.crops)
+    assert bound.best.x0 < 92
+    assert bound.best.score == -bound.best.x0 - bound.best.y0  # the scorer's own
+
+
+def test_a_penalty_moves_the_choice_but_not_the_score() -> None:
+    finder = CropFinder(Corner())
+    request = CropRequest(aspect="1:1", strategy="grid", constraints=(RightOf(0.0, weight=2.0),))
+    best = finder.find(BLANK, request).best
+    assert abs(best.y0 - 30) <= 2
+    assert best.score == -best.x0 - best.y0
+
+
+def test_constraints_that_leave_nothing_are_told() -> None:
+    with pytest.raises(SearchError, match="no crop meets the constraints"):
+        CropFinder(Corner()).find(BLANK, aspect="1:1", constraints=(RightOf(0.9),))
+
+
+# The finder as a value
+
+
+def test_a_finder_is_pickled_as_what_it_was_made_of() -> None:
+    finder = pickle.loads(pickle.dumps(CropFinder(device="cpu")))
+    request = CropRequest(aspect="4:5")
+    assert finder(BLANK, request).search == CropFinder(device="cpu")(BLANK, request).search
+
+
+def test_a_request_is_a_value() -> None:
+    request = CropRequest(aspect="4:5", constraints=(RightOf(0.5),))
+    assert pickle.loads(pickle.dumps(request)) == request
+    assert len({request, replace(request)}) == 1
