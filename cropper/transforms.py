@@ -24,7 +24,7 @@ from cropper.result import SEARCH
 __all__ = ["BestCrop"]
 
 
-class BestCrop(v2.Transform):  # type: ignore[misc] - torchvision has no types
+class BestCrop(v2.Transform):  # type: ignore[misc]
     """Crops an image to its best crop, and boxes, masks and keypoints beside it in the same way.
 
     ``size`` is (height, width) as everywhere in torchvision, and is resized to; without it crops
