@@ -220,3 +220,6 @@ def whole_files() -> dict[str, bytes]:
     files["LZW TIFF"] = encoded(image, "TIFF", compression="tiff_lzw")
     files["progressive"] = encoded(image, "JPEG", progressive=True)
     return files
+
+
+BOMB = png(30_000, 30_000, 1, 0, b"")  # 900 megapixels in 68 bytes
