@@ -21,7 +21,7 @@ from cropper.train.localizer import LocalizeConfig, train_localizer
 from spatial_transformer.affine import AffineCrop
 from spatial_transformer.localizer import Localizer, load_localizer, save_localizer, within
 from tests.image.pictures import photo
-from tests.test_train import TINY, write_folder
+from tests.train.support import TINY, write_folder
 
 torch.set_num_threads(1)
 
