@@ -62,6 +62,7 @@ ONLY_IN = {
     },
     "pillow_heif": {"cropper.image"},
     "prometheus_client": {"cropper.serve"},
+    "pydantic": {"cropper.serve"},
     "starlette": {"cropper.serve"},
     "torchvision": {"cropper.scorers.convnet", "cropper.train", "cropper.transforms"},
     "uvicorn": {"cropper.serve"},

@@ -1,4 +1,4 @@
-"""The routes: who answers what. Everything slow happens in ``studio``, on the desk's threads."""
+"""The routes: who answers what. Everything slow happens in ``handlers``, on worker threads."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from starlette.types import ASGIApp
 from cropper.errors import CropperError
 from cropper.finder import CropFinder
 from cropper.image import EXTENSION_OF
-from cropper.serve.desk import Desk, Scoring, Ticket
+from cropper.scoring_thread import ScoringThread
+from cropper.serve.admission import Admission, Ticket
+from cropper.serve.handlers import MEDIA_TYPES, EncodedCrop, Handlers
 from cropper.serve.metrics import Measured, Metrics
 from cropper.serve.negotiation import ANY_PICTURE, JSON, choose
 from cropper.serve.openapi import describe
 from cropper.serve.options import ServeOptions
 from cropper.serve.pages import page_routes
-from cropper.serve.parameters import CROP, CUT, SCORE, CropAsked, CutAsked, ScoreAsked, read_asked
 from cropper.serve.problems import HANDLERS, ProblemError
+from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions, read_options
 from cropper.serve.security import Guard
-from cropper.serve.studio import MEDIA_TYPES, Picture, Studio
 from cropper.serve.uploads import Upload, drain, read_upload
 from cropper.threads import cores
 
@@ -71,23 +72,23 @@ class _Service:
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         workers = max(2, min(cores(), _MOST_WORKERS))  # one decodes while one waits for scores
-        self.scoring = Scoring(self.finder, self.metrics)
-        self.desk = Desk(self.options.queue, workers, self.metrics)
-        self.studio = Studio(self.finder, self.scoring, self.options.max_mpixels)
+        self.scoring = ScoringThread(self.finder, around_batch=self.metrics.scoring)
+        self.admission = Admission(self.options.queue, workers, self.metrics)
+        self.handlers = Handlers(self.finder, self.scoring, self.options.max_mpixels)
         try:
             yield
         finally:
-            self.desk.close()
+            self.admission.close()
             self.scoring.close()
 
     async def crop(self, request: Request) -> Response:
         kind = _accepted(request, (JSON, ANY_PICTURE, *_PICTURES))
 
         def work(upload: Upload) -> Work:
-            asked = CropAsked(**read_asked(upload.fields, CROP))
+            options = read_options(upload.fields, CropOptions)
             if kind == JSON:
-                return lambda ticket: self.studio.crop(ticket, upload.photo, asked)
-            return lambda t: self.studio.cropped(t, upload.photo, asked, _KIND_OF.get(kind))
+                return lambda ticket: self.handlers.crop(ticket, upload.photo, options)
+            return lambda t: self.handlers.cropped(t, upload.photo, options, _KIND_OF.get(kind))
 
         return await self._answer(request, work)
 
@@ -95,8 +96,8 @@ class _Service:
         _accepted(request, (JSON,))
 
         def work(upload: Upload) -> Work:
-            asked = ScoreAsked(**read_asked(upload.fields, SCORE))
-            return lambda ticket: self.studio.score(ticket, upload.photo, asked)
+            options = read_options(upload.fields, ScoreOptions)
+            return lambda ticket: self.handlers.score(ticket, upload.photo, options)
 
         return await self._answer(request, work)
 
@@ -104,30 +105,30 @@ class _Service:
         kind = _accepted(request, (ANY_PICTURE, *_PICTURES))
 
         def work(upload: Upload) -> Work:
-            asked = CutAsked(**read_asked(upload.fields, CUT))
-            return lambda t: self.studio.cut(t, upload.photo, asked, _KIND_OF.get(kind))
+            options = read_options(upload.fields, CutOptions)
+            return lambda t: self.handlers.cut(t, upload.photo, options, _KIND_OF.get(kind))
 
         return await self._answer(request, work)
 
     async def _answer(self, request: Request, work: Callable[[Upload], Work]) -> Response:
         """Take a place, read the upload, have it worked on."""
         options = self.options
-        if self.desk.full:
-            problem = self.desk.refusal()
+        if self.admission.full:
+            problem = self.admission.refusal()
             await drain(request, options)
             raise problem
-        with self.desk.place():
+        with self.admission.place():
             upload = await read_upload(request, options)
             try:
                 ticket = Ticket(work(upload))
-                answer = await self.desk.run(request, ticket, options.answer_seconds)
+                answer = await self.admission.run(request, ticket, options.answer_seconds)
             except (ProblemError, CropperError, ClientDisconnect):
                 raise
             except Exception as error:  # of a scorer, say; raised on, it would cut the connection
                 _LOG.exception("a request failed")
                 raise ProblemError("internal", "the service's log says more") from error
-        if isinstance(answer, Picture):
-            return _picture_response(answer)
+        if isinstance(answer, EncodedCrop):
+            return _crop_response(answer)
         return JSONResponse(answer, headers={"Vary": "Accept"})
 
     async def limits(self, _: Request) -> Response:
@@ -148,8 +149,8 @@ class _Service:
             raise ProblemError(
                 "not-ready", "the scorer's thread has ended: start the service again"
             )
-        if self.desk.full:
-            raise self.desk.refusal()
+        if self.admission.full:
+            raise self.admission.refusal()
         return JSONResponse({"status": "ready"})
 
     async def metrics_text(self, _: Request) -> Response:
@@ -168,10 +169,10 @@ def _accepted(request: Request, offers: Sequence[str]) -> str:
     return chosen
 
 
-def _picture_response(picture: Picture) -> Response:
-    name = f"crop{EXTENSION_OF[picture.format]}"
+def _crop_response(answer: EncodedCrop) -> Response:
+    name = f"crop{EXTENSION_OF[answer.format]}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept"}
-    if picture.crop:
-        headers["Cropper-Box"] = ",".join(str(int(edge)) for edge in picture.crop.box)
-        headers["Cropper-Score"] = str(picture.crop.score)
-    return Response(picture.content, headers=headers, media_type=MEDIA_TYPES[picture.format])
+    if answer.crop:
+        headers["Cropper-Box"] = ",".join(str(int(edge)) for edge in answer.crop.box)
+        headers["Cropper-Score"] = str(answer.crop.score)
+    return Response(answer.content, headers=headers, media_type=MEDIA_TYPES[answer.format])

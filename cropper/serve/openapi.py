@@ -1,34 +1,32 @@
-"""The OpenAPI document, made from the same table that reads the options."""
+"""The OpenAPI document, around the models that read the options."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from cropper.serve.handlers import MEDIA_TYPES
 from cropper.serve.options import ServeOptions
-from cropper.serve.parameters import CROP, CUT, PARAMETERS, SCORE
 from cropper.serve.problems import KINDS, MEDIA_TYPE
-from cropper.serve.studio import MEDIA_TYPES
+from cropper.serve.schema import (
+    CropOptions,
+    CropsAnswer,
+    CutOptions,
+    Limits,
+    Problem,
+    ScoreOptions,
+    ScoresAnswer,
+    Status,
+)
 
 __all__ = ["describe"]
 
 _ANY_POST: tuple[str, ...] = ("bad-option", "bad-form", "no-photo", "not-acceptable", "slow-upload")
 _ANY_POST += ("upload-too-large", "too-many-megapixels", "not-a-picture", "unreadable-picture")
 _ANY_POST += ("internal", "busy", "too-slow")
-_BOX = {
-    "type": "array",
-    "items": {"type": "number"},
-    "minItems": 4,
-    "maxItems": 4,
-    "description": "x0, y0, x1, y1 in pixels of the upright picture, half-open.",
-}
-_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
-_PREFERRED = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
-_TO_FULL_FRAME = _PREFERRED | {
-    "description": "The probability that people prefer this crop to the whole picture; null where "
-    "the scorer cannot say."
-}
 
 
 def describe(options: ServeOptions) -> dict[str, Any]:
@@ -67,21 +65,21 @@ def _paths() -> dict[str, Any]:
             "crop",
             "Find the best crops of a photo",
             "JSON by default; the best crop itself where a picture type is accepted.",
-            CROP,
-            {"application/json": {"schema": _ref("Crops")}} | _pictures(),
+            CropOptions,
+            {"application/json": {"schema": _ref("CropsAnswer")}} | _pictures(),
         ),
         "/v1/score": _post(
             "score",
             "Score boxes of your own",
             "Scores compare crops of one photo; they mean nothing across photos.",
-            SCORE,
-            {"application/json": {"schema": _ref("Scores")}},
+            ScoreOptions,
+            {"application/json": {"schema": _ref("ScoresAnswer")}},
         ),
         "/v1/cut": _post(
             "cut",
             "Cut one box of your own",
             "Cut and encoded as /v1/crop does: metadata true for the crop, colours kept.",
-            CUT,
+            CutOptions,
             _pictures(),
         ),
         "/v1/limits": _get("limits", "What the service takes", _ref("Limits"), guarded=True),
@@ -108,8 +106,9 @@ def _pictures() -> dict[str, Any]:
 
 
 def _post(
-    name: str, summary: str, about: str, options: Sequence[str], answer: dict[str, Any]
+    name: str, summary: str, about: str, options: type[BaseModel], answer: dict[str, Any]
 ) -> dict[str, Any]:
+    schemas = _option_schemas(options)
     operation = {
         "operationId": name,
         "summary": summary,
@@ -118,14 +117,14 @@ def _post(
             {
                 "name": option,
                 "in": "query",
-                "description": PARAMETERS[option].about,
+                "description": schema["description"],
                 # a form may hold it instead, which OpenAPI cannot say
                 "required": False,
-                "schema": PARAMETERS[option].schema,
+                "schema": {key: schema[key] for key in schema if key != "description"},
             }
-            for option in options
+            for option, schema in schemas.items()
         ],
-        "requestBody": _body(options),
+        "requestBody": _body(schemas),
         "responses": {
             "200": {"description": "Done", "content": answer},
             **_problems(*_ANY_POST, "cannot-encode", "no-token", "foreign-host"),
@@ -134,16 +133,12 @@ def _post(
     return {"post": operation}
 
 
-def _body(options: Sequence[str]) -> dict[str, Any]:
-    """The photo as it is, or in a form with its options."""
-    properties: dict[str, Any] = {
-        "photo": {"type": "string", "contentMediaType": "application/octet-stream"}
-    }
-    for option in options:
-        properties[option] = {**PARAMETERS[option].schema, "description": PARAMETERS[option].about}
+def _body(options: dict[str, Any]) -> dict[str, Any]:
+    """The photo alone, or in a form with its options."""
+    photo = {"type": "string", "contentMediaType": "application/octet-stream"}
     form = {
         "type": "object",
-        "properties": properties,
+        "properties": {"photo": photo, **options},
         "required": ["photo"],
         "additionalProperties": False,
     }
@@ -184,63 +179,28 @@ def _problems(*kinds: str) -> dict[str, Any]:
     }
 
 
-def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required}
-
-
 def _schemas() -> dict[str, Any]:
-    number, text = {"type": "number"}, {"type": "string"}
-    size = {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
-    crop = {
-        "box": _BOX,
-        "box_norm": _BOX | {"items": _SHARE, "description": "The box in [0, 1]."},
-        "score": number,
-        "preferred_to_full_frame": _TO_FULL_FRAME,
-    }
-    shared = {"source_size": size, "full_frame_score": number, "scorer": text}
-    crops = {
-        **shared,
-        **crop,
-        "centre_score": number | {"description": "Of a centred crop of the best one's size."},
-        "preferred_to_centre": _PREFERRED,
-        "candidates": {"type": "integer"},
-        "seconds": number,
-        "crops": {"type": "array", "minItems": 1, "items": _object(crop)},
-        "format": {"type": "string", "enum": [*MEDIA_TYPES]},
-        "notes": {"type": "array", "items": text},
-        "heat": _heat(),
-    }
-    scored = _object({key: crop[key] for key in ("box", "score", "preferred_to_full_frame")})
-    problem = {
-        "type": text | {"description": f"/docs# and one of {', '.join(KINDS)}."},
-        "title": text,
-        "status": {"type": "integer"},
-        "detail": text,
-        "rule": text | {"description": "What was broken: an option, a header or a limit."},
-        "limit": number,
-    }
-    return {
-        "Crops": _object(crops, "heat"),
-        "Scores": _object({**shared, "boxes": {"type": "array", "items": scored}}),
-        "Limits": _object({"max_upload_mb": number, "max_mpixels": number, "scorer": text}),
-        "Status": _object({"status": text}),
-        "Problem": _object(problem, "rule", "limit"),
-    }
+    """Of answers; a field that may be left out is not null where it is there."""
+    models = (CropsAnswer, ScoresAnswer, Limits, Status, Problem)
+    template = "#/components/schemas/{model}"
+    _, shared = models_json_schema([(each, "validation") for each in models], ref_template=template)
+    schemas: dict[str, Any] = shared["$defs"]
+    for schema in schemas.values():
+        for name, field in schema["properties"].items():
+            if name not in schema["required"]:
+                schema["properties"][name] = _given(field)
+    return schemas
 
 
-def _heat() -> dict[str, Any]:
-    row = {"type": "array", "items": {"type": ["number", "null"]}}
-    return _object(
-        {
-            "aspect": {"type": "number"},
-            "rows": {"type": "integer"},
-            "columns": {"type": "integer"},
-            "scores": {
-                "type": "array",
-                "items": row,
-                "description": "Row by row over the whole picture; null where no crop can be "
-                "centred.",
-            },
-        }
-    )
+def _option_schemas(model: type[BaseModel]) -> dict[str, Any]:
+    """Name -> JSON schema of each option."""
+    properties = model.model_json_schema()["properties"]
+    return {name: _given(schema) for name, schema in properties.items()}
+
+
+def _given(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an optional field's value, where it is given."""
+    kept = {key: value for key, value in schema.items() if key not in ("anyOf", "title")}
+    if kept.get("default", "") is None:
+        del kept["default"]
+    return {**next(iter(schema.get("anyOf", [{}]))), **kept}

@@ -101,7 +101,7 @@ def _from_library(error: CropperError) -> ProblemError:
     ]
     for kind, name in kinds:
         if isinstance(error, kind):
-            return ProblemError(name, str(error))
+            return ProblemError(name, str(error).replace("`", ""))  # around the names of options
     return ProblemError("internal", "the scorer failed on this picture")
 
 

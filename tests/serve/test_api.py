@@ -18,8 +18,9 @@ from cropper.best import BestOptions
 from cropper.cli import main
 from cropper.finder import CropFinder
 from cropper.image import load_image
+from cropper.request import CropRequest
 from cropper.serve.negotiation import choose
-from cropper.serve.parameters import PARAMETERS, CropAsked, CutAsked
+from cropper.serve.schema import CropOptions, CutOptions
 from tests.conftest import CliRunner, SpotScorer, spotted
 from tests.image.pictures import encoded
 from tests.serve.conftest import serving
@@ -169,13 +170,12 @@ def test_no_probability_is_made_up(photo_bytes: bytes) -> None:
 
 
 def test_the_defaults_are_those_of_the_command() -> None:
-    shell = {each.name: each.default for each in fields(BestOptions)}
-    for asked in (CropAsked, CutAsked):
-        for option in fields(asked):
-            if option.name in shell:
-                assert option.default == shell[option.name]
-            told = PARAMETERS[option.name].schema.get("default")
-            assert told is None or told == option.default
+    shell = {each.name: each.default for each in (*fields(BestOptions), *fields(CropRequest))}
+    for model in (CropOptions, CutOptions):
+        for name, option in model.model_fields.items():
+            if name in shell:
+                assert option.default == shell[name]
+    assert CropOptions().request() == CropRequest()
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from starlette.requests import Request
 from cropper.boxes import Boxes
 from cropper.image import View
 from cropper.scorers import BoundScorer
+from cropper.serve.admission import DroppedError, Ticket
 from cropper.serve.connections import Prompt
-from cropper.serve.desk import DroppedError, Ticket
 from cropper.serve.options import ServeOptions
 from cropper.serve.uploads import drain
 from tests.conftest import SpotScorer

@@ -232,7 +232,7 @@ def test_the_proximal_term_and_the_priors_cost_what_they_say() -> None:
     assert lost.item() == pytest.approx(2 * gap.square().sum(1).mean().item(), rel=1e-6)
     prior = RobustConfig(jitter=0, flip=False, log_area=Prior(0.0, 0.5, 0.3))
     held = objective(bump, prior)
-    area = (np.prod(Warp.of(space().theta(other)[0], SIZE).output_size)) / (300 * 200)
+    area = abs(torch.linalg.det(space().theta(other)[0, :, :2]).item())
     lost = plain.accept(other, start) - held.accept(other, start)
     assert lost.item() == pytest.approx(0.3 * (math.log(area) / 0.5) ** 2, rel=0.05)
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cropper.boxes import Crop, clip
 from cropper.errors import BoxError
 from cropper.finder import CropFinder, ScoreMap
-from cropper.image import FORMATS, SourceImage, encode, load_image, sniff
+from cropper.image import FORMATS, SourceImage, load_image, sniff
+from cropper.render import render
 from cropper.result import CropResult, preference
+from cropper.scoring_thread import ScoringThread
 from cropper.search import Objective
-from cropper.serve.desk import Scoring, Ticket
-from cropper.serve.parameters import CropAsked, CutAsked, ScoreAsked
+from cropper.serve.admission import Ticket
 from cropper.serve.problems import ProblemError
+from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions
 
-__all__ = ["MEDIA_TYPES", "Picture", "Studio"]
+__all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers"]
 
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
@@ -30,81 +33,96 @@ MEDIA_TYPES = {
     "BMP": "image/bmp",
     "HEIF": "image/heic",
 }
+Answer = TypeVar("Answer")
+
 _NAME = "the photo"  # in messages; the name that a client gives is not used for anything
 _SLACK = 1e-6  # px that float arithmetic may put a box outside
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An encoded picture, and what its headers say of the crop."""
+class EncodedCrop:
+    """A crop as a file, and what its headers say of it."""
 
     content: bytes
     format: str  # one of FORMATS
-    crop: Crop | None = field(default=None)  # None: the caller knows the box
+    crop: Crop | None = None  # None: the caller knows the box
 
 
-class Studio:
+class Handlers:
     """One finder for all requests."""
 
-    def __init__(self, finder: CropFinder, scoring: Scoring, max_mpixels: float) -> None:
+    def __init__(self, finder: CropFinder, scoring: ScoringThread, max_mpixels: float) -> None:
         self.finder, self.scoring, self.max_mpixels = finder, scoring, max_mpixels
 
-    def crop(self, ticket: Ticket, data: bytes, asked: CropAsked) -> dict[str, Any]:
+    def crop(self, ticket: Ticket, data: bytes, options: CropOptions) -> dict[str, Any]:
         """The JSON answer: that of ``cropper best --json``, and more."""
-        self._check_size(asked.size)
+        self._check_size(options.size)
         source = self._load(data)
-        result, heat = self._find(ticket, source, asked)
+        result, heat = self._find(ticket, source, options)
         best = result.best
         notes = list(source.notes)
-        if asked.size and (asked.size[0] > best.width or asked.size[1] > best.height):
-            notes.append("the crop is enlarged to {}x{}".format(*asked.size))
+        if result.size and result.enlarged(best):
+            notes.append("the crop is enlarged to {}x{}".format(*result.size))
         answer = {
             **result.to_dict(),
             "crops": [
                 {
-                    **crop.to_dict(result.source_size),
+                    **result.crop_record(crop),
                     **self._preferred(crop.score, result.full_frame_score),
                 }
-                for crop in result.search.crops
+                for crop in result.crops
             ],
             "format": source.format,
             "notes": notes,
         }
         return answer | ({"heat": _heat_record(heat)} if heat else {})
 
-    def cropped(self, ticket: Ticket, data: bytes, asked: CropAsked, kind: str | None) -> Picture:
+    def cropped(
+        self, ticket: Ticket, data: bytes, options: CropOptions, kind: str | None
+    ) -> EncodedCrop:
         """The best crop as a picture, in the format of the source where ``kind`` is None."""
-        self._check_size(asked.size)
+        self._check_size(options.size)
         source = self._load(data)
-        best = self._find(ticket, source, replace(asked, top_k=1, heat=False))[0].best
+        best = self._find(ticket, source, options.model_copy(update={"top_k": 1, "heat": False}))[
+            0
+        ].best
         ticket.check()
-        cut = source.cut(best.box, asked.size)
-        kind = kind or source.format
-        return Picture(encode(cut, source, kind, asked.quality), kind, best)
+        return self._encoded(source, best, options, kind, best)
 
-    def cut(self, ticket: Ticket, data: bytes, asked: CutAsked, kind: str | None) -> Picture:
+    def cut(
+        self, ticket: Ticket, data: bytes, options: CutOptions, kind: str | None
+    ) -> EncodedCrop:
         """The caller's own box as a picture."""
-        self._check_size(asked.size)
+        self._check_size(options.size)
         source = self._load(data)
-        if asked.size:  # a small JPEG is scaled from what was decoded to be judged: here as there
+        if options.size:  # a small JPEG is scaled from what was decoded to be judged: here as there
             self.finder.scorer.spec.view(source)
         ticket.check()
-        cut = source.cut(asked.box, asked.size)
-        kind = kind or source.format
-        return Picture(encode(cut, source, kind, asked.quality), kind)
+        return self._encoded(source, Crop.of(options.box[0], 0.0), options, kind)
 
-    def score(self, ticket: Ticket, data: bytes, asked: ScoreAsked) -> dict[str, Any]:
+    def _encoded(
+        self,
+        source: SourceImage,
+        crop: Crop,
+        options: CropOptions | CutOptions,
+        kind: str | None,
+        told: Crop | None = None,
+    ) -> EncodedCrop:
+        kind = kind or source.format
+        content = render(source, crop, kind, size=options.size, quality=options.quality)
+        return EncodedCrop(content, kind, told)
+
+    def score(self, ticket: Ticket, data: bytes, options: ScoreOptions) -> dict[str, Any]:
         """The scores of the caller's boxes, in their order."""
         source = self._load(data)
         width, height = source.size
-        inside = clip(asked.boxes, source.size)
-        outside = np.abs(inside - asked.boxes).max(1) > _SLACK
+        inside = clip(options.boxes, source.size)
+        outside = np.abs(inside - options.boxes).max(1) > _SLACK
         if outside.any():
-            worst = asked.boxes[outside][0].tolist()
+            worst = options.boxes[outside][0].tolist()
             raise BoxError(f"a box lies within (0, 0, {width}, {height}), got {worst}")
         boxes = np.concatenate([inside, [[0.0, 0.0, width, height]]])
-        view = self.finder.scorer.spec.view(source)
-        scores = self.scoring.ask(ticket, view, lambda objective: objective(boxes)).tolist()
+        scores = self._score(ticket, source, lambda objective: objective(boxes)).tolist()
         full = scores.pop()
         return {
             "source_size": list(source.size),
@@ -112,12 +130,23 @@ class Studio:
             "scorer": self.finder.scorer.spec.name,
             "boxes": [
                 {"box": box, "score": score, **self._preferred(score, full)}
-                for box, score in zip(asked.boxes.tolist(), scores, strict=True)
+                for box, score in zip(options.boxes.tolist(), scores, strict=True)
             ],
         }
 
+    def _score(
+        self, ticket: Ticket, source: SourceImage, work: Callable[[Objective], Answer]
+    ) -> Answer:
+        """``work`` in the scorer's thread, with an objective that ends when nobody waits for it."""
+        spec = self.finder.scorer.spec
+
+        def watched(objective: Objective) -> Answer:
+            return work(ticket.watched(objective, spec.batch_size))
+
+        return self.scoring.ask(spec.view(source), watched, ticket.check)
+
     def _preferred(self, score: float, full_frame: float) -> dict[str, float | None]:
-        """As in ``CropResult``: the probability that people prefer it, None for a scorer's whim."""
+        """The probability that people prefer it, None where scores are no log-odds."""
         calibrated = self.finder.scorer.spec.calibrated
         share = round(preference(score - full_frame), 4) if calibrated else None
         return {"preferred_to_full_frame": share}
@@ -141,21 +170,20 @@ class Studio:
             )
 
     def _find(
-        self, ticket: Ticket, source: SourceImage, asked: CropAsked
+        self, ticket: Ticket, source: SourceImage, options: CropOptions
     ) -> tuple[CropResult, ScoreMap | None]:
         started = time.perf_counter()
-        request = asked.request()
+        request = options.request()
 
         def work(objective: Objective) -> tuple[CropResult, ScoreMap | None]:
             result = self.finder.find(source, request, objective=objective)
             best = result.best
-            if not asked.heat:
+            if not options.heat:
                 return result, None
             shape = best.width / best.height
             return result, self.finder.score_map(source, shape, objective=objective)
 
-        view = self.finder.scorer.spec.view(source)
-        result, heat = self.scoring.ask(ticket, view, work)
+        result, heat = self._score(ticket, source, work)
         return replace(result, seconds=time.perf_counter() - started), heat
 
 

@@ -1,9 +1,8 @@
-"""How many are let in, who works, and who has the scorer.
+"""How many requests are admitted, and the threads that work on them.
 
 A request takes one of a fixed number of places or is refused; a few worker threads decode and
-encode, so that no more pictures than workers are ever decoded; one thread has the scorer and looks
-at the pictures that are waiting together. A request that has timed out or whose client has gone
-is dropped at its next step.
+encode, so that no more photos than workers are ever decoded. A request that has timed out or whose
+client has gone is dropped at its next step.
 """
 
 from __future__ import annotations
@@ -11,30 +10,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect, Request
 
 from cropper.boxes import Boxes
-from cropper.finder import CropFinder
-from cropper.image import View
 from cropper.search import Objective
 from cropper.serve.metrics import Metrics
 from cropper.serve.problems import ProblemError
 
-__all__ = ["Desk", "DroppedError", "Scoring", "Ticket"]
+__all__ = ["Admission", "DroppedError", "Ticket"]
 
-Answer = TypeVar("Answer")
-
-_BATCH = 16  # pictures that the scorer binds together
 _LONGEST_WAIT = 60  # s that a refused client is asked to wait
 
 
@@ -79,79 +71,7 @@ class Ticket:
         return score
 
 
-@dataclass(frozen=True)
-class _Job:
-    ticket: Ticket
-    view: View
-    work: Callable[[Objective], Any]
-    answer: Future[Any]
-
-
-class Scoring:
-    """The one thread that has the scorer."""
-
-    def __init__(self, finder: CropFinder, metrics: Metrics) -> None:
-        self.finder, self.metrics = finder, metrics
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # bounded by the workers
-        self._thread = threading.Thread(target=self._run, name="scorer", daemon=True)
-        self._thread.start()
-
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def close(self) -> None:
-        self._jobs.put(None)
-        self._thread.join()
-
-    def ask(self, ticket: Ticket, view: View, work: Callable[[Objective], Answer]) -> Answer:
-        """``work`` with the objective of a view, done in the scorer's thread; what it raises."""
-        answer: Future[Answer] = Future()
-        self._jobs.put(_Job(ticket, view, work, answer))
-        return answer.result()
-
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            batch = [job]
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < _BATCH:
-                    more = self._jobs.get_nowait()
-                    if more is None:
-                        self._jobs.put(None)  # the end, once more for the loop
-                        break
-                    batch.append(more)
-            self._score(batch)
-
-    def _score(self, batch: list[_Job]) -> None:
-        try:
-            batch = [job for job in batch if not _is_dropped(job)]
-            with self.metrics.scoring(len(batch)):
-                objectives = self.finder.bind_views([job.view for job in batch]) if batch else []
-                for job, objective in zip(batch, objectives, strict=True):
-                    self._answer(job, objective)
-        except Exception as error:  # the requests', who tell their clients
-            for job in batch:
-                if not job.answer.done():
-                    job.answer.set_exception(error)
-
-    def _answer(self, job: _Job, objective: Objective) -> None:
-        watched = job.ticket.watched(objective, self.finder.scorer.spec.batch_size)
-        try:
-            job.answer.set_result(job.work(watched))
-        except Exception as error:
-            job.answer.set_exception(error)
-
-
-def _is_dropped(job: _Job) -> bool:
-    try:
-        job.ticket.check()
-    except DroppedError as error:
-        job.answer.set_exception(error)
-        return True
-    return False
-
-
-class Desk:
+class Admission:
     """The places and the workers. Its methods belong to the event loop's thread."""
 
     def __init__(self, places: int, workers: int, metrics: Metrics) -> None:

@@ -1,0 +1,291 @@
+"""What a request may ask for and what an answer holds, as pydantic models.
+
+They read the texts of a query or a form, and the OpenAPI document is made of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import WithJsonSchema as Schema
+from pydantic_core import PydanticCustomError
+
+from cropper.boxes import Boxes, as_boxes
+from cropper.errors import BoxError
+from cropper.request import CropRequest
+from cropper.serve.problems import KINDS, ProblemError
+from cropper.space import MIN_SCALE
+
+__all__ = ["CropOptions", "CutOptions", "Limits", "Problem", "ScoreOptions", "read_options"]
+__all__ += ["CropsAnswer", "ScoresAnswer", "Status"]
+
+MAX_BOXES = 4096  # of one /v1/score
+MAX_BUDGET = 20_000  # candidates of one search
+_RATIO = r"[1-9][0-9]{0,4}(\.[0-9]{1,4})?:[1-9][0-9]{0,4}(\.[0-9]{1,4})?"
+_ASPECT = f"^(original|free|{_RATIO})$"
+_SIZE = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
+_LONGEST_SHOWN = 80  # characters of a text that breaks its rule
+
+
+def _broken(rule: str) -> PydanticCustomError:
+    return PydanticCustomError("rule", "{rule}", {"rule": rule})
+
+
+def _matching(pattern: str, rule: str) -> BeforeValidator:
+    def check(text: Any) -> Any:
+        if not re.fullmatch(pattern, text):
+            raise _broken(rule)
+        return text
+
+    return BeforeValidator(check)
+
+
+def _size(text: str) -> tuple[int, int]:
+    if not re.fullmatch(_SIZE, text):
+        raise _broken("is WIDTHxHEIGHT in pixels, as in 1080x1350")
+    width, height = text.split("x")
+    return int(width), int(height)
+
+
+def _boxes(text: str) -> Boxes:
+    rule = f"is a JSON array of 1 to {MAX_BOXES} boxes [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
+    try:
+        values = json.loads(text)
+        shaped = isinstance(values, list) and 1 <= len(values) <= MAX_BOXES
+        shaped = shaped and all(isinstance(box, list) and len(box) == 4 for box in values)
+        if not shaped or not all(type(edge) in (int, float) for box in values for edge in box):
+            raise _broken(rule)
+        return as_boxes(values)
+    except (BoxError, OverflowError, RecursionError, ValueError) as error:
+        raise _broken(rule) from error
+
+
+def _box(text: str) -> Boxes:
+    try:
+        return as_boxes(np.array([float(edge) for edge in text.split(",")]).reshape(1, 4))
+    except (BoxError, ValueError) as error:
+        raise _broken("is x0,y0,x1,y1 in pixels with x0 < x1 and y0 < y1") from error
+
+
+_DIGITS = _matching("-?[0-9]{1,12}", "is a whole number")
+_TRUTH = _matching("true|false", "is true or false")
+
+
+def _text(pattern: str, example: str) -> Schema:
+    return Schema({"type": "string", "pattern": pattern, "examples": [example]})
+
+
+Aspect = Annotated[
+    str,
+    _matching(_ASPECT, "is original, free or W:H with W and H from 1 to 99999, as in 4:5"),
+    _text(_ASPECT, "4:5"),
+]
+Size = Annotated[tuple[int, int], BeforeValidator(_size), _text(_SIZE, "1080x1350")]
+Scale = Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)]
+Quality = Annotated[int, _DIGITS, Field(ge=1, le=100)]
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+
+class CropOptions(_Options):
+    """Of /v1/crop, as ``cropper best`` has them."""
+
+    aspect: Aspect | None = Field(
+        None,
+        description="Width to height of the crop; free tries 1:2 to 2:1. Default: that of size, "
+        "else original.",
+    )
+    size: Size | None = Field(None, description="Exact size of the cropped photo in pixels.")
+    min_scale: Scale = Field(
+        MIN_SCALE, description="Smallest crop, as a fraction of the largest box of its aspect."
+    )
+    max_scale: Scale = Field(1, description="Largest crop.")
+    top_k: Annotated[int, _DIGITS] = Field(
+        1, ge=1, le=100, description="How many crops, best first."
+    )
+    strategy: Literal["grid", "random", "halving"] | None = Field(
+        None, description="How to search. Default: what suits the scorer."
+    )
+    budget: Annotated[int, _DIGITS, Field(ge=1, le=MAX_BUDGET)] | None = Field(
+        None,
+        description="Crops scored at most. Default: what suits the scorer and the strategy.",
+    )
+    seed: Annotated[int, _DIGITS] = Field(0, ge=0, le=2**32 - 1, description="Of random draws.")
+    quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
+    heat: Annotated[bool, _TRUTH] = Field(
+        False,
+        description="Also the score of the best crop centred at each place of a grid over the "
+        "photo.",
+    )
+
+    def request(self) -> CropRequest:
+        """Raises what ``CropRequest`` raises."""
+        return CropRequest(**self.model_dump(exclude={"quality", "heat"}))
+
+
+class ScoreOptions(_Options):
+    """Of /v1/score."""
+
+    boxes: Annotated[
+        Boxes,
+        BeforeValidator(_boxes),
+        _text(r"^\[.*\]$", "[[0, 0, 640, 480], [10, 10, 330, 250]]"),
+    ] = Field(
+        description=f"JSON: 1 to {MAX_BOXES} boxes [x0, y0, x1, y1], px, inside the upright photo."
+    )
+
+
+class CutOptions(_Options):
+    """Of /v1/cut."""
+
+    box: Annotated[
+        Boxes,
+        BeforeValidator(_box),
+        _text("^[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+$", "10,10,330,250"),
+    ] = Field(
+        description="x0,y0,x1,y1, px, inside the upright photo; whole pixels unless a size is "
+        "given."
+    )
+    size: Size | None = Field(None, description="Exact size of the cropped photo in pixels.")
+    quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
+
+
+Model = TypeVar("Model", bound=_Options)
+
+
+def read_options(fields: Iterable[tuple[str, str]], model: type[Model]) -> Model:
+    """The options of a request, each a name and a text.
+
+    Raises ProblemError for one that there is not, that is given twice, that breaks its rule, or
+    that is missing.
+    """
+    texts: dict[str, str] = {}
+    for name, text in fields:
+        if name not in model.model_fields:
+            known = ", ".join(model.model_fields)
+            raise ProblemError(
+                "bad-option", f"there is no option {name!r}: choose {known}", rule="name"
+            )
+        if name in texts:
+            raise ProblemError("bad-option", f"{name} is given once", rule=name)
+        texts[name] = text
+    try:
+        return model.model_validate(texts)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        if first["type"] == "missing":
+            about = model.model_fields[name].description
+            raise ProblemError("bad-option", f"{name} is missing: {about}", rule=name) from error
+        text, rule = texts[name], first["msg"]
+        shown = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."
+        rule = rule if first["type"] == "rule" else f"{rule[0].lower()}{rule[1:]}"
+        rule = rule.replace("input should be", "is").replace("a valid integer", "a whole number")
+        raise ProblemError("bad-option", f"{name} {rule}, got {shown!r}", rule=name) from error
+
+
+Box = Annotated[
+    list[float],
+    Field(
+        min_length=4,
+        max_length=4,
+        description="x0, y0, x1, y1 in pixels of the upright photo, half-open.",
+    ),
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+BoxShares = Annotated[
+    list[Share], Field(min_length=4, max_length=4, description="The box in [0, 1].")
+]
+Pixels = Annotated[list[int], Field(min_length=2, max_length=2)]
+ToFullFrame = Annotated[
+    Share | None,
+    Field(
+        description="The probability that people prefer this crop to the whole photo; null where "
+        "the scorer cannot say."
+    ),
+]
+
+
+class CropAnswer(BaseModel):
+    """One crop."""
+
+    box: Box
+    box_norm: BoxShares
+    score: float
+    preferred_to_full_frame: ToFullFrame
+
+
+class HeatAnswer(BaseModel):
+    """The score of the best crop centred at each place of a grid."""
+
+    aspect: float
+    rows: int
+    columns: int
+    scores: list[list[float | None]] = Field(
+        description="Row by row over the whole photo; null where no crop can be centred."
+    )
+
+
+class CropsAnswer(CropAnswer):
+    """Of /v1/crop."""
+
+    source_size: Pixels
+    full_frame_score: float
+    scorer: str
+    centre_score: float = Field(description="Of a centred crop of the best one's size.")
+    preferred_to_centre: Share | None
+    candidates: int
+    seconds: float
+    crops: list[CropAnswer] = Field(min_length=1)
+    format: str
+    notes: list[str]
+    heat: HeatAnswer | None = None
+
+
+class ScoredBox(BaseModel):
+    """One box of the caller's."""
+
+    box: Box
+    score: float
+    preferred_to_full_frame: ToFullFrame
+
+
+class ScoresAnswer(BaseModel):
+    """Of /v1/score."""
+
+    source_size: Pixels
+    full_frame_score: float
+    scorer: str
+    boxes: list[ScoredBox]
+
+
+class Limits(BaseModel):
+    """What the service takes."""
+
+    max_upload_mb: float
+    max_mpixels: float
+    scorer: str
+
+
+class Status(BaseModel):
+    """Of the process."""
+
+    status: str
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(description=f"/docs# and one of {', '.join(KINDS)}.")
+    title: str
+    status: int
+    detail: str
+    rule: str | None = Field(None, description="What was broken: an option, a header or a limit.")
+    limit: float | None = None
