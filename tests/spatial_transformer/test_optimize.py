@@ -16,7 +16,7 @@ from cropper.boxes import as_boxes, iou
 from cropper.errors import ConfigError, ScorerOutputError
 from cropper.sampling import Pyramid, decompose, pyramid, sample_affine
 from cropper.scorers.affine import JUDGED, Reading
-from spatial_transformer.affine import AffineCrop, Warp, corners_of
+from spatial_transformer.affine import AffineCrop, corners_of
 from spatial_transformer.objective import Prior, RobustConfig, RobustObjective
 from spatial_transformer.optimize import METHODS, OptimizeConfig, climb, optimize_crop
 from tests.conftest import SpotScorer

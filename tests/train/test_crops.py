@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from cropper import SearchConfig, find_best_crop, from_array, load_image, load_scorer
+from cropper import CropRequest, find_best_crop, load_image, load_scorer
 from cropper.boxes import iou
 from cropper.errors import ConfigError, DataError, MissingModelError
 from cropper.scorers.convnet import ConvNetScorer
@@ -74,8 +74,8 @@ def test_the_trained_scorer_loads_and_finds_unseen_subjects(trained: Trained) ->
         pixels, expert = subject_photo(rng)
         size = np.array([pixels.shape[1], pixels.shape[0]] * 2)
         for scorer, row in zip(scorers, overlaps, strict=True):
-            config = SearchConfig(budget=800)
-            found = find_best_crop(from_array(pixels), scorer=scorer, aspect="free", config=config)
+            search = CropRequest(aspect="free", strategy="grid", budget=800)
+            found = find_best_crop(pixels, search, scorer=scorer)
             row.append(float(iou(np.array([found.best.box]) / size, np.array([expert]))[0, 0]))
     assert np.mean(overlaps[0]) > np.mean(overlaps[1]) + 0.15
 
