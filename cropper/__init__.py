@@ -18,7 +18,7 @@ from cropper.image import SourceImage, View, from_array, load_image
 from cropper.render import save_crop
 from cropper.request import CropRequest
 from cropper.result import CropResult, SearchResult, StopReason
-from cropper.scorers import BoundScorer, Scorer, ScorerSpec, load_scorer, register
+from cropper.scorers import BoundScorer, Scorer, ScorerSpec, load_scorer, register_scorer
 from cropper.search import SearchConfig, search
 from cropper.space import CropSpace, crop_spaces
 
@@ -53,7 +53,7 @@ __all__ = [
     "from_array",
     "load_image",
     "load_scorer",
-    "register",
+    "register_scorer",
     "save_crop",
     "search",
 ]

@@ -22,7 +22,7 @@ from cropper.errors import ConfigError
 from cropper.finder import CropFinder, search_config
 from cropper.image import encode, from_array, load_image
 from cropper.request import CropRequest
-from cropper.scorers.cropnet_config import CropNetConfig
+from cropper.scorers.cropnet.config import CropNetConfig
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from eval.environment import Environment, read_environment

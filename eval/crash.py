@@ -168,7 +168,7 @@ def _quick(device: str) -> QuickScorer:
 
 
 if __name__ == "__main__":
-    from cropper.scorers import register
+    from cropper.scorers import register_scorer
 
-    register("quick")(_quick)
+    register_scorer("quick")(_quick)
     runpy.run_module("cropper", run_name="__main__")  # the command, which knows it from now on

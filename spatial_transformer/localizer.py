@@ -19,7 +19,7 @@ from cropper.sampling import sample_affine
 from cropper.scorers import WEIGHTS, Scorer
 from cropper.scorers.affine import BoundAffine, on_torch
 from cropper.scorers.checkpoint import module_digest, save_scorer
-from cropper.scorers.cropnet import BoundCropNet, CropNetScorer, PictureFeatures
+from cropper.scorers.cropnet.network import BoundCropNet, CropNetScorer, PhotoFeatures
 from cropper.scorers.header import read_header
 from spatial_transformer.affine import PARAMS, AffineCrop
 
@@ -86,7 +86,7 @@ class Localizer(nn.Module):
         return space.project(within(raw.double().cpu(), space))
 
 
-def features_of(features: PictureFeatures, config: LocalizerConfig) -> tuple[Tensor, Tensor]:
+def features_of(features: PhotoFeatures, config: LocalizerConfig) -> tuple[Tensor, Tensor]:
     """(channels, grid, grid) and (context,) of one picture."""
     whole = torch.eye(2, 3).to(features.context)[None]
     return sample_affine(features.maps, whole, (config.grid, config.grid))[0], features.context

@@ -126,7 +126,7 @@ def process(
     """
     if spot:
         prelude += "\nfrom tests.conftest import registry, spot_factory"
-        prelude += "\nregistry.register('spot')(spot_factory)"
+        prelude += "\nregistry.register_scorer('spot')(spot_factory)"
     run = ["-m", "cropper"]
     if prelude:
         start = "\nimport runpy; runpy.run_module('cropper', run_name='__main__', alter_sys=True)"

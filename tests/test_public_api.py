@@ -22,9 +22,16 @@ from tests.image.pictures import photo
 # To take a name away breaks users: say so in the changelog
 NAMES = {"BoundScorer", "Crop", "CropFinder", "CropResult", "CropSpace", "CropperError", "Scorer"}
 NAMES |= {"ScorerSpec", "SearchConfig", "SearchResult", "SourceImage", "StopReason", "View"}
-NAMES |= {"crop_spaces", "find_best_crop", "from_array", "load_image", "load_scorer", "register"}
+NAMES |= {
+    "crop_spaces",
+    "find_best_crop",
+    "from_array",
+    "load_image",
+    "load_scorer",
+    "register_scorer",
+}
 NAMES |= {"save_crop", "search", "crop_folder", "BulkOptions", "BulkReport", "CropRequest"}
-NAMES |= {"TransformFinder", "__version__"}
+NAMES |= {"TransformFinder", "__version__", "register_scorer"}
 # The second door: what the benchmark and the transformer use of the picture room
 IMAGE_NAMES = {"SourceImage", "View", "encode", "format_for", "from_array", "load_image"}
 IMAGE_NAMES |= {
@@ -118,7 +125,9 @@ def test_the_scorer_of_the_readme_can_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (ROOT / "README.md").read_text("utf-8")
-    (recipe,) = (part for part in text.split("```python\n") if "register(" in part.split("```")[0])
+    (recipe,) = (
+        part for part in text.split("```python\n") if "register_scorer(" in part.split("```")[0]
+    )
     monkeypatch.setattr(registry, "_factories", dict(registry._factories))
     exec(recipe.split("```")[0], {})
     photo(60, 40).save(tmp_path / "photo.png")

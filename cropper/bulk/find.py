@@ -90,6 +90,5 @@ def load_photo_finder(options: BulkOptions) -> PhotoFinder:
             f"`min_gain` is a probability, and the scores of {finder.scorer.spec.name} are no "
             "log-odds: use it with cropnet"
         )
-    device = getattr(getattr(finder.scorer, "device", None), "type", "cpu")
-    threaded = device != "cpu" and options.method == SEARCH
+    threaded = finder.scorer.spec.device != "cpu" and options.method == SEARCH
     return (ThreadedPhotoFinder if threaded else PhotoFinder)(finder, options)

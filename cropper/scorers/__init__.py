@@ -8,7 +8,7 @@ from pathlib import Path
 from cropper.scorers.base import BatchScorer, BoundScorer, Describes, Scorer, ScorerSpec
 from cropper.scorers.header import read_header
 from cropper.scorers.loading import scorer_at
-from cropper.scorers.registry import DEFAULT_SCORER, load_scorer, register, scorer_names
+from cropper.scorers.registry import DEFAULT_SCORER, load_scorer, register_scorer, scorer_names
 
 __all__ = [
     "DEFAULT_SCORER",
@@ -19,7 +19,7 @@ __all__ = [
     "ScorerSpec",
     "describe_scorers",
     "load_scorer",
-    "register",
+    "register_scorer",
     "scorer_names",
 ]
 
@@ -42,16 +42,16 @@ def describe_scorers(as_json: bool = False) -> list[str]:
     return lines
 
 
-@register("cropnet")
+@register_scorer("cropnet")
 def _cropnet(device: str) -> Scorer:
     return scorer_at(WEIGHTS / "cropnet.safetensors", device)
 
 
-@register("convnet")
+@register_scorer("convnet")
 def _convnet(device: str) -> Scorer:
     return scorer_at(WEIGHTS / "convnet.safetensors", device)
 
 
-@register("selfie")
+@register_scorer("selfie")
 def _selfie(device: str) -> Scorer:
     return scorer_at(WEIGHTS / "selfie.safetensors", device)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from cropper.errors import ConfigError
 from cropper.image import View
-from cropper.scorers.base import Scorer
+from cropper.scorers.base import HasTorchTwin, Scorer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,8 +64,7 @@ class AffineScorer(Scorer, Protocol):
 
 def on_torch(scorer: Scorer) -> Scorer:
     """The same scorer where gradients can be had: its twin, if it runs on another backend."""
-    twin: Scorer = getattr(scorer, "twin", scorer)
-    return twin
+    return scorer.twin if isinstance(scorer, HasTorchTwin) else scorer
 
 
 def as_affine(scorer: Scorer) -> AffineScorer:

@@ -13,7 +13,15 @@ from cropper.boxes import Boxes, as_boxes
 from cropper.errors import ScorerOutputError
 from cropper.image import SourceImage, View
 
-__all__ = ["BatchScorer", "BoundScorer", "Describes", "Scorer", "ScorerSpec", "seen"]
+__all__ = [
+    "BatchScorer",
+    "BoundScorer",
+    "Describes",
+    "HasTorchTwin",
+    "Scorer",
+    "ScorerSpec",
+    "seen",
+]
 
 _SPARE = 1.5  # times the long side: to scale it away first would cost more than it brings
 
@@ -34,6 +42,7 @@ class ScorerSpec:
     summary: str  # one line for `cropper scorers`
     licence: str  # of the weights
     calibrated: bool = False  # differences of scores are log-odds that people prefer a crop
+    device: str = "cpu"  # where it computes; anything else has one thread to itself
 
     def view(self, image: SourceImage) -> View:
         """What the scorer sees of a picture."""
@@ -58,6 +67,16 @@ class BatchScorer(Scorer, Protocol):
 
     def bind_all(self, views: Sequence[View]) -> list[BoundScorer]:
         """``bind`` of each view, to the last digits that batched arithmetic changes."""
+        ...
+
+
+@runtime_checkable
+class HasTorchTwin(Scorer, Protocol):
+    """A scorer on a backend without gradients that has the same weights on torch."""
+
+    @property
+    def twin(self) -> Scorer:
+        """Loaded when it is first asked for."""
         ...
 
 

@@ -10,24 +10,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cropper.errors import DataError, MissingModelError
-from cropper.scorers.base import Scorer
-from cropper.scorers.convnet import ConvNetScorer, Preprocessing, build_backbone
-from cropper.scorers.cropnet import CropNet, CropNetConfig, CropNetScorer
-from cropper.scorers.device import resolve_device
-from cropper.scorers.header import read_header, spec_from
+from cropper.scorers.header import read_header
 
 __all__ = [
-    "load_cropnet",
+    "load_trainable",
     "load_trunk",
+    "load_weights",
     "module_digest",
     "save_scorer",
-    "scorer_from_file",
     "trunk_digest",
     "trunk_from",
 ]
@@ -38,7 +33,7 @@ _TRUNK = "trunk."
 def save_scorer(
     module: nn.Module, header: dict[str, Any], path: Path, leave_out: str | None = None
 ) -> None:
-    """Write a checkpoint that ``scorer_from_file`` reads; raises OSError where that fails.
+    """Write a checkpoint that ``scorer_at`` reads; raises OSError where that fails.
 
     ``leave_out`` is the prefix of tensors that the header names another file for.
     """
@@ -50,29 +45,6 @@ def save_scorer(
     scratch = path.with_name(path.name + ".part")
     scratch.write_bytes(save(tensors, metadata={"cropper": json.dumps(header)}))
     scratch.replace(path)
-
-
-def scorer_from_file(path: Path, device: str = "auto") -> Scorer:
-    """The scorer in a checkpoint, ready on ``device``."""
-    header = read_header(path)
-    where = resolve_device(device)
-    try:
-        return _build(header, path, where)
-    except (KeyError, TypeError) as error:
-        raise MissingModelError(
-            f"{path} has a broken header ({error!r}): train it again with this version"
-        ) from error
-
-
-def _build(header: dict[str, Any], path: Path, where: torch.device) -> Scorer:
-    spec = spec_from(header, path)
-    if header["kind"] == "cropnet":
-        net = CropNet(CropNetConfig(**header["config"]))
-        _load(net, path, header)
-        return CropNetScorer(net, spec, where)
-    module = build_backbone(header["backbone"], **header.get("head", {}))
-    _load(module, path, header)
-    return ConvNetScorer(module, Preprocessing(**header["preprocessing"]), spec, where)
 
 
 def load_trunk(module: nn.Module, path: Path) -> None:
@@ -88,9 +60,9 @@ def load_trunk(module: nn.Module, path: Path) -> None:
     module.load_state_dict({key: stored[key].float() for key in wanted})
 
 
-def load_cropnet(module: CropNet, path: Path) -> None:
-    """A checkpoint's weights into a CropNet of its config; raises MissingModelError."""
-    _load(module, path, read_header(path))
+def load_trainable(module: nn.Module, path: Path) -> None:
+    """A checkpoint's weights into a module of its config; raises MissingModelError."""
+    load_weights(module, path, read_header(path))
     module.requires_grad_(True)
 
 
@@ -125,7 +97,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise MissingModelError(f"the weights {path} cannot be read: {error}") from error
 
 
-def _load(module: nn.Module, path: Path, header: dict[str, Any]) -> None:
+def load_weights(module: nn.Module, path: Path, header: dict[str, Any]) -> None:
+    """Without gradients, with those of the trunk in another file. Raises MissingModelError."""
     stored = _read(path)
     if "trunk" in header:
         other = path.with_name(header["trunk"]["file"])

@@ -9,8 +9,9 @@ Channels last runs the package's trunk three times faster on a CPU; a GPU works 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,13 @@ from cropper.errors import ConfigError, MissingModelError
 from cropper.image import View
 from cropper.sampling import Pyramid, pyramid, sample_affine, sample_boxes
 from cropper.scorers.affine import JUDGED, BoundAffine, Reading
-from cropper.scorers.base import BoundScorer, ScorerSpec
-from cropper.scorers.batching import AutoBatch
-from cropper.scorers.replay import upload
+from cropper.scorers.auto_batch import AutoBatch
+from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
+from cropper.scorers.checkpoint import load_weights
+from cropper.scorers.cuda_graphs import upload
 from cropper.scorers.trunk import Trunk, input_size
 
-__all__ = ["ConvNetScorer", "Preprocessing", "TrunkClassifier", "build_backbone"]
+__all__ = ["ConvNetScorer", "Preprocessing", "TrunkClassifier", "build_backbone", "load"]
 
 _STRIDES = (8, 16, 32)  # of the trunk's taps
 _CELLS = 7  # a side, where a crop's features are read from the whole picture's
@@ -121,6 +123,13 @@ def build_backbone(name: str, **head: Any) -> nn.Module:
     return module
 
 
+def load(header: dict[str, Any], path: Path, spec: ScorerSpec, device: torch.device) -> Scorer:
+    """The scorer in a checkpoint, on ``device``."""
+    module = build_backbone(header["backbone"], **header.get("head", {}))
+    load_weights(module, path, header)
+    return ConvNetScorer(module, Preprocessing(**header["preprocessing"]), spec, device)
+
+
 class ConvNetScorer:
     """Scores each crop by a forward pass of ``module`` over its pixels."""
 
@@ -138,7 +147,7 @@ class ConvNetScorer:
         self.module = module.to(self.device).to(memory_format=torch.channels_last).eval()
         self.module.to(self.dtype)
         self.preprocessing = preprocessing
-        self.spec = spec
+        self.spec = replace(spec, device=self.device.type)
         self.batch = AutoBatch(self.device, batch)
 
     def pixels(self, view: View) -> Tensor:

@@ -85,6 +85,7 @@ class EnsembleScorer:
             costly=any(spec.costly for spec in specs),
             summary=f"standardised sum of {len(specs)} scorers",
             licence="; ".join(dict.fromkeys(spec.licence for spec in specs)),
+            device=next((spec.device for spec in specs if spec.device != "cpu"), "cpu"),
         )
 
     def bind(self, view: View) -> BoundScorer:

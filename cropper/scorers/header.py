@@ -8,6 +8,7 @@ module. Nothing is unpickled.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,23 @@ from safetensors import SafetensorError, safe_open
 from cropper.errors import MissingModelError
 from cropper.scorers.base import ScorerSpec
 
-__all__ = ["read_header", "spec_from"]
+__all__ = ["KINDS", "Kind", "read_header", "spec_from"]
 
-_SCORERS = ("cropnet", "convnet")  # the kinds that score; a localizer only proposes
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of scorer: the modules whose ``load`` makes one of a checkpoint."""
+
+    costly: bool  # as in ScorerSpec
+    on_torch: str
+    without_torch: str | None = None
+
+
+# A localizer is a checkpoint too, but no scorer: it only proposes
+KINDS = {
+    "cropnet": Kind(False, "cropper.scorers.cropnet.network", "cropper.scorers.cropnet.cpu"),
+    "convnet": Kind(True, "cropper.scorers.convnet"),
+}
 _REMEDY = "train one with `cropper train crops`, or name a registered scorer"
 
 
@@ -41,14 +56,14 @@ def read_header(path: Path, remedy: str = _REMEDY) -> dict[str, Any]:
 
 def spec_from(header: dict[str, Any], path: Path) -> ScorerSpec:
     """The part of a header that every scorer has. Raises MissingModelError where it lacks some."""
-    if header.get("kind") not in _SCORERS:
+    if header.get("kind") not in KINDS:
         raise MissingModelError(f"{path} holds a {header.get('kind')!r}, no scorer: {_REMEDY}")
     try:
         return ScorerSpec(
             name=header["name"],
             long_side=header["long_side"],
             batch_size=header["batch_size"],
-            costly=header["kind"] == "convnet",
+            costly=KINDS[header["kind"]].costly,
             summary=header["summary"],
             licence=header["licence"],
             calibrated=bool(header.get("calibrated", False)),

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from cropper.errors import ConfigError, MissingModelError, extra
 from cropper.scorers.base import Scorer
-from cropper.scorers.cropnet_config import CropNetConfig
-from cropper.scorers.header import read_header, spec_from
+from cropper.scorers.header import KINDS, read_header, spec_from
 
 __all__ = ["scorer_at"]
 
-_ONNX_BATCH = 16_384  # boxes at once: the more, the more of them share a lattice
 
+def scorer_at(path: Path, device: str = "auto", *, torch: bool = False) -> Scorer:
+    """The scorer in a checkpoint, by the loader of its kind.
 
-def scorer_at(path: Path, device: str = "auto") -> Scorer:
-    """The scorer in a checkpoint.
-
-    ``cropnet`` runs on ONNX Runtime unless ``device`` is ``cuda``; all else on torch. Raises
-    MissingModelError for a broken file and MissingExtraError where torch is needed and missing.
+    A kind that has a backend without torch runs on that unless ``device`` is ``cuda`` or ``torch``
+    is asked for. Raises MissingModelError for a broken file and MissingExtraError where torch is
+    needed and missing.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device is auto, cpu or cuda, got {device!r}")
     header = read_header(path)
-    if header.get("kind") == "cropnet" and device != "cuda":
-        try:
-            config = CropNetConfig(**header["config"])
-        except (KeyError, TypeError) as error:
-            raise MissingModelError(
-                f"{path} has a broken header ({error!r}): train it again with this version"
-            ) from error
-        from cropper.scorers.cropnet_onnx import OnnxCropNetScorer, fits_graph  # noqa: PLC0415
-
-        if fits_graph(config):
-            spec = replace(spec_from(header, path), batch_size=_ONNX_BATCH)
-            return OnnxCropNetScorer(path, config, spec)
-    with extra("torch"):
-        from cropper.scorers.checkpoint import scorer_from_file  # noqa: PLC0415 - slow
-    return scorer_from_file(path, device)
+    spec = spec_from(header, path)
+    kind = KINDS[header["kind"]]
+    try:
+        if kind.without_torch and device != "cuda" and not torch:
+            scorer: Scorer | None = import_module(kind.without_torch).load(header, path, spec)
+            if scorer is not None:
+                return scorer
+        with extra("torch"):
+            from cropper.scorers.device import resolve_device  # noqa: PLC0415 - slow
+        on_torch: Scorer = import_module(kind.on_torch).load(
+            header, path, spec, resolve_device(device)
+        )
+    except (KeyError, TypeError) as error:
+        raise MissingModelError(
+            f"{path} has a broken header ({error!r}): train it again with this version"
+        ) from error
+    return on_torch

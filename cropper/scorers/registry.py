@@ -18,7 +18,7 @@ from cropper.scorers.loading import scorer_at
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
 
-__all__ = ["DEFAULT_SCORER", "load_scorer", "register", "scorer_names"]
+__all__ = ["DEFAULT_SCORER", "load_scorer", "register_scorer", "scorer_names"]
 
 DEFAULT_SCORER = "cropnet"
 
@@ -26,7 +26,7 @@ Factory = Callable[[str], Scorer]
 _factories: dict[str, Factory] = {}
 
 
-def register(name: str) -> Callable[[Factory], Factory]:
+def register_scorer(name: str) -> Callable[[Factory], Factory]:
     """Decorator: make ``factory(device)`` the scorer ``name``. A name is registered once."""
 
     def add(factory: Factory) -> Factory:

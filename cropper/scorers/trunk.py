@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cropper.scorers.cropnet_config import MEAN_PIXEL, STAGES, TAPS, input_size
+from cropper.scorers.cropnet.config import MEAN_PIXEL, STAGES, TAPS, input_size
 
 __all__ = ["MEAN_PIXEL", "Trunk", "input_size", "normalise_pixels"]
 

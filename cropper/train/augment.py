@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes
 from cropper.image import View
-from cropper.scorers.cropnet_config import input_size
+from cropper.scorers.cropnet.config import input_size
 from cropper.train.data import Judged
 
 __all__ = ["Augment", "Drawn", "draw", "render"]

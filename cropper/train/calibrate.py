@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from cropper.scorers.cropnet import CropNet
+from cropper.scorers.cropnet.network import CropNet
 from cropper.train.data import Judged
 
 __all__ = ["calibrate", "fit_slope", "pair_gains"]

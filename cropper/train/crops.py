@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from cropper.boxes import Boxes, iou
-from cropper.scorers.checkpoint import load_cropnet, load_trunk, module_digest, save_scorer
-from cropper.scorers.cropnet import CropNet, CropNetConfig, PictureFeatures
+from cropper.scorers.checkpoint import load_trainable, load_trunk, module_digest, save_scorer
+from cropper.scorers.cropnet.network import CropNet, CropNetConfig, PhotoFeatures
 from cropper.scorers.device import resolve_device
 from cropper.scorers.trunk import normalise_pixels
 from cropper.search import SearchConfig, search
@@ -108,7 +108,7 @@ def train_crops(
     torch.manual_seed(config.seed)
     net = CropNet(net_config)
     if config.start:
-        load_cropnet(net, Path(config.start))
+        load_trainable(net, Path(config.start))
     else:
         load_trunk(net.trunk, trunk)
     net = net.to(resolve_device(device)).to(memory_format=torch.channels_last)  # faster on a CPU
@@ -324,7 +324,7 @@ def validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validatio
         size = np.array(item.size * 2, dtype=np.float64)
 
         def objective(
-            boxes: Boxes, size: Boxes = size, features: PictureFeatures = features
+            boxes: Boxes, size: Boxes = size, features: PhotoFeatures = features
         ) -> Boxes:
             where = torch.from_numpy(boxes / size).float().to(device)
             return net.score(features, where).cpu().numpy().astype(np.float64)

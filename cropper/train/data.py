@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from cropper.boxes import Boxes, as_boxes, iou
 from cropper.errors import CropperError, DataError
 from cropper.image import load_image
-from cropper.scorers.cropnet_config import input_size
+from cropper.scorers.cropnet.config import input_size
 
 __all__ = ["Belief", "Judged", "candidates", "digest_of", "load_judged", "overlap"]
 

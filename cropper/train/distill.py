@@ -20,7 +20,7 @@ from cropper.boxes import Boxes
 from cropper.errors import CropperError
 from cropper.image import View, load_image
 from cropper.scorers import BoundScorer, Scorer
-from cropper.scorers.cropnet_config import input_size
+from cropper.scorers.cropnet.config import input_size
 from cropper.scorers.header import read_header
 from cropper.scorers.loading import scorer_at
 from cropper.search import SearchConfig, search

@@ -21,7 +21,7 @@ from cropper.sampling import theta_from_boxes
 from cropper.scorers import load_scorer
 from cropper.scorers.affine import on_torch
 from cropper.scorers.checkpoint import module_digest
-from cropper.scorers.cropnet import CropNet, CropNetScorer, PictureFeatures
+from cropper.scorers.cropnet.network import CropNet, CropNetScorer, PhotoFeatures
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.data import Judged, load_judged
@@ -59,7 +59,7 @@ class LocalizeConfig:
 class _Lesson:
     """One picture, asked for one aspect."""
 
-    features: PictureFeatures
+    features: PhotoFeatures
     grids: Tensor
     context: Tensor
     asked: Tensor
@@ -150,7 +150,7 @@ def _lessons(
 
 
 def _searched(
-    net: CropNet, features: PictureFeatures, space: AffineCrop, aspect: str, budget: int
+    net: CropNet, features: PhotoFeatures, space: AffineCrop, aspect: str, budget: int
 ) -> Boxes:
     """(1, 4) px: what the search for this aspect likes best."""
 

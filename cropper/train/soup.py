@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from cropper.errors import ConfigError
-from cropper.scorers.checkpoint import load_cropnet, save_scorer
-from cropper.scorers.cropnet import CropNet, CropNetConfig
+from cropper.scorers.checkpoint import load_trainable, save_scorer
+from cropper.scorers.cropnet.network import CropNet, CropNetConfig
 from cropper.scorers.header import read_header
 from cropper.train.calibrate import calibrate
 from cropper.train.crops import CropsConfig, Validation, header_of, train_crops, validate
@@ -74,7 +74,7 @@ def mean_of(paths: Sequence[Path]) -> CropNet:
 def _uncalibrated(path: Path) -> CropNet:
     header = read_header(path)
     net = CropNet(CropNetConfig(**header["config"]))
-    load_cropnet(net, path)
+    load_trainable(net, path)
     last = net.head.out[-1]
     assert isinstance(last, nn.Linear)
     for value in (last.weight, last.bias):

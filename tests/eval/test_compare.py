@@ -22,7 +22,7 @@ from cropper.image import View
 from cropper.scorers import BoundScorer, ScorerSpec
 from cropper.scorers.affine import JUDGED, Reading
 from cropper.scorers.checkpoint import save_scorer
-from cropper.scorers.cropnet import CropNet, CropNetConfig
+from cropper.scorers.cropnet.network import CropNet, CropNetConfig
 from eval.__main__ import cli
 from eval.arms import Arm, Context, Found
 from eval.compare import (

@@ -10,7 +10,7 @@ from torch import nn
 
 from cropper import BoundScorer, CropSpace, Scorer, ScorerSpec, View, from_array, load_scorer
 from cropper.boxes import Boxes
-from cropper.scorers.cropnet import CropNetConfig
+from cropper.scorers.cropnet.network import CropNetConfig
 
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 

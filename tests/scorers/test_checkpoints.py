@@ -17,7 +17,7 @@ from cropper import ScorerSpec, load_scorer
 from cropper.errors import DataError, MissingModelError
 from cropper.scorers import read_header
 from cropper.scorers.checkpoint import load_trunk, save_scorer
-from cropper.scorers.cropnet import CropNet, CropNetScorer
+from cropper.scorers.cropnet.network import CropNet, CropNetScorer
 from cropper.scorers.trunk import Trunk
 from tests.scorers.support import HEADER, TINY, alive, boxes_of, coffee
 

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from cropper import CropSpace, ScorerSpec, from_array, load_scorer
 from cropper.sampling import pyramid, sample_boxes
-from cropper.scorers.batching import AutoBatch
-from cropper.scorers.checkpoint import save_scorer, scorer_from_file
+from cropper.scorers.auto_batch import AutoBatch
+from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.convnet import ConvNetScorer, Preprocessing, TrunkClassifier, build_backbone
+from cropper.scorers.loading import scorer_at
 from cropper.train.selfie_data import read_folders
 from cropper.train.selfies import SelfiesConfig, train_selfies
 
@@ -71,7 +72,7 @@ def test_a_stored_network_scores_as_it_did(name: str, tmp_path: Path) -> None:
     save_scorer(module, header, tmp_path / "x.safetensors")
     view = from_array(data.coffee()).view(64)
     boxes = np.array([[0, 0, 300, 300], [100, 50, 400, 350]], dtype=float)
-    loaded = scorer_from_file(tmp_path / "x.safetensors", "cpu")
+    loaded = scorer_at(tmp_path / "x.safetensors", "cpu", torch=True)
     direct = ConvNetScorer(module.requires_grad_(False), preprocessing, SPEC)
     assert np.array_equal(loaded.bind(view)(boxes), direct.bind(view)(boxes))
     assert isinstance(loaded, ConvNetScorer)

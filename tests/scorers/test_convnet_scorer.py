@@ -20,7 +20,7 @@ from cropper.scorers.convnet import (
     TrunkClassifier,
     build_backbone,
 )
-from cropper.scorers.cropnet import CropNet, CropNetScorer
+from cropper.scorers.cropnet.network import CropNet, CropNetScorer
 from cropper.scorers.trunk import normalise_pixels
 from tests.reference import sampling as reference
 from tests.scorers.support import HEADER, SPEC, TINY, alive, boxes_of, coffee

@@ -11,7 +11,7 @@ import pytest
 from cropper import Scorer, load_scorer
 from cropper.errors import MissingModelError
 from cropper.scorers import WEIGHTS, read_header
-from cropper.scorers.checkpoint import scorer_from_file
+from cropper.scorers.loading import scorer_at
 
 PACKAGED = sorted(WEIGHTS.glob("*.safetensors"))
 
@@ -60,4 +60,4 @@ def test_weights_carry_licence_and_preprocessing(path: Path) -> None:
     assert header["licence"] == "Apache-2.0"
     assert header["summary"]
     assert header["long_side"] >= 128
-    assert scorer_from_file(path, "cpu").spec.licence == "Apache-2.0"
+    assert scorer_at(path, "cpu", torch=True).spec.licence == "Apache-2.0"

@@ -11,7 +11,7 @@ import torch
 
 from cropper import BoundScorer, Scorer, View, load_scorer
 from cropper.errors import ConfigError, MissingModelError
-from cropper.scorers import describe_scorers, register, registry, scorer_names
+from cropper.scorers import describe_scorers, register_scorer, registry, scorer_names
 from cropper.scorers.device import resolve_device
 from tests.scorers.support import SPEC
 
@@ -36,7 +36,7 @@ class Stub:
 def test_a_registered_scorer_is_loaded_with_the_device(factories: dict[str, Any]) -> None:
     seen = []
 
-    @register("stub")
+    @register_scorer("stub")
     def make(device: str) -> Scorer:
         seen.append(device)
         return Stub()
@@ -49,7 +49,7 @@ def test_a_registered_scorer_is_loaded_with_the_device(factories: dict[str, Any]
 
 def test_a_name_is_registered_once(factories: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="'cropnet' is registered twice"):
-        register("cropnet")(lambda device: Stub())
+        register_scorer("cropnet")(lambda device: Stub())
     assert "cropnet" in factories
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cropper import from_array
-from cropper.scorers.cropnet import CropNet, CropNetScorer
+from cropper.scorers.cropnet.network import CropNet, CropNetScorer
 from cropper.scorers.trunk import Trunk, input_size, normalise_pixels
 from tests.scorers.support import SPEC, TINY, alive
 

@@ -16,7 +16,7 @@ from cropper.errors import ConfigError, MissingModelError
 from cropper.scorers import WEIGHTS
 from cropper.scorers.affine import as_affine, on_torch
 from cropper.scorers.checkpoint import module_digest, save_scorer
-from cropper.scorers.cropnet import CropNet, CropNetConfig, CropNetScorer
+from cropper.scorers.cropnet.network import CropNet, CropNetConfig, CropNetScorer
 from cropper.train.localizer import LocalizeConfig, train_localizer
 from spatial_transformer.affine import AffineCrop
 from spatial_transformer.localizer import Localizer, load_localizer, save_localizer, within

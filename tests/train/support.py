@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
-from cropper.scorers.cropnet import CropNetConfig
+from cropper.scorers.cropnet.network import CropNetConfig
 from cropper.scorers.trunk import Trunk
 from cropper.train import CropsConfig, train_crops
 from cropper.train.data import Judged

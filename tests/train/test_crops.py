@@ -19,7 +19,7 @@ from cropper import CropRequest, find_best_crop, load_image, load_scorer
 from cropper.boxes import iou
 from cropper.errors import ConfigError, DataError, MissingModelError
 from cropper.scorers.convnet import ConvNetScorer
-from cropper.scorers.cropnet import CropNetScorer
+from cropper.scorers.cropnet.network import CropNetScorer
 from cropper.train import ConvNetConfig, train_convnet, train_crops, train_from_crops
 from tests.train.support import SHORT, TINY, Trained, ignore, short_run, subject_photo, write_trunk
 

@@ -14,8 +14,8 @@ from PIL import Image
 from cropper.boxes import Boxes, iou
 from cropper.image import View
 from cropper.scorers import BoundScorer, ScorerSpec
-from cropper.scorers.cropnet import CropNet
-from cropper.scorers.cropnet_config import CropNetConfig
+from cropper.scorers.cropnet.config import CropNetConfig
+from cropper.scorers.cropnet.network import CropNet
 from cropper.train.augment import Augment, draw, render
 from cropper.train.calibrate import calibrate, fit_slope, pair_gains
 from cropper.train.data import Belief, Judged, candidates, overlap

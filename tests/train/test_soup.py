@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 
 from cropper.cli import main
 from cropper.errors import ConfigError
-from cropper.scorers.checkpoint import load_cropnet, load_trunk, save_scorer, scorer_from_file
-from cropper.scorers.cropnet import CropNet, CropNetConfig
+from cropper.scorers.checkpoint import load_trainable, load_trunk, save_scorer
+from cropper.scorers.cropnet.network import CropNet, CropNetConfig
 from cropper.scorers.header import read_header
+from cropper.scorers.loading import scorer_at
 from cropper.train.crops import CropsConfig, train_crops, validate
 from cropper.train.data import load_judged
 from cropper.train.soup import mean_of, train_soup
@@ -101,7 +102,7 @@ def test_a_soup_and_a_single_run_share_no_folder(
 
 
 def test_a_soup_scores_like_any_checkpoint(soup: Path) -> None:
-    assert scorer_from_file(soup / "cropnet.safetensors", "cpu").spec.calibrated
+    assert scorer_at(soup / "cropnet.safetensors", "cpu", torch=True).spec.calibrated
 
 
 def test_networks_of_different_shapes_have_no_mean(soup: Path, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_validation_leaves_no_hidden_unit_out(folder: Path, tmp_path: Path) -> N
     )
     logged = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
     net = CropNet(config).eval()
-    load_cropnet(net, tmp_path / "cropnet.safetensors")
+    load_trainable(net, tmp_path / "cropnet.safetensors")
     found = validate(net, load_judged(folder / "data", "val", config.pixels, None))
     assert (found.given, found.free) == pytest.approx((logged["given"], logged["free"]), abs=0.03)
 

@@ -19,7 +19,7 @@ from cropper.errors import ConfigError, DataError, MissingModelError
 from cropper.scorers import WEIGHTS
 from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.convnet import ConvNetScorer
-from cropper.scorers.cropnet import CropNet
+from cropper.scorers.cropnet.network import CropNet
 from cropper.scorers.header import read_header
 from cropper.train.probe import probe
 from cropper.train.tiles import TilesConfig, _trim, train_tiles

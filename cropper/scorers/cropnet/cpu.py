@@ -1,6 +1,6 @@
 """CropNet on a CPU without torch: ONNX Runtime for trunk and neck, NumPy for the head.
 
-The same function as ``cropnet.CropNet`` (a test compares them box by box). Importing torch takes
+The same function as ``network.CropNet`` (a test compares them box by box). Importing torch takes
 longer than cropping a photo, so this is the default on a CPU.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,23 +21,35 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, R
 from safetensors.numpy import load_file
 
 from cropper.boxes import Boxes, normalise
-from cropper.errors import MissingModelError, extra
+from cropper.errors import MissingModelError
 from cropper.image import View
 from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
-from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size, seen_mirrored
-from cropper.scorers.lattice import Floats, Pyramid, groups, pyramid, read_boxes, read_lattice
+from cropper.scorers.cropnet.config import STRIDE, CropNetConfig, input_size, seen_mirrored
+from cropper.scorers.cropnet.sampling_numpy import (
+    Floats,
+    Folded,
+    Pyramid,
+    groups,
+    pyramid,
+    read_boxes,
+    read_lattice,
+)
+from cropper.scorers.loading import scorer_at
 
-__all__ = ["OnnxCropNetScorer", "fits_graph"]
+__all__ = ["OnnxCropNetScorer", "load"]
 
-_GRAPH = Path(__file__).parent / "weights" / "cropnet.onnx"
+_GRAPH = Path(__file__).parents[1] / "weights" / "cropnet.onnx"
+_BATCH = 16_384  # boxes at once: the more, the more of them share a lattice
 _BLOCK = 2048  # boxes through the head at once: their features fit the cache
 _GEOMETRY = 8
 
 
-def fits_graph(config: CropNetConfig) -> bool:
-    """Whether the package's graph is that of a network of this config."""
-    usual = CropNetConfig()
-    return (config.fused, config.channels) == (usual.fused, usual.channels)
+def load(header: dict[str, Any], path: Path, spec: ScorerSpec) -> Scorer | None:
+    """The scorer in a checkpoint; None where the package's graph is of another config."""
+    config, usual = CropNetConfig(**header["config"]), CropNetConfig()
+    if (config.fused, config.channels) != (usual.fused, usual.channels):
+        return None
+    return OnnxCropNetScorer(path, config, replace(spec, batch_size=_BATCH))
 
 
 @dataclass(frozen=True)
@@ -68,9 +80,7 @@ class OnnxCropNetScorer:
     @cached_property
     def twin(self) -> Scorer:
         """The same weights on torch, for those who need gradients or affine crops."""
-        with extra("torch"):
-            from cropper.scorers.checkpoint import scorer_from_file  # noqa: PLC0415 - slow
-        return scorer_from_file(self._path, "cpu")
+        return scorer_at(self._path, "cpu", torch=True)
 
     def bind(self, view: View) -> BoundScorer:
         pixels = view.resized(*input_size(view.size, self.config.pixels))
@@ -139,7 +149,7 @@ class _Head:
         maps = pyramid(np.ascontiguousarray(fused.transpose(1, 2, 0)))
         height, width = fused.shape[1:]
         whole = _to_map(np.array([[0.0, 0.0, 1.0, 1.0]]), (width, height))
-        grid = _plain(read_boxes(maps, whole, config.rod)[0], config.rod, config.channels)
+        grid = read_boxes(maps, whole, config.rod).unfold()[0]
         cells = np.einsum("ijc,pijch->pijh", grid, self.cells).reshape(2, config.rod**2, -1)
         constant = self.bias + self.context @ pooled
         return _Features(
@@ -166,15 +176,13 @@ class _Head:
                 scores[rows[part]] = self._judge(features, boxes[rows[part]], read)
         return scores
 
-    def _judge(self, features: _Features, boxes: NDArray[np.float64], read: Floats) -> Floats:
+    def _judge(self, features: _Features, boxes: NDArray[np.float64], read: Folded) -> Floats:
         """Boxes with what was read of them, (..., roi, K) -> (n,)."""
-        config, count = self.config, len(boxes)
-        middle = (config.roi - config.roi // 2) * config.channels  # of K: symmetric before it
         kept, turned = _geometry(boxes, features.aspect)
-        outside = _outside(boxes, config.rod)
-        ones = np.ones((count, 1), np.float32)
-        s = _joined(read[..., :middle], outside, kept, ones) @ features.symmetric
-        a = _joined(read[..., middle:], outside, turned) @ features.antisymmetric
+        outside = _outside(boxes, self.config.rod)
+        ones = np.ones((len(boxes), 1), np.float32)
+        s = _joined(read.symmetric, outside, kept, ones) @ features.symmetric
+        a = _joined(read.antisymmetric, outside, turned) @ features.antisymmetric
         hidden = s + a
         np.maximum(hidden, 0, out=hidden)
         hidden += np.maximum(np.subtract(s, a, out=s), 0, out=s)
@@ -184,22 +192,24 @@ class _Head:
 
 
 def _blocks(
-    shared: Floats, column: NDArray[np.intp], row: NDArray[np.intp]
-) -> Iterator[tuple[slice, Floats]]:
+    shared: Folded, column: NDArray[np.intp], row: NDArray[np.intp]
+) -> Iterator[tuple[slice, Folded]]:
     """(Y, roi, X, K) of a lattice -> slices of its boxes with what was read of them.
 
-    A whole lattice in order, as a grid search asks for it, is handed on as it lies, (y, X, roi, K).
+    A whole lattice in order, as a grid search asks for it, is handed on without a copy, as
+    (y, X, roi, K).
     """
-    rows, columns = shared.shape[0], shared.shape[2]
+    values = shared.values
+    rows, columns = values.shape[0], values.shape[2]
     if len(row) == rows * columns and (row * columns + column == np.arange(len(row))).all():
         step = max(_BLOCK // columns, 1)
         for y in range(0, rows, step):
             part = slice(y * columns, min(y + step, rows) * columns)
-            yield part, shared[y : y + step].transpose(0, 2, 1, 3)
+            yield part, replace(shared, values=values[y : y + step].transpose(0, 2, 1, 3))
         return
     for start in range(0, len(row), _BLOCK):
         part = slice(start, start + _BLOCK)
-        yield part, shared[row[part], :, column[part]]
+        yield part, replace(shared, values=values[row[part], :, column[part]])
 
 
 def _joined(read: Floats, *rest: Floats) -> Floats:
@@ -214,15 +224,6 @@ def _joined(read: Floats, *rest: Floats) -> Floats:
         out[:, start : start + each.shape[1]] = each
         start += each.shape[1]
     return out
-
-
-def _plain(read: Floats, side: int, channels: int) -> Floats:
-    """Undo the folding: (side, K) -> (side, side, channels)."""
-    half = side // 2
-    grid = read.reshape(side, side, channels)
-    sums, middle, differences = grid[:, :half], grid[:, half : side - half], grid[:, side - half :]
-    left, right = (sums + differences) / 2, (sums - differences) / 2
-    return np.concatenate([left, middle, right[:, ::-1]], 1)
 
 
 def _to_map(boxes: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 The weights stay in the safetensors file and are handed to ONNX Runtime by name, so that one graph
 serves every training. Only the package's authors run this, after a change of the architecture:
 
-    python -m cropper.scorers.cropnet_graph
+    python -m cropper.scorers.cropnet.export
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from cropper.scorers.cropnet_config import MEAN_PIXEL, STAGES, TAPS, CropNetConfig
+from cropper.scorers.cropnet.config import MEAN_PIXEL, STAGES, TAPS, CropNetConfig
 
 __all__ = ["build_graph"]
 

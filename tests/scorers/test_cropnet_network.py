@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cropper import BoundScorer, View, from_array
 from cropper.sampling import pyramid, sample_boxes
-from cropper.scorers.cropnet import BoxHead, CropNet, CropNetConfig
+from cropper.scorers.cropnet.network import BoxHead, CropNet, CropNetConfig
 from tests.scorers.support import TINY, alive, bound_coffee, boxes_of, coffee, cropnet
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from skimage import data
 
 from cropper.image import from_array
-from cropper.scorers import WEIGHTS, replay
-from cropper.scorers.checkpoint import scorer_from_file
-from cropper.scorers.cropnet import CropNetScorer
-from cropper.scorers.replay import Replayed, padded, upload
+from cropper.scorers import WEIGHTS, cuda_graphs
+from cropper.scorers.cropnet.network import CropNetScorer
+from cropper.scorers.cuda_graphs import Replayed, padded, upload
+from cropper.scorers.loading import scorer_at
 from cropper.space import CropSpace
 
 PATH = WEIGHTS / "cropnet.safetensors"
@@ -50,8 +50,8 @@ class _Recorder:
 
 
 def test_each_shape_is_captured_once_and_answers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "_capture", _Recorder)
-    monkeypatch.setattr(replay, "_MOST", 2)
+    monkeypatch.setattr(cuda_graphs, "_capture", _Recorder)
+    monkeypatch.setattr(cuda_graphs, "_MOST", 2)
     replayed = Replayed(lambda rows: (rows * 2, rows.sum(1)))
     answers = []
     batches = [torch.rand(count, 4) for count in (3, 4, 1, 3)]
@@ -78,7 +78,7 @@ def test_half_precision_finds_the_same_crop(name: str) -> None:
     image = from_array(getattr(data, name)())
     space = CropSpace(image.size, 1.0)
     boxes = space.boxes(space.grid(0.1))
-    single = scorer_from_file(PATH, "cpu")
+    single = scorer_at(PATH, "cpu", torch=True)
     assert isinstance(single, CropNetScorer)
     half = CropNetScorer(copy.deepcopy(single.net), single.spec, precision=torch.float16)
     assert half.net.trunk.dtype is torch.float16

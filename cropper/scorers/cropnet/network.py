@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,9 +28,10 @@ from cropper.boxes import Boxes, normalise
 from cropper.image import View
 from cropper.sampling import Pyramid, equal_area_boxes, pyramid, sample_affine, sample_boxes
 from cropper.scorers.affine import JUDGED, BoundAffine, Reading
-from cropper.scorers.base import BoundScorer, ScorerSpec
-from cropper.scorers.cropnet_config import STRIDE, CropNetConfig, input_size, seen_mirrored
-from cropper.scorers.replay import Forward, Replayed, upload
+from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
+from cropper.scorers.checkpoint import load_weights
+from cropper.scorers.cropnet.config import STRIDE, CropNetConfig, input_size, seen_mirrored
+from cropper.scorers.cuda_graphs import Forward, Replayed, upload
 from cropper.scorers.trunk import Trunk, normalise_pixels
 
 __all__ = [
@@ -37,12 +40,13 @@ __all__ = [
     "CropNet",
     "CropNetConfig",
     "CropNetScorer",
-    "PictureFeatures",
+    "PhotoFeatures",
+    "load",
 ]
 
 
 @dataclass(frozen=True)
-class PictureFeatures:
+class PhotoFeatures:
     """What the head needs of one picture, computed once."""
 
     maps: Pyramid  # of (channels, h, w) at stride 16
@@ -62,7 +66,7 @@ class CropNet(nn.Module):
 
     def look(
         self, pixels: NDArray[np.uint8], forward: Forward | None = None
-    ) -> list[PictureFeatures]:
+    ) -> list[PhotoFeatures]:
         """(B, 32 h + 1, 32 w + 1, 3) -> features of each picture, on the network's device.
 
         ``forward`` stands in for ``self.features``.
@@ -74,8 +78,8 @@ class CropNet(nn.Module):
         fused, pooled = (forward or self.features)(torch.where(where, images.flip(3), images))
         return self._bound(torch.where(where, fused.flip(3), fused), pooled)
 
-    def bind(self, images: Tensor) -> list[PictureFeatures]:
-        """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features of each picture, as it lies."""
+    def bind(self, images: Tensor) -> list[PhotoFeatures]:
+        """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features of each photo, not mirrored."""
         return self._bound(*self.features(images))
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -87,16 +91,16 @@ class CropNet(nn.Module):
         fine, middle, coarse = (tap.to(images.dtype) for tap in own)
         return self.head.fuse((fine, middle, coarse)), coarse.mean((2, 3))
 
-    def _bound(self, fused: Tensor, pooled: Tensor) -> list[PictureFeatures]:
+    def _bound(self, fused: Tensor, pooled: Tensor) -> list[PhotoFeatures]:
         return [self.head.bind(*each) for each in zip(fused, pooled, strict=True)]
 
-    def score(self, features: PictureFeatures, boxes: Tensor) -> Tensor:
+    def score(self, features: PhotoFeatures, boxes: Tensor) -> Tensor:
         """(N, 4) normalised xyxy -> (N,) logits."""
         logits: Tensor = self.head(features, boxes)
         return logits
 
     def score_affine(
-        self, features: PictureFeatures, theta: Tensor, reading: Reading = JUDGED
+        self, features: PhotoFeatures, theta: Tensor, reading: Reading = JUDGED
     ) -> Tensor:
         """(N, 2, 3) -> (N,) logits, those of ``score`` where theta is upright.
 
@@ -138,7 +142,7 @@ class BoxHead(nn.Module):
         out: Tensor = self.reduce(F.relu(fine + middle + coarse))
         return out
 
-    def bind(self, fused: Tensor, pooled: Tensor) -> PictureFeatures:
+    def bind(self, fused: Tensor, pooled: Tensor) -> PhotoFeatures:
         """(channels, h, w) and (320,) of one picture -> its features."""
         maps = pyramid(fused)
         whole = fused.new_tensor([[0.0, 0.0, 1.0, 1.0]])
@@ -148,15 +152,15 @@ class BoxHead(nn.Module):
         parts = torch.stack([self.rod + mirrored, self.rod - mirrored]) / 2
         cells = torch.einsum("cij,pcijh->pijh", grid, parts).flatten(1, 2)
         aspect = torch.log(torch.tensor((fused.shape[-1] - 1) / max(fused.shape[-2] - 1, 1)))
-        return PictureFeatures(maps, cells, self.context(pooled), float(aspect))
+        return PhotoFeatures(maps, cells, self.context(pooled), float(aspect))
 
-    def forward(self, features: PictureFeatures, boxes: Tensor) -> Tensor:
+    def forward(self, features: PhotoFeatures, boxes: Tensor) -> Tensor:
         """(N, 4) normalised xyxy -> (N,) logits."""
         size = (self.config.roi, self.config.roi)
         roi = sample_boxes(features.maps, _to_map(boxes, features.maps.levels[0]), size)
         return self._judge(features, roi, boxes)
 
-    def affine(self, features: PictureFeatures, theta: Tensor, reading: Reading) -> Tensor:
+    def affine(self, features: PhotoFeatures, theta: Tensor, reading: Reading) -> Tensor:
         """(N, 2, 3) -> (N,) logits."""
         size = (self.config.roi, self.config.roi)
         levels = features.maps.levels[min(reading.coarse, len(features.maps.levels) - 1) :]
@@ -165,7 +169,7 @@ class BoxHead(nn.Module):
         shape = (math.exp(features.aspect), 1.0)
         return self._judge(features, roi, equal_area_boxes(theta, shape))
 
-    def _judge(self, features: PictureFeatures, roi: Tensor, boxes: Tensor) -> Tensor:
+    def _judge(self, features: PhotoFeatures, roi: Tensor, boxes: Tensor) -> Tensor:
         """(N, channels, roi, roi) read in the crops and their (N, 4) boxes -> (N,) logits."""
         sides = self.config.roi // 2
         mirrored = roi.flip(3)
@@ -214,12 +218,19 @@ def _outside(boxes: Tensor, cells: int) -> Tensor:
     return 1 - (covered[:, 1, :, None] * covered[:, 0, None, :]).flatten(1)
 
 
+def load(header: dict[str, Any], path: Path, spec: ScorerSpec, device: torch.device) -> Scorer:
+    """The scorer in a checkpoint, on ``device``."""
+    net = CropNet(CropNetConfig(**header["config"]))
+    load_weights(net, path, header)
+    return CropNetScorer(net, spec, device)
+
+
 @dataclass(frozen=True)
 class BoundCropNet:
     """The objective of one picture over theta; every reading is one of its feature map."""
 
     net: CropNet
-    features: PictureFeatures
+    features: PhotoFeatures
     size: tuple[int, int]
     reads_pixels: bool = False
     mirror_invariant: bool = True
@@ -249,7 +260,7 @@ class CropNetScorer:
         self.net = net.to(device).to(memory_format=torch.channels_last).eval()
         self._forward = Replayed(self.net.features)
         self.net.trunk.to(precision or (torch.float16 if self.device.type == "cuda" else None))
-        self.spec = spec
+        self.spec = replace(spec, device=self.device.type)
 
     def bind(self, view: View) -> BoundScorer:
         return self.bind_all([view])[0]
@@ -267,7 +278,7 @@ class CropNetScorer:
                 bound[index] = self._bound(features, views[index].size)
         return [bound[index] for index in range(len(views))]
 
-    def _bound(self, features: PictureFeatures, size: tuple[int, int]) -> BoundScorer:
+    def _bound(self, features: PhotoFeatures, size: tuple[int, int]) -> BoundScorer:
         def score(boxes: Boxes) -> NDArray[np.floating]:
             where = torch.from_numpy(normalise(boxes, size)).to(self.device, torch.float32)
             return np.asarray(self.net.score(features, where).detach().cpu().numpy())

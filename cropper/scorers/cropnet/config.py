@@ -35,7 +35,7 @@ class CropNetConfig:
     fused: int = 64  # channels where the three taps meet
     channels: int = 16  # of the map that boxes are sampled from; GAIC found 8 enough
     roi: int = 7  # grid inside the box
-    rod: int = 8  # grid over the whole picture
+    rod: int = 8  # grid over the whole photo
     hidden: int = 192
     dropout: float = 0.2  # of the hidden layer, in training alone
 
@@ -52,7 +52,7 @@ class CropNetConfig:
 
 @lru_cache(4096)
 def input_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """(width, height) of the network's input for a picture of ``size``: sides of 32 k + 1 px.
+    """(width, height) of the network's input for a photo of ``size``: sides of 32 k + 1 px.
 
     Among the sizes near ``pixels`` in area, the one that distorts the aspect least; an area twice
     off counts like a distortion of 1.4.
@@ -68,10 +68,10 @@ def input_size(size: tuple[int, int], pixels: int) -> tuple[int, int]:
 
 
 def seen_mirrored(pixels: NDArray[np.uint8]) -> bool:
-    """Whether the trunk looks at the mirror image of an input (H, W, 3): its light lies right.
+    """Whether the trunk is given the mirror image of an input (H, W, 3): where its right is bright.
 
-    A picture and its mirror image are then one to the trunk, which is no more mirror-invariant than
-    its training made it. In whole numbers, so that both pictures are told apart without rounding.
+    A photo and its mirror image are then the same input to the trunk, which is no more
+    mirror-invariant than its training made it. In whole numbers, so that no rounding decides.
     """
     columns = pixels.sum(0, dtype=np.int64).sum(1)
     return bool(columns @ (2 * np.arange(len(columns)) - len(columns) + 1) > 0)

@@ -3,8 +3,7 @@
 Reading an axis-aligned box of a mip pyramid is bilinear in its rows and columns, so it is matrix
 products; boxes of one shape that share x and y intervals, as a search's do, share them too.
 
-Maps are (H, W, C). Boxes are (N, 4) xyxy, normalised to the map. What is read is (N, side, K): K
-holds the columns of the grid as mirror-symmetric sums and antisymmetric differences, channels last.
+Maps are (H, W, C). Boxes are (N, 4) xyxy, normalised to the map. What is read is ``Folded``.
 """
 
 from __future__ import annotations
@@ -18,7 +17,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Doubles", "Floats", "Pyramid", "groups", "pyramid", "read_boxes", "read_lattice"]
+__all__ = [
+    "Doubles",
+    "Floats",
+    "Folded",
+    "Pyramid",
+    "fold",
+    "groups",
+    "pyramid",
+    "read_boxes",
+    "read_lattice",
+]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -30,6 +39,53 @@ class Pyramid:
     """Mip levels of one feature map; level 0 is the map itself."""
 
     levels: tuple[Floats, ...]  # (ceil(H / 2**l), ceil(W / 2**l), C) each
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Grids of side x side samples, whose columns that a mirror swaps are a sum and a difference.
+
+    A row of 7 samples of C channels each, from left to right in memory, channels last:
+
+        symmetric                          | antisymmetric
+        s0 + s6 | s1 + s5 | s2 + s4 | s3   | s0 - s6 | s1 - s5 | s2 - s4
+
+    A mirrored grid has the same symmetric part and the negative antisymmetric part.
+    """
+
+    values: Floats  # (..., side, K) with K = side * C; a lattice has its columns before K
+    side: int
+
+    @property
+    def symmetric(self) -> Floats:
+        return self.values[..., : self._middle]
+
+    @property
+    def antisymmetric(self) -> Floats:
+        return self.values[..., self._middle :]
+
+    @property
+    def _middle(self) -> int:
+        channels: int = self.values.shape[-1] // self.side
+        return (self.side - self.side // 2) * channels
+
+    def unfold(self) -> Floats:
+        """(..., side, K) -> (..., side, side, C): the samples themselves."""
+        side, half = self.side, self.side // 2
+        grid = self.values.reshape(*self.values.shape[:-1], side, -1)
+        sums, middle = grid[..., :half, :], grid[..., half : side - half, :]
+        differences = grid[..., side - half :, :]
+        left, right = (sums + differences) / 2, (sums - differences) / 2
+        return np.concatenate([left, middle, right[..., ::-1, :]], -2)
+
+
+def fold(weights: Floats) -> Floats:
+    """(K, side, W): what each sample takes from each pixel -> what its folded row takes."""
+    half = weights.shape[1] // 2
+    mirrored = weights[:, ::-1]
+    left, right = weights[:, :half], mirrored[:, :half]
+    middle = weights[:, half : weights.shape[1] - half]
+    return np.concatenate([left + right, middle, left - right], 1)
 
 
 def pyramid(image: Floats) -> Pyramid:
@@ -87,7 +143,7 @@ def groups(
             yield rest[start : start + most], None
 
 
-def read_lattice(source: Pyramid, x0: Doubles, y0: Doubles, box: Doubles, side: int) -> Floats:
+def read_lattice(source: Pyramid, x0: Doubles, y0: Doubles, box: Doubles, side: int) -> Folded:
     """Every box of the shape of ``box`` (4,) at each x0 and y0: (Y, side, X, K)."""
     sides = (box[2:] - box[:2])[None]
     level = _level(source, sides, side)[0]
@@ -95,15 +151,15 @@ def read_lattice(source: Pyramid, x0: Doubles, y0: Doubles, box: Doubles, side: 
     for index, weight in _mixed(source, level):
         pixels = source.levels[index]
         height, width, channels = pixels.shape
-        across = _folded(_hat(x0, sides[:, 0], side, width)) * np.float32(weight)
+        across = fold(_hat(x0, sides[:, 0], side, width)) * np.float32(weight)
         read = across.reshape(-1, width) @ pixels  # (H, X * side, C)
         strips.append(read.reshape(height, len(x0) * side * channels))
         down.append(_hat(y0, sides[:, 1], side, height).reshape(-1, height))
     lattice = np.concatenate(down, 1) @ np.concatenate(strips)
-    return lattice.reshape(len(y0), side, len(x0), -1)
+    return Folded(lattice.reshape(len(y0), side, len(x0), -1), side)
 
 
-def read_boxes(source: Pyramid, boxes: Doubles, side: int) -> Floats:
+def read_boxes(source: Pyramid, boxes: Doubles, side: int) -> Folded:
     """(N, 4) -> (N, side, K), boxes of any shapes."""
     sides = boxes[:, 2:] - boxes[:, :2]
     levels = _level(source, sides, side)
@@ -115,11 +171,11 @@ def read_boxes(source: Pyramid, boxes: Doubles, side: int) -> Floats:
         if not len(rows):
             continue
         height, width, _ = pixels.shape
-        across = _folded(_hat(boxes[rows, 0], sides[rows, 0], side, width))
+        across = fold(_hat(boxes[rows, 0], sides[rows, 0], side, width))
         down = _hat(boxes[rows, 1], sides[rows, 1], side, height) * weight[rows, None, None]
         strips = across.reshape(-1, width) @ pixels  # (H, n * side, C)
         out[rows] += down @ strips.reshape(height, len(rows), -1).transpose(1, 0, 2)
-    return out
+    return Folded(out, side)
 
 
 def _level(source: Pyramid, sides: Doubles, side: int) -> Doubles:
@@ -146,12 +202,3 @@ def _hat(low: Doubles, sides: Doubles, samples: int, length: int) -> Floats:
     shares: Floats = np.abs(nearest[..., None] - np.arange(length, dtype=np.float32))
     np.subtract(1, shares, out=shares)
     return np.maximum(shares, 0, out=shares)
-
-
-def _folded(across: Floats) -> Floats:
-    """(K, samples, W) -> the same shape: sums of mirrored columns, the middle, differences."""
-    half = across.shape[1] // 2
-    mirrored = across[:, ::-1]
-    left, right = across[:, :half], mirrored[:, :half]
-    middle = across[:, half : across.shape[1] - half]
-    return np.concatenate([left + right, middle, left - right], 1)

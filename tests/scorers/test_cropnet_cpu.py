@@ -21,13 +21,13 @@ from cropper.image import from_array
 from cropper.sampling import pyramid as torch_pyramid
 from cropper.sampling import sample_boxes
 from cropper.scorers import WEIGHTS
-from cropper.scorers.checkpoint import save_scorer, scorer_from_file
-from cropper.scorers.cropnet import CropNet
-from cropper.scorers.cropnet_config import CropNetConfig
-from cropper.scorers.cropnet_graph import build_graph
-from cropper.scorers.cropnet_onnx import OnnxCropNetScorer
+from cropper.scorers.checkpoint import save_scorer
+from cropper.scorers.cropnet.config import CropNetConfig
+from cropper.scorers.cropnet.cpu import OnnxCropNetScorer
+from cropper.scorers.cropnet.export import build_graph
+from cropper.scorers.cropnet.network import CropNet
+from cropper.scorers.cropnet.sampling_numpy import Folded, fold, pyramid, read_boxes, read_lattice
 from cropper.scorers.header import read_header
-from cropper.scorers.lattice import pyramid, read_boxes, read_lattice
 from cropper.scorers.loading import scorer_at
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
@@ -39,7 +39,7 @@ PHOTOS = {"wide": data.rocket(), "square": data.astronaut(), "tall": data.coffee
 def torch_scores(pixels: NDArray[np.uint8], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     view = from_array(pixels).view(512)
     with torch.no_grad():
-        return scorer_from_file(PATH, "cpu").bind(view)(boxes)
+        return scorer_at(PATH, "cpu", torch=True).bind(view)(boxes)
 
 
 def searched(size: tuple[int, int], aspect: str, budget: int) -> NDArray[np.float64]:
@@ -90,15 +90,6 @@ BOXES = st.lists(
 )
 
 
-def folded(plain: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, C, side, side) -> (N, side, K), the slow way."""
-    half = plain.shape[3] // 2
-    columns = [plain[..., j] + plain[..., -1 - j] for j in range(half)]
-    columns += [plain[..., j] for j in range(half, plain.shape[3] - half)]
-    columns += [plain[..., j] - plain[..., -1 - j] for j in range(half)]
-    return np.stack(columns, 2).transpose(0, 3, 2, 1).reshape(len(plain), plain.shape[2], -1)
-
-
 @settings(max_examples=40, deadline=None)
 @given(BOXES, st.integers(1, 30), st.integers(1, 30), st.sampled_from([2, 5, 7]), st.booleans())
 def test_reading_equals_the_resampler(
@@ -113,13 +104,18 @@ def test_reading_equals_the_resampler(
         w, h = np.resize(w, x.shape), np.resize(h, x.shape)
     where = np.stack([x, y, x + w, y + h], 1)
     slow = torch_pyramid(torch.from_numpy(image.astype(np.float32)).movedim(2, 0))
-    expected = folded(sample_boxes(slow, torch.from_numpy(where).float(), (side, side)).numpy())
+    expected = sample_boxes(slow, torch.from_numpy(where).float(), (side, side)).movedim(1, 3)
     if lattice:
         found = read_lattice(levels, np.array(boxes)[:, 0], np.array(boxes)[:, 1], where[0], side)
-        found = found.transpose(0, 2, 1, 3).reshape(expected.shape)
+        values = found.values.transpose(0, 2, 1, 3).reshape(len(where), side, -1)
+        found = Folded(values, side)
     else:
         found = read_boxes(levels, where, side)
-    assert np.allclose(found, expected, atol=2e-4)
+    assert np.allclose(found.unfold(), expected, atol=2e-4)
+    mirrored = np.ascontiguousarray(fold(np.eye(side, dtype=np.float32)[None]))[0]
+    middle = side - side // 2
+    assert np.array_equal(mirrored[:middle], mirrored[:middle, ::-1])  # symmetric
+    assert np.array_equal(mirrored[middle:], -mirrored[middle:, ::-1])
 
 
 def test_the_graph_in_the_package_is_the_one_that_its_module_builds() -> None:
