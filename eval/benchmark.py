@@ -17,6 +17,7 @@ import numpy as np
 from cropper.boxes import Boxes, normalise
 from cropper.errors import ConfigError, DataError, ImageReadError
 from cropper.image import SourceImage, load_image
+from cropper.statistics import pearson, spearman
 from eval.datasets import Dataset, Example, Pairs, Rated, Skip
 from eval.groups import Kind
 from eval.methods import Method
@@ -26,8 +27,6 @@ from eval.metrics import (
     against_humans,
     count_pairs,
     equal_area,
-    pearson,
-    spearman,
 )
 
 __all__ = [

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from cropper.image import encode, from_array, load_image
+from cropper.statistics import Interval, bootstrap, paired_bootstrap
 from eval.arms import REFERENCE
 from eval.compare import DRIFT, GAIN, NEAR, PROBE, ArmScores, Comparison, Outcome
 from eval.environment import Environment
-from eval.metrics import Interval, bootstrap, paired_bootstrap
 from eval.report import aligned
 from spatial_transformer.affine import Warp
 

@@ -13,22 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cropper.boxes import Boxes, area, iou
-from cropper.errors import ConfigError
 
 __all__ = [
     "EQUAL_AREA",
     "Agreement",
-    "Interval",
     "PairCount",
     "accuracy_at",
     "against_humans",
-    "bootstrap",
     "boundary_error",
     "count_pairs",
     "equal_area",
-    "paired_bootstrap",
-    "pearson",
-    "spearman",
 ]
 
 Floats = NDArray[np.float64]
@@ -37,8 +31,6 @@ Floats = NDArray[np.float64]
 # 0.01 %), areas of two sizes by 26 % and more. Any tolerance between gives the same pairs; 1 %
 # leaves room for photos that were annotated in whole pixels.
 EQUAL_AREA = 0.01
-
-_CHUNK = 2**21  # resampled values held at once
 
 
 @dataclass(frozen=True)
@@ -57,15 +49,6 @@ class PairCount:
 
     right: float
     total: int  # pairs with a majority
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over photos and the range that resampled photos give it."""
-
-    mean: float
-    low: float
-    high: float
 
 
 def boundary_error(box: Boxes, humans: Boxes) -> Floats:
@@ -106,26 +89,6 @@ def count_pairs(
     return PairCount(float(hits.sum()), int(decided.sum()))
 
 
-def pearson(a: ArrayLike, b: ArrayLike) -> float:
-    """Linear correlation in [-1, 1]; 0 where one side is constant and so says nothing."""
-    x, y = (np.asarray(v, dtype=np.float64) for v in (a, b))
-    x, y = x - x.mean(), y - y.mean()
-    x, y = (v / np.abs(v).max(initial=0) if v.any() else v for v in (x, y))  # squares in range
-    norm = float(np.sqrt((x * x).sum() * (y * y).sum()))
-    return float(np.clip((x * y).sum() / norm, -1, 1)) if norm > 0 else 0.0
-
-
-def spearman(a: ArrayLike, b: ArrayLike) -> float:
-    """Rank correlation, equal values sharing their mean rank."""
-    return pearson(_ranks(np.asarray(a, float)), _ranks(np.asarray(b, float)))
-
-
-def _ranks(values: Floats) -> Floats:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
-
-
 def accuracy_at(scores: ArrayLike, mos: ArrayLike, k: int, n: int) -> float:
     """AccK/N: the share of the k best-scored crops that people rank among the n best.
 
@@ -140,48 +103,3 @@ def accuracy_at(scores: ArrayLike, mos: ArrayLike, k: int, n: int) -> float:
     surely, perhaps = given > edge, given == edge
     taken = good[surely].sum() + (k - surely.sum()) * good[perhaps].mean()
     return float(taken / k)
-
-
-def bootstrap(
-    values: ArrayLike, weights: ArrayLike | None = None, *, rounds: int = 10_000, seed: int = 0
-) -> Interval:
-    """The mean of (N,) values, one a photo, and its 95 % percentile interval over photos.
-
-    ``weights`` (N,) makes it sum(w v) / sum(w): shares of pairs weighed by the photo's pairs are
-    then pooled over pairs but resampled by photo. Raises ConfigError for no photo or no weight.
-    """
-    data = np.asarray(values, dtype=np.float64)
-    mass = np.ones_like(data) if weights is None else np.asarray(weights, dtype=np.float64)
-    if data.ndim != 1 or data.shape != mass.shape or not mass.sum() > 0:
-        raise ConfigError(
-            "a bootstrap takes (N,) values and weights of one length and a sum above 0, got "
-            f"shapes {data.shape} and {mass.shape}: measure at least one photo"
-        )
-    rng = np.random.default_rng(seed)
-    weighted = data * mass
-    parts = []
-    step = max(_CHUNK // len(data), 1)
-    for start in range(0, rounds, step):
-        drawn = rng.integers(len(data), size=(min(step, rounds - start), len(data)))
-        sums, totals = weighted[drawn].sum(axis=1), mass[drawn].sum(axis=1)
-        parts.append(sums[totals > 0] / totals[totals > 0])  # a draw without weight has no mean
-    low, high = np.quantile(np.concatenate(parts), [0.025, 0.975])
-    return Interval(float(weighted.sum() / mass.sum()), float(low), float(high))
-
-
-def paired_bootstrap(
-    a: ArrayLike,
-    b: ArrayLike,
-    weights: ArrayLike | None = None,
-    *,
-    rounds: int = 10_000,
-    seed: int = 0,
-) -> Interval:
-    """The mean of ``a - b`` where both are (N,) over the same photos, with its 95 % interval.
-
-    The photos' own difficulty cancels; an interval above 0 means that ``a`` is larger.
-    """
-    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if first.shape != second.shape:
-        raise ConfigError(f"pairs need one length, got {first.shape} and {second.shape}")
-    return bootstrap(first - second, weights, rounds=rounds, seed=seed)

@@ -23,8 +23,8 @@ from cropper.image import load_image
 from cropper.listing import list_pictures
 from cropper.search import Objective, SearchConfig, search
 from cropper.space import CropSpace, crop_spaces
+from cropper.statistics import Interval, bootstrap
 from eval.environment import Environment, read_environment
-from eval.metrics import Interval, bootstrap
 
 __all__ = ["PhotoRegret", "RegretReport", "measure_photo", "render_regret", "run_regret"]
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cropper.statistics import Interval
 from eval.benchmark import Benchmark, MethodScores
 from eval.environment import Environment
-from eval.metrics import Interval
 from eval.summary import METRICS, REFERENCE, Group, Statistic
 
 __all__ = ["Report", "aligned", "render", "to_json", "write_json", "write_text"]

@@ -24,7 +24,7 @@ from cropper.sampling import pyramid, sample_affine
 from cropper.scorers import load_scorer
 from cropper.scorers.affine import JUDGED, Reading, as_affine
 from cropper.scorers.convnet import ConvNetScorer
-from eval.metrics import Interval, bootstrap
+from cropper.statistics import Interval, bootstrap
 from spatial_transformer.affine import PARAMS, AffineCrop
 
 __all__ = ["ESTIMATES", "MAP", "Agreement", "measure_slopes", "plot_slopes"]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cropper.statistics import Interval, bootstrap, paired_bootstrap
 from eval.benchmark import Benchmark, Cropping, MethodScores, PhotoScore, Ranking
-from eval.metrics import Interval, PairCount, bootstrap, paired_bootstrap
+from eval.metrics import PairCount
 
 __all__ = ["METRICS", "REFERENCE", "Group", "Metric", "Statistic", "by_group", "summarise"]
 

@@ -20,6 +20,7 @@ PACKAGES = ("cropper", "spatial_transformer", "eval")
 # Imports go down, or stay on a layer without going round in circles
 LAYERS = {
     "errors": 0,
+    "statistics": 0,
     "boxes": 0,
     "space": 1,
     "image": 1,

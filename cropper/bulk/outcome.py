@@ -55,7 +55,8 @@ class Written:
             "rank": self.rank,
             "box": self.crop.box,
             "score": self.crop.score,
-            "corners": [[round(x, 2), round(y, 2)] for x, y in self.crop.corners or ()] or None,
+            "corners": [[round(x, 2) + 0.0, round(y, 2) + 0.0] for x, y in self.crop.corners or ()]
+            or None,
             "what": self.what,
         }
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bin", "Quality", "auc", "interval", "measure", "midranks", "rank_correlation"]
+from cropper.statistics import cluster_bootstrap, midranks
+
+__all__ = ["Bin", "Quality", "auc", "measure"]
 
 Floats = NDArray[np.float64]
 
 _BINS = 10
-_ROUNDS = 1000  # of the bootstrap, fewer where there are many pictures
-_DRAWS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def measure(logits: Floats, label: NDArray[np.int8], user: NDArray[np.int64]) ->
     loss = np.logaddexp(0, np.where(label == 1, -logits, logits)).mean()
     bins = _reliability(probability, label)
     error = sum(each.count * abs(each.predicted - each.observed) for each in bins) / len(logits)
-    low, high = interval(lambda rows: auc(logits[rows], label[rows]), user)
+    low, high = cluster_bootstrap(lambda rows: auc(logits[rows], label[rows]), user)
     return Quality(
         count=len(logits),
         accuracy=float(((logits > 0) == (label == 1)).mean()),
@@ -88,43 +87,3 @@ def auc(scores: Floats, label: NDArray[np.int8]) -> float:
         return math.nan
     ranks = midranks(scores)[positive].sum()
     return float((ranks - count * (count + 1) / 2) / (count * others))
-
-
-def midranks(values: Floats) -> Floats:
-    """(N,) -> (N,): ranks from 1, equal values sharing the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: Floats = (last - (counts - 1) / 2)[inverse]
-    return ranks
-
-
-def rank_correlation(a: Floats, b: Floats) -> float:
-    """Spearman's; NaN where one of them is constant."""
-    first, second = midranks(a), midranks(b)
-    first, second = first - first.mean(), second - second.mean()
-    norm = math.sqrt(float((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum() / norm) if norm else math.nan
-
-
-def interval(
-    statistic: Callable[[NDArray[np.intp]], float], cluster: NDArray[np.int64], seed: int = 0
-) -> tuple[float, float]:
-    """95 % bootstrap interval; (N,) clusters are drawn whole, as one user's pictures go together.
-
-    ``statistic`` takes row numbers, some of them more than once.
-    """
-    order = np.argsort(cluster, kind="stable")
-    _, sizes = np.unique(cluster, return_counts=True)
-    starts = np.cumsum(sizes) - sizes
-    rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(min(_ROUNDS, max(_DRAWS // len(cluster), 100))):
-        drawn = rng.integers(len(sizes), size=len(sizes))
-        counts = sizes[drawn]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        values.append(statistic(order[np.repeat(starts[drawn], counts) + within]))
-    kept = [value for value in values if not math.isnan(value)]
-    if not kept:
-        return math.nan, math.nan
-    low, high = np.quantile(kept, [0.025, 0.975])
-    return float(low), float(high)

@@ -36,8 +36,8 @@ from cropper.scorers import WEIGHTS
 from cropper.scorers.checkpoint import save_scorer, trunk_digest, trunk_from
 from cropper.scorers.convnet import Preprocessing, TrunkClassifier
 from cropper.scorers.device import resolve_device
+from cropper.statistics import cluster_bootstrap, spearman
 from cropper.train.probe import probe
-from cropper.train.quality import interval, rank_correlation
 
 __all__ = ["TilesConfig", "TilesQuality", "train_tiles"]
 
@@ -331,10 +331,10 @@ def _cross_validate(
 
     def correlation(chosen: NDArray[np.intp]) -> float:
         part = rows[chosen]
-        found = [rank_correlation(each[part], -tiles.row[part].astype(float)) for each in scores]
+        found = [spearman(each[part], -tiles.row[part].astype(float)) for each in scores]
         return float(np.mean(found))
 
-    low, high = interval(correlation, np.arange(len(rows)), config.seed)
+    low, high = cluster_bootstrap(correlation, np.arange(len(rows)), config.seed)
     return TilesQuality(len(rows), correlation(np.arange(len(rows))), low, high)
 
 

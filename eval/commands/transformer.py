@@ -15,7 +15,7 @@ from cropper.errors import extra
 from eval.commands.group import cli, in_folder, progress_bar, writing
 
 if TYPE_CHECKING:
-    from eval.metrics import Interval
+    from cropper.statistics import Interval
 
 __all__ = ["compare", "slopes"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,7 +21,7 @@ from cropper.cli import main
 from cropper.errors import ConfigError, DataError, MissingModelError
 from cropper.scorers.header import read_header
 from cropper.train import loop
-from cropper.train.quality import Quality, auc, interval, measure, midranks, rank_correlation
+from cropper.train.quality import Quality, auc, measure
 from cropper.train.selfie_data import Selfies, read_folders
 from cropper.train.selfies import SelfiesConfig, train_selfies
 from cropper.train.start import preprocessing_for, start_from
@@ -320,29 +320,3 @@ def test_calibration_of_true_probabilities_is_near_perfect() -> None:
 
 def test_one_class_alone_has_no_auc() -> None:
     assert np.isnan(auc(np.arange(3.0), np.ones(3, np.int8)))
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(-5, 5), min_size=2, max_size=30), st.integers(0, 99))
-def test_rank_correlation_is_scipy_s(values: list[int], seed: int) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    a = np.array(values, float)
-    b = np.random.default_rng(seed).integers(0, 5, len(a)).astype(float)
-    assert np.array_equal(midranks(a), stats.rankdata(a))
-    if len(set(values)) > 1 and len(set(b.tolist())) > 1:
-        assert rank_correlation(a, b) == pytest.approx(stats.spearmanr(a, b)[0])
-
-
-def test_the_interval_of_clusters_is_wider_than_that_of_their_pictures() -> None:
-    rng = np.random.default_rng(0)
-    user = np.repeat(np.arange(40), 10)
-    values = np.repeat(rng.normal(size=40), 10)
-
-    def mean(rows: NDArray[np.intp]) -> float:
-        return float(values[rows].mean())
-
-    by_user, by_picture = interval(mean, user), interval(mean, np.arange(400))
-    assert by_user[1] - by_user[0] > 2 * (by_picture[1] - by_picture[0])
-    low, high = interval(mean, np.arange(400))
-    error = values.std() / 20
-    assert (high - low) == pytest.approx(2 * 1.96 * error, rel=0.15)
