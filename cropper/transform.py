@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from cropper.boxes import Boxes, Crop, normalise, snap
 from cropper.errors import ConfigError
 from cropper.image import SourceImage
 from cropper.request import COSTLY_BUDGET, CropRequest
-from cropper.result import AFFINE_METHODS, CropResult, SearchResult, StopReason
+from cropper.result import AFFINE_METHODS, CropResult
 from cropper.sampling import theta_from_boxes
 from cropper.scorers import Scorer
 from cropper.scorers.affine import BoundAffine, as_affine
 from cropper.search import SearchConfig, search
+from cropper.space import CropSpace
 from spatial_transformer.affine import AffineCrop, Warp
-from spatial_transformer.localizer import Localizer, localizer_for
-from spatial_transformer.objective import RobustConfig, RobustObjective
-from spatial_transformer.optimize import OptimizeConfig, climb, suited_method
+from spatial_transformer.localizer import localizer_for
+from spatial_transformer.objective import RobustConfig
+from spatial_transformer.recipe import RECIPES, Work, follow
 
-__all__ = ["TransformFinder"]
+__all__ = ["TransformFinder", "winners_of"]
 
 _BUDGET = 2000  # evaluations, where each is cheap
-_STARTS = 4  # random ones of 'stn'; winners of the search of 'search+stn'
 
 
 class TransformFinder:
@@ -49,13 +49,20 @@ class TransformFinder:
         space = AffineCrop.of(
             image.size, request.searched_aspect, request.min_scale, request.max_scale
         )
-        if not request.shear:
-            space = replace(space, shear=0.0)
         bound = self.scorer.bind_affine(self.scorer.spec.view(image))
-        if self.localizer is not None:
-            warps, found = self._localize(self.localizer, bound, space)
-        else:
-            warps, found = self._climb(bound, space, request)
+        costly = self.scorer.spec.costly
+        work = Work(
+            bound,
+            space,
+            request.budget or (COSTLY_BUDGET if costly else _BUDGET),
+            RobustConfig.suited(costly),
+            request.seed,
+            request.top_k,
+            winners_of(bound, request.spaces(image.size), request.strategy, request.seed),
+            self.localizer,
+        )
+        recipe = replace(RECIPES[self.method], shear=request.shear)
+        warps, found, _ = follow(recipe, work)
         warps = tuple(_on_pixels(warp, image.size) for warp in warps)
         thetas = torch.stack([torch.tensor(warp.theta) for warp in warps])
         whole = torch.eye(2, 3)[None]
@@ -75,47 +82,23 @@ class TransformFinder:
             seconds=0.0,
         )
 
-    def _localize(
-        self, localizer: Localizer, bound: BoundAffine, space: AffineCrop
-    ) -> tuple[tuple[Warp, ...], SearchResult]:
-        warp = Warp.of(space.theta(localizer.params(bound, space))[0], space.size)
-        return (warp,), SearchResult((), self.method, 1, 1, StopReason.CONVERGED)
 
-    def _climb(
-        self, bound: BoundAffine, space: AffineCrop, request: CropRequest
-    ) -> tuple[tuple[Warp, ...], SearchResult]:
-        costly = self.scorer.spec.costly
-        budget = request.budget or (COSTLY_BUDGET if costly else _BUDGET)
-        spent, rounds = 0, 0
-        if self.method == "search+stn":
-            starts, spent, rounds = _winners(bound, space, request, budget // 2)
-        else:
-            drawn = space.sample(_STARTS, np.random.default_rng(request.seed))
-            starts = torch.cat([space.identity, drawn])
-        objective = RobustObjective([bound], space, RobustConfig.suited(costly), request.seed)
-        method = suited_method(bound)
-        config = OptimizeConfig(method, budget - spent, request.seed, request.top_k)
-        found, trajectory = climb(objective, starts, config)
-        ends = {path.end.box.tobytes(): path.end for path in reversed(trajectory.paths)}
-        warps = tuple(ends[np.array(crop.box).tobytes()] for crop in found.crops)
-        total = replace(found, evaluations=found.evaluations + spent, rounds=found.rounds + rounds)
-        return warps, total
-
-
-def _winners(
-    bound: BoundAffine, space: AffineCrop, request: CropRequest, budget: int
-) -> tuple[Tensor, int, int]:
-    """Diverse starts on ``budget``, what they cost, and in how many rounds."""
-    count = max(_STARTS, request.top_k)
-    config = SearchConfig(request.strategy or "halving", budget, request.seed, count)
+def winners_of(
+    bound: BoundAffine, spaces: Sequence[CropSpace], strategy: str | None = None, seed: int = 0
+) -> Callable[..., tuple[Boxes, int, int]]:
+    """A search of boxes for a recipe that starts from winners, by halving unless it is told."""
 
     def objective(boxes: Boxes) -> Boxes:
-        theta = theta_from_boxes(torch.from_numpy(normalise(boxes, space.size)))
-        return bound(theta).double().cpu().numpy()
+        with torch.no_grad():
+            theta = theta_from_boxes(torch.from_numpy(normalise(boxes, bound.size)))
+            return bound(theta).double().cpu().numpy()
 
-    found = search(objective, request.spaces(space.size), config)
-    starts = space.from_boxes(np.array([crop.box for crop in found.crops]))
-    return starts, found.evaluations, found.rounds
+    def winners(count: int, budget: int, overlap: float = 0.7) -> tuple[Boxes, int, int]:
+        config = SearchConfig(strategy or "halving", budget, seed, count, overlap)
+        found = search(objective, spaces, config)
+        return np.array([crop.box for crop in found.crops]), found.evaluations, found.rounds
+
+    return winners
 
 
 def _on_pixels(warp: Warp, size: tuple[int, int]) -> Warp:

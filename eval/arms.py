@@ -1,38 +1,33 @@
 """The ways to a crop that ``compare`` holds against each other, on one budget of evaluations.
 
-Each arm gets the same bound scorer, budget and seed. The searches know boxes, of the picture's own
-aspect (three parameters) or of any (four); the transformers know theta (six) unless their name ends
-in a smaller number.
+Each arm gets the same bound scorer, budget and seed. The searches know boxes, of the photo's own
+aspect (three parameters) or of any (four). The transformers are recipes, as the product's are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cropper.boxes import Boxes, normalise
-from cropper.errors import ConfigError
 from cropper.image import SourceImage
 from cropper.sampling import theta_from_boxes
 from cropper.scorers.affine import BoundAffine
-from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
+from cropper.transform import winners_of
 from spatial_transformer.affine import AffineCrop, Warp
 from spatial_transformer.localizer import Localizer
 from spatial_transformer.objective import RobustConfig, RobustObjective
-from spatial_transformer.optimize import METHODS, OptimizeConfig, Trajectory, climb, suited_method
+from spatial_transformer.optimize import OPTIMIZERS, Trajectory, suited_optimizer
+from spatial_transformer.recipe import RECIPES, Recipe, Work, follow
 
-__all__ = ["REFERENCE", "Arm", "Context", "Found", "available_arms"]
+__all__ = ["REFERENCE", "Arm", "ArmCrop", "Context", "available_arms"]
 
 REFERENCE = "search"
 _FINALISTS = 8  # crops of a search that the robust score chooses from
-_WINNERS = 3  # of a search, from which a transformer starts
-_RANDOM = 4  # starts of the transformers alone
 
 
 @dataclass(frozen=True)
@@ -53,16 +48,14 @@ class Context:
     def objective(self, space: AffineCrop) -> RobustObjective:
         return RobustObjective([self.bound], space, self.robust, self.seed)
 
-    def by_boxes(self, boxes: Boxes) -> NDArray[np.float64]:
-        with torch.no_grad():
-            return self.bound(self.theta(boxes)).double().cpu().numpy()
-
     def theta(self, boxes: Boxes) -> Tensor:
         return theta_from_boxes(torch.from_numpy(normalise(boxes, self.image.size)))
 
 
 @dataclass(frozen=True)
-class Found:
+class ArmCrop:
+    """What an arm came to."""
+
     warp: Warp
     evaluations: int
     trajectory: Trajectory | None = None
@@ -73,15 +66,15 @@ class Arm:
     name: str
     about: str  # a line for people
     parameters: int  # that it may choose
-    run: Callable[[Context], Found]
+    run: Callable[[Context], ArmCrop]
 
 
-def _search(context: Context, aspect: str) -> Found:
+def _search(context: Context, aspect: str) -> ArmCrop:
     boxes, spent = _winners(context, aspect, context.budget, 1)
-    return Found(Warp.of(context.theta(boxes)[0], context.image.size), spent)
+    return ArmCrop(Warp.of(context.theta(boxes)[0], context.image.size), spent)
 
 
-def _search_robust(context: Context, aspect: str) -> Found:
+def _search_robust(context: Context, aspect: str) -> ArmCrop:
     """The search's diverse winners, the robust score choosing: acceptance without a transformer."""
     space = context.space(aspect)
     objective = context.objective(space)
@@ -91,57 +84,32 @@ def _search_robust(context: Context, aspect: str) -> Found:
     with torch.no_grad():
         best = int(objective.accept(params, params).argmax())
     warp = Warp.of(space.theta(params)[best], context.image.size)
-    return Found(warp, spent + objective.evaluations)
+    return ArmCrop(warp, spent + objective.evaluations)
 
 
 def _winners(
     context: Context, aspect: str, budget: int, count: int, overlap: float = 0.7
 ) -> tuple[Boxes, int]:
     spaces = crop_spaces(context.image.size, aspect, context.min_scale)
-    config = SearchConfig("halving", budget, context.seed, count, overlap)
-    found = search(context.by_boxes, spaces, config)
-    return np.array([crop.box for crop in found.crops]), found.evaluations
+    winners = winners_of(context.bound, spaces, seed=context.seed)
+    boxes, evaluations, _ = winners(count, budget, overlap)
+    return boxes, evaluations
 
 
-def _random_starts(context: Context, method: str) -> Found:
-    space = context.space("free")
-    starts = space.sample(_RANDOM, np.random.default_rng(context.seed))
-    return _climbed(context, space, starts, OptimizeConfig(method, context.budget, context.seed))
-
-
-def _search_then(context: Context, parameters: int, method: str) -> Found:
-    """Half of the budget for the search, the rest for the transformer from its winners."""
-    aspect = "original" if parameters == 3 else "free"
-    boxes, spent = _winners(context, aspect, context.budget // 2, _WINNERS)
-    space = context.space(aspect)
-    left = context.budget - spent
-    config = OptimizeConfig(method, left, context.seed, parameters=parameters)
-    found = _climbed(context, space, space.from_boxes(boxes), config)
-    return Found(found.warp, found.evaluations + spent, found.trajectory)
-
-
-def _climbed(context: Context, space: AffineCrop, starts: Tensor, config: OptimizeConfig) -> Found:
-    result, trajectory = climb(context.objective(space), starts, config)
-    return Found(trajectory.best.end, result.evaluations, trajectory)
-
-
-def _localizer(context: Context) -> Found:
-    space = context.space("free")
-    params = _localized(context, space)
-    return Found(Warp.of(space.theta(params)[0], context.image.size), 0)
-
-
-def _localizer_then(context: Context) -> Found:
-    space = context.space("free")
-    starts = torch.cat([_localized(context, space), space.identity])
-    config = OptimizeConfig(suited_method(context.bound), context.budget, context.seed)
-    return _climbed(context, space, starts, config)
-
-
-def _localized(context: Context, space: AffineCrop) -> Tensor:
-    if context.localizer is None:
-        raise ConfigError("this arm takes a localizer: train one with `cropper train localizer`")
-    return context.localizer.params(context.bound, space)
+def _follow(context: Context, recipe: Recipe, aspect: str) -> ArmCrop:
+    """As ``cropper.transform.TransformFinder`` follows its own."""
+    spaces = crop_spaces(context.image.size, aspect, context.min_scale)
+    work = Work(
+        context.bound,
+        context.space(aspect),
+        context.budget,
+        context.robust,
+        context.seed,
+        winners=winners_of(context.bound, spaces, seed=context.seed),
+        localizer=context.localizer,
+    )
+    warps, found, trajectory = follow(recipe, work)
+    return ArmCrop(warps[0], found.evaluations, trajectory)
 
 
 _ABOUT = {
@@ -156,7 +124,11 @@ _ABOUT = {
 
 
 def available_arms(bound: BoundAffine, localizer: Localizer | None) -> tuple[Arm, ...]:
-    """All arms that this scorer can take, the searches first."""
+    """All arms that this scorer can take, the searches first.
+
+    ``stn``, ``search+stn`` and ``localizer`` are the product's own recipes; the others differ from
+    them in what their names say.
+    """
     arms = [
         Arm(
             REFERENCE,
@@ -178,28 +150,29 @@ def available_arms(bound: BoundAffine, localizer: Localizer | None) -> tuple[Arm
             lambda c: _search_robust(c, "free"),
         ),
     ]
-    for method in METHODS:
-        if method.startswith("pixel") and not bound.reads_pixels:
+
+    def add(name: str, about: str, recipe: Recipe, count: int = 5, aspect: str = "free") -> None:
+        arms.append(Arm(name, about, count, lambda c: _follow(c, recipe, aspect)))
+
+    stn, after = RECIPES["stn"], RECIPES["search+stn"]
+    usual = suited_optimizer(bound)
+    add("stn", f"as shipped: {_ABOUT[usual]}; from the whole frame and {stn.starts} crops", stn)
+    for each in OPTIMIZERS:
+        if each == usual or (each.startswith("pixel") and not bound.reads_pixels):
             continue
-        about = f"{_ABOUT[method]}; from {_RANDOM} random crops"
-
-        def run(context: Context, method: str = method) -> Found:
-            return _random_starts(context, method)
-
-        arms.append(Arm(f"stn {method}", about, 3 if method == "pixel3" else 6, run))
-    usual = suited_method(bound)
+        count = {"pixel": 6, "pixel3": 3}.get(each, 5)
+        add(f"stn {each}", f"the same by {_ABOUT[each]}", replace(stn, optimizer=each), count)
+    about = f"as shipped: a search on half of the budget, {usual} from its {after.starts} winners"
+    add("search+stn", about, after)
     other = "feature" if usual == "es" else "es"
-    for count, method in ((3, usual), (4, usual), (6, usual), (6, other)):
-        name = "search+stn" + (f" {count}" if count < 6 else "")
-        name += f" {method}" if method != usual else ""
-        about = f"half of the budget for the search, half for {method} on {count} parameters"
-
-        def then(context: Context, count: int = count, method: str = method) -> Found:
-            return _search_then(context, count, method)
-
-        arms.append(Arm(name, about, count, then))
+    add(f"search+stn {other}", f"the same by {other}", replace(after, optimizer=other))
+    for count, aspect in ((3, "original"), (4, "free")):
+        recipe = replace(after, parameters=count)
+        add(f"search+stn {count}", f"the same in {count} parameters", recipe, count, aspect)
+    add("search+stn shear", "the same, which may shear too", replace(after, shear=True), 6)
     if localizer is not None:
-        arms.append(Arm("localizer", "one pass of the learned transformer", 6, _localizer))
+        learned = RECIPES["localizer"]
+        add("localizer", "as shipped: one pass of the learned transformer", learned)
         about = f"{usual} from the localizer's crop and the whole photo"
-        arms.append(Arm("localizer+stn", about, 6, _localizer_then))
+        add("localizer+stn", about, replace(learned, climbs=True))
     return tuple(arms)

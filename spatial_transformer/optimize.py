@@ -1,39 +1,36 @@
 """Climbing the score from a few starts, in up to six affine parameters.
 
-Read it as: starts, an ascent by one of METHODS that leaves every judged crop in an archive, and
+Read it as: starts, an ascent by one of OPTIMIZERS that leaves every judged crop in an archive, and
 acceptance, which compares the best of the archive with their start by the robust score. So what is
-returned is never below its start. All methods pay from one budget: a scored crop is one evaluation,
+returned is never below its start. All of them pay from one budget: a scored crop is one evaluation,
 a backward pass counts as two more.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cropper.boxes import Boxes, Crop, nms
+from cropper.boxes import Crop, nms
 from cropper.errors import ConfigError
-from cropper.image import SourceImage
 from cropper.result import SearchResult, StopReason
-from cropper.scorers import Scorer
-from cropper.scorers.affine import JUDGED, BoundAffine, Reading, as_affine
-from spatial_transformer.affine import PARAMS, AffineCrop, Warp
+from cropper.scorers.affine import JUDGED, BoundAffine, Reading
+from spatial_transformer.affine import PARAMS, Warp
 from spatial_transformer.chart import Chart, RawCrop
-from spatial_transformer.objective import RobustConfig, RobustObjective
+from spatial_transformer.objective import RobustObjective
 
 __all__ = [
-    "METHODS",
+    "OPTIMIZERS",
     "OptimizeConfig",
     "Path",
     "Trajectory",
     "climb",
-    "optimize_crop",
-    "suited_method",
+    "suited_optimizer",
 ]
 
 GRADIENT_COST = 3  # evaluations of a forward and a backward pass
@@ -45,12 +42,11 @@ _KEPT = 40  # crops of a path
 
 @dataclass(frozen=True)
 class OptimizeConfig:
-    method: str = "es"  # needs no slope, so that any score will do; see suited_method
+    optimizer: str = "es"  # needs no slope, so that any score will do; see suited_optimizer
     budget: int = 1000  # evaluations at most, acceptance included
     seed: int = 0
     top_k: int = 1  # crops returned, best first
     parameters: int = 6  # 3: scale and place; 4: and aspect; 6: and rotation and shear
-    starts: int = 4  # random ones, where no start is given
     step: float = 0.04  # of an ascent at first, in shares of the crop's side; a tenth at last
     jitter: int = 6  # warps that the slope of 'jitter' is averaged over, in antithetic pairs
     spread: float = 0.04  # of these warps, in shares of the crop's side
@@ -58,11 +54,12 @@ class OptimizeConfig:
     sigma: float = 0.06  # their spread at first; a tenth at last
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ConfigError(f"method is one of {', '.join(METHODS)}, got {self.method!r}")
+        if self.optimizer not in OPTIMIZERS:
+            known = ", ".join(OPTIMIZERS)
+            raise ConfigError(f"optimizer is one of {known}, got {self.optimizer!r}")
         if self.parameters not in _FREE:
             raise ConfigError(f"parameters are 3, 4 or 6, got {self.parameters}")
-        for name in ("budget", "top_k", "starts", "jitter", "pairs"):
+        for name in ("budget", "top_k", "jitter", "pairs"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is at least 1, got {getattr(self, name)}")
 
@@ -82,7 +79,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Trajectory:
-    method: str
+    optimizer: str
     paths: tuple[Path, ...]  # best end first
 
     @property
@@ -90,55 +87,27 @@ class Trajectory:
         return self.paths[0]
 
 
-def optimize_crop(
-    image: SourceImage,
-    scorer: Scorer | Sequence[Scorer],
-    config: OptimizeConfig | None = None,
-    *,
-    aspect: str | float = "original",
-    min_scale: float = 0.5,
-    max_scale: float = 1.0,
-    starts: Boxes | None = None,
-    robust: RobustConfig | None = None,
-) -> tuple[SearchResult, Trajectory]:
-    """Affine crops of a picture, best first, and how they were found.
-
-    ``starts`` (N, 4) px are boxes, a search's winners say; without them the whole frame and random
-    crops. The result's boxes are those around the crops; the crops themselves are the trajectory's.
-    Raises ConfigError for scorers that know boxes alone and for a budget too small for the method.
-    """
-    config = config or OptimizeConfig()
-    space = AffineCrop.of(image.size, aspect, min_scale, max_scale)
-    scorers = [scorer] if isinstance(scorer, Scorer) else list(scorer)
-    with torch.no_grad():
-        bound = [as_affine(each).bind_affine(each.spec.view(image)) for each in scorers]
-    robust = robust or RobustConfig.suited(any(each.spec.costly for each in scorers))
-    objective = RobustObjective(bound, space, robust, config.seed)
-    if starts is not None:
-        params = space.from_boxes(starts)
-    else:
-        drawn = space.sample(config.starts, np.random.default_rng(config.seed))
-        params = torch.cat([space.identity, drawn])
-    return climb(objective, params, config)
-
-
 def climb(
     objective: RobustObjective, starts: Tensor, config: OptimizeConfig
 ) -> tuple[SearchResult, Trajectory]:
-    """The same over any objective, from (S, 6) starts."""
+    """Affine crops from (S, 6) starts, best first, and how they were found.
+
+    The result's boxes are those around the crops; the crops themselves are the trajectory's. Raises
+    ConfigError for a budget too small for the optimizer.
+    """
     run = _Run(objective, objective.space.project(starts.double()), config)
-    METHODS[config.method](run)
+    OPTIMIZERS[config.optimizer](run)
     paths = sorted(run.accept(), key=lambda path: -path.end_score)
     boxes = np.stack([path.end.box for path in paths])
     kept = nms(boxes, _NMS, config.top_k)
     result = SearchResult(
         crops=tuple(Crop.of(boxes[index], paths[index].end_score) for index in kept),
-        strategy=config.method,
+        strategy=config.optimizer,
         evaluations=objective.evaluations,
         rounds=run.rounds,
         stop=StopReason.BUDGET,
     )
-    return result, Trajectory(config.method, tuple(paths))
+    return result, Trajectory(config.optimizer, tuple(paths))
 
 
 @dataclass
@@ -173,7 +142,7 @@ class _Run:
         count = (self.config.budget - needed) // (cost * one_look)
         if count < 1:
             raise ConfigError(
-                f"{self.config.method!r} from {len(self.starts)} starts takes at least "
+                f"{self.config.optimizer!r} from {len(self.starts)} starts takes at least "
                 f"{needed + cost * one_look} evaluations: raise the budget of "
                 f"{self.config.budget}, or give fewer starts"
             )
@@ -327,12 +296,12 @@ def _es(run: _Run) -> None:
     run.last = space.theta(mean)
 
 
-def suited_method(bound: BoundAffine) -> str:
+def suited_optimizer(bound: BoundAffine) -> str:
     """Slopes where scores come from a feature map, which is smooth, and none where from pixels."""
     return "es" if bound.reads_pixels else "feature"
 
 
-METHODS: dict[str, Callable[[_Run], None]] = {
+OPTIMIZERS: dict[str, Callable[[_Run], None]] = {
     "pixel": lambda run: _pixel(run, 6),
     "pixel3": lambda run: _pixel(run, 3),
     "pyramid": _pyramid,

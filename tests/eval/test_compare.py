@@ -24,7 +24,7 @@ from cropper.scorers.affine import JUDGED, Reading
 from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.cropnet.network import CropNet, CropNetConfig
 from eval.__main__ import cli
-from eval.arms import Arm, Context, Found
+from eval.arms import Arm, ArmCrop, Context
 from eval.compare import (
     CompareConfig,
     Comparison,
@@ -84,7 +84,7 @@ def test_every_arm_keeps_to_the_budget_and_climbing_beats_a_random_crop(
 ) -> None:
     found = run_comparison(examples, Likes(), Likes(), CompareConfig(600))
     names = [arm.name for arm in found.arms]
-    assert {"search", "search free", "stn pixel", "stn es", "search+stn"} <= set(names)
+    assert {"search", "search free", "stn pixel", "stn", "search+stn"} <= set(names)
     for arm in found.arms:
         for outcome in arm.photos:
             assert 0 < outcome.evaluations <= 600
@@ -103,17 +103,17 @@ def test_every_arm_keeps_to_the_budget_and_climbing_beats_a_random_crop(
     assert wins is not None
     assert wins.mean == 1
     assert rows["search"].wins is None
-    assert rows["stn es"].stuck is not None
-    assert rows["stn es"].stuck.mean == 0
+    assert rows["stn"].stuck is not None
+    assert rows["stn"].stuck.mean == 0
 
 
 def test_a_judge_that_wants_the_opposite_calls_every_climb_a_drift(
     examples: list[Example],
 ) -> None:
     found = run_comparison(
-        examples, Likes(), Likes(-1.0), CompareConfig(600), only=["stn es", "search"]
+        examples, Likes(), Likes(-1.0), CompareConfig(600), only=["stn", "search"]
     )
-    assert [arm.name for arm in found.arms] == ["search", "stn es"]
+    assert [arm.name for arm in found.arms] == ["search", "stn"]
     starts = [start for photo in found.arms[1].photos for start in photo.starts]
     assert len(starts) == 8
     assert all(start.drifted for start in starts)
@@ -127,8 +127,8 @@ def test_an_end_at_a_start_that_could_be_better_is_stuck(examples: list[Example]
         one, two, three = (Warp.of(each[0], (96, 64)) for each in (start, end, last))
         climb = Climb(one, 0.0, two, 0.0, three, (one, two), (0.0, 0.0))
 
-        def run(context: Context) -> Found:
-            return Found(two, 1, Trajectory("x", (climb,)))
+        def run(context: Context) -> ArmCrop:
+            return ArmCrop(two, 1, Trajectory("x", (climb,)))
 
         (start_of,) = measured.measure(Arm("x", "", 6, run)).starts
         return [start_of.stuck, start_of.drifted, start_of.last_stuck, start_of.last_left]
@@ -230,13 +230,13 @@ def test_the_command_writes_text_json_and_a_page_that_needs_no_network(
     ran = compare(
         *(each.path for each in examples),
         *("--judge", judge, "--budget", 300, "--report", page, "--json", record),
-        *("--arm", "search", "--arm", "stn es", "--arm", "search+stn"),
+        *("--arm", "search", "--arm", "stn", "--arm", "search+stn"),
     )
     assert ran.exit_code == 0, ran.output
     for word in ("search+stn", "wins", "judge trained seed 1, fold 0/2, trunk frozen", "stuck"):
         assert word in ran.stdout
     data = json.loads(record.read_text())
-    assert [row["name"] for row in data["rows"]] == ["search", "stn es", "search+stn"]
+    assert [row["name"] for row in data["rows"]] == ["search", "stn", "search+stn"]
     outcome = data["comparison"]["arms"][2]["photos"][0]
     assert len(outcome["warp"]["corners"]) == 4
     assert outcome["climbs"][0]["scores"]

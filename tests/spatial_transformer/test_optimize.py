@@ -11,16 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from cropper import Scorer, from_array, load_scorer
-from cropper.boxes import as_boxes, iou
 from cropper.errors import ConfigError, ScorerOutputError
 from cropper.sampling import Pyramid, decompose, pyramid, sample_affine
 from cropper.scorers.affine import JUDGED, Reading
 from spatial_transformer.affine import AffineCrop, corners_of
 from spatial_transformer.objective import Prior, RobustConfig, RobustObjective
-from spatial_transformer.optimize import METHODS, OptimizeConfig, climb, optimize_crop
-from tests.conftest import SpotScorer
-from tests.image.pictures import photo
+from spatial_transformer.optimize import OPTIMIZERS, OptimizeConfig, climb
 
 torch.set_num_threads(1)
 
@@ -60,14 +56,14 @@ def objective(function: Callable[..., Tensor], config: RobustConfig = PLAIN) -> 
     return RobustObjective([Analytic(function)], space(), config)
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
-def test_a_gaussian_bump_is_climbed_by_every_method(method: str) -> None:
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_a_gaussian_bump_is_climbed_by_every_method(optimizer: str) -> None:
     """Smooth and exact slopes: here even the origin's arm arrives. It fails for its sampling."""
     start = torch.tensor([[math.log(0.7), 0.5, 0.5, 0.0, 0.0, 0.0]], dtype=torch.float64)
     goal = objective(bump)
-    result, path = climb(goal, start, OptimizeConfig(method, 1500, jitter=2, spread=0.01))
+    result, path = climb(goal, start, OptimizeConfig(optimizer, 1500, jitter=2, spread=0.01))
     # three raw parameters reach neither aspect nor turn
-    enough = bump(space().theta(start)).item() if method == "pixel3" else 0.98
+    enough = bump(space().theta(start)).item() if optimizer == "pixel3" else 0.98
     assert result.best.score >= enough
     assert result.evaluations <= 1500
     assert result.evaluations == goal.evaluations
@@ -78,8 +74,8 @@ def test_a_gaussian_bump_is_climbed_by_every_method(method: str) -> None:
 @pytest.mark.parametrize("parameters", [3, 4])
 def test_fewer_parameters_leave_the_others_as_they_are(parameters: int) -> None:
     start = torch.tensor([[math.log(0.7), 0.5, 0.5, -0.1, 0.03, 0.02]], dtype=torch.float64)
-    for method in ("es", "feature", "jitter"):
-        config = OptimizeConfig(method, 400, parameters=parameters)
+    for optimizer in ("es", "feature", "jitter"):
+        config = OptimizeConfig(optimizer, 400, parameters=parameters)
         _, path = climb(objective(bump), start, config)
         theta = torch.tensor(path.best.end.theta, dtype=torch.float64)[None]
         params = space().params(theta)
@@ -110,12 +106,12 @@ def looks_like_the_patch(levels: Pyramid) -> Callable[[Tensor, Reading], Tensor]
     return score
 
 
-@pytest.mark.parametrize("method", ["es", "feature", "pyramid", "jitter"])
+@pytest.mark.parametrize("optimizer", ["es", "feature", "pyramid", "jitter"])
 @pytest.mark.parametrize("angle", [ANGLE, -ANGLE / 2])
-def test_a_turned_patch_is_found_with_its_angle(method: str, angle: float) -> None:
+def test_a_turned_patch_is_found_with_its_angle(optimizer: str, angle: float) -> None:
     goal = objective(looks_like_the_patch(pyramid(patch(angle))))
     start = torch.tensor([[math.log(0.6), 0.45, 0.55, 0.0, 0.0, 0.0]], dtype=torch.float64)
-    config = OptimizeConfig(method, 1200, jitter=2, spread=0.01)
+    config = OptimizeConfig(optimizer, 1200, jitter=2, spread=0.01)
     result, path = climb(goal, start, config)
     theta = torch.tensor(path.best.end.theta, dtype=torch.float64)[None]
     sides, turned, shear = decompose(theta, SIZE)
@@ -133,12 +129,12 @@ def likes_the_outside(theta: Tensor, reading: Reading) -> Tensor:
     return outside.sum((1, 2)) + 3 * noise
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
-def test_an_objective_that_likes_padding_and_noise_does_not_get_its_way(method: str) -> None:
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_an_objective_that_likes_padding_and_noise_does_not_get_its_way(optimizer: str) -> None:
     robust = RobustConfig(jitter=8, flip=False)
     goal = objective(likes_the_outside, robust)
     starts = torch.cat([space().identity, space().sample(3, np.random.default_rng(1))])
-    result, path = climb(goal, starts, OptimizeConfig(method, 1500, top_k=4))
+    result, path = climb(goal, starts, OptimizeConfig(optimizer, 1500, top_k=4))
     check = objective(likes_the_outside, robust)
     for each in path.paths:
         corners = np.array(each.end.corners) / SIZE
@@ -151,7 +147,7 @@ def test_an_objective_that_likes_padding_and_noise_does_not_get_its_way(method: 
     assert [crop.score for crop in result.crops] == sorted(
         (crop.score for crop in result.crops), reverse=True
     )
-    if method == "pixel":  # the control arm does leave, so that the test would see it
+    if optimizer == "pixel":  # the control arm does leave, so that the test would see it
         ends = np.array([each.last.corners for each in path.paths]) / SIZE
         assert ends.min() < -0.01 or ends.max() > 1.01
 
@@ -188,9 +184,7 @@ def test_a_budget_that_is_too_small_names_what_it_takes() -> None:
         climb(objective(bump), space().identity, OptimizeConfig("es", needed - 1))
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"method": "sgd"}, {"parameters": 5}, {"budget": 0}, {"starts": 0}]
-)
+@pytest.mark.parametrize("wrong", [{"optimizer": "sgd"}, {"parameters": 5}, {"budget": 0}])
 def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         OptimizeConfig(**wrong)  # type: ignore[arg-type]
@@ -235,57 +229,3 @@ def test_the_proximal_term_and_the_priors_cost_what_they_say() -> None:
     area = abs(torch.linalg.det(space().theta(other)[0, :, :2]).item())
     lost = plain.accept(other, start) - held.accept(other, start)
     assert lost.item() == pytest.approx(0.3 * (math.log(area) / 0.5) ** 2, rel=0.05)
-
-
-# On pictures
-
-
-@pytest.fixture(scope="module")
-def cropnet() -> Scorer:
-    return load_scorer("cropnet", "cpu")
-
-
-def test_a_picture_is_cropped_no_worse_than_its_starts(cropnet: Scorer) -> None:
-    image = from_array(photo(300, 200))
-    boxes = as_boxes([[30, 20, 270, 180], [0, 0, 200, 150]])
-    config = OptimizeConfig("es", 600)
-    result, path = optimize_crop(image, cropnet, config, aspect="free", starts=boxes)
-    assert len(path.paths) == 2
-    starts = np.stack([each.start.box for each in path.paths])
-    assert iou(starts, boxes).max(1).min() > 0.999
-    assert all(each.end_score >= each.start_score for each in path.paths)
-    assert result.strategy == "es"
-    assert result.evaluations <= 600
-
-
-def test_without_starts_the_whole_frame_is_one(cropnet: Scorer) -> None:
-    image = from_array(photo(300, 200))
-    _, path = optimize_crop(image, cropnet, OptimizeConfig("feature", 400, starts=2))
-    boxes = np.stack([each.start.box for each in path.paths])
-    assert len(boxes) == 3
-    assert np.abs(boxes - [0, 0, 300, 200]).max(1).min() < 1e-9
-
-
-def test_the_pixel_arms_take_a_scorer_of_pixels(cropnet: Scorer) -> None:
-    with pytest.raises(ConfigError, match="convnet"):
-        optimize_crop(from_array(photo(300, 200)), cropnet, OptimizeConfig("pixel"))
-
-
-@pytest.mark.parametrize("method", sorted(METHODS))
-def test_every_method_runs_over_convnet(method: str) -> None:
-    image = from_array(photo(300, 200))
-    config = OptimizeConfig(method, 40, pairs=2, jitter=2)
-    result, _ = optimize_crop(
-        image,
-        load_scorer("convnet", "cpu"),
-        config,
-        starts=as_boxes([[30, 20, 270, 180]]),
-        robust=RobustConfig(jitter=0),
-    )
-    assert result.evaluations <= 40
-    assert math.isfinite(result.best.score)
-
-
-def test_a_scorer_of_boxes_alone_is_refused() -> None:
-    with pytest.raises(ConfigError, match="boxes alone"):
-        optimize_crop(from_array(photo(300, 200)), SpotScorer())
