@@ -115,7 +115,7 @@ def test_a_judge_that_wants_the_opposite_calls_every_climb_a_drift(
     )
     assert [arm.name for arm in found.arms] == ["search", "stn"]
     starts = [start for photo in found.arms[1].photos for start in photo.starts]
-    assert len(starts) == 8
+    assert len(starts) == 10  # the whole frame and four crops of each photo
     assert all(start.drifted for start in starts)
 
 
