@@ -21,7 +21,7 @@ from cropper.scorers import ScorerSpec
 from cropper.scorers.convnet import ConvNetScorer, build_backbone
 from cropper.scorers.device import resolve_device
 from cropper.space import CropSpace
-from cropper.train.start import preprocessing_for
+from cropper.train.selfies.start import preprocessing_for
 from eval.environment import Environment, read_environment
 from eval.limits import Work, measure_rates, work_of
 

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from cropper.annotations import ANNOTATIONS, read_annotations
 from cropper.boxes import Boxes
 from cropper.errors import DataError
 
@@ -81,12 +82,12 @@ class Format(NamedTuple):
 
 
 def _is_folder(root: Path) -> bool:
-    return (root / "annotations.json").is_file()
+    return (root / ANNOTATIONS).is_file()
 
 
 def _read_folder(root: Path, split: str) -> Iterator[Entry]:
-    path = root / "annotations.json"
-    entries = _entries(path)
+    path = root / ANNOTATIONS
+    entries = read_annotations(path)
     _check_split(split, {str(entry["split"]) for entry in entries if "split" in entry}, path)
     for entry in entries:
         if split not in (ALL, entry.get("split")):
@@ -126,14 +127,14 @@ def _read_fcdb(root: Path, split: str) -> Iterator[Entry]:
     crops: dict[str, Boxes] = {}
     for key in sorted(known) if split == ALL else [split]:
         path = root / _FCDB_CROPS[key]
-        for entry in _entries(path):
+        for entry in read_annotations(path):
             name = _url_name(entry, path)
             photos[name] = entry
             drawn = [_value(entry, "crop", path)]
             crops[name] = _xywh(_rows(drawn, 4, "a crop is [x, y, w, h]", f"{path}, {name}"))
     pairs: dict[str, Pairs | None] = {}
     path = root / _FCDB_PAIRS
-    for entry in _entries(path) if path.is_file() else []:
+    for entry in read_annotations(path) if path.is_file() else []:
         name = _url_name(entry, path)
         if split == ALL or name in photos:
             photos.setdefault(name, entry)
@@ -245,13 +246,6 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is not readable JSON ({error}): fetch the file again") from error
-
-
-def _entries(path: Path) -> list[dict[str, Any]]:
-    data = _json(path)
-    if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
-        raise DataError(f"{path} is a list of objects, one a photo: correct or replace the file")
-    return data
 
 
 def _value(entry: Any, key: str, where: Path | str) -> Any:

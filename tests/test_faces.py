@@ -14,8 +14,8 @@ from cropper import from_array
 from cropper.cli import main
 from cropper.errors import DataError, MissingModelError
 from cropper.faces import FaceFinder
-from cropper.train.faces import with_faces
-from cropper.train.selfie_data import read_folders
+from cropper.train.selfies.data import read_folders
+from cropper.train.selfies.faces import with_faces
 
 
 def face() -> np.ndarray:

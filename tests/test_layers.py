@@ -36,6 +36,7 @@ LAYERS = {
     "transform": 4,
     "finder": 4,
     "train": 4,
+    "annotations": 1,
     "threads": 5,
     "scoring_thread": 5,
     "report": 5,

@@ -13,8 +13,8 @@ from cropper.cli.group import EXIT_CODES
 from cropper.cli.train import train
 
 if TYPE_CHECKING:
-    from cropper.train.likes import LabelRules
-    from cropper.train.selfie_data import Selfies
+    from cropper.train.selfies.data import Selfies
+    from cropper.train.selfies.likes import LabelRules
 
 __all__ = ["train_selfies_command"]
 
@@ -101,8 +101,8 @@ def train_selfies_command(
     """
     from dataclasses import fields  # noqa: PLC0415
 
-    from cropper.train.selfies import SelfiesConfig, train_selfies, write_labels  # noqa: PLC0415 - torch
-    from cropper.train.tiles import train_tiles  # noqa: PLC0415
+    from cropper.train.selfies.classifier import SelfiesConfig, train_selfies, write_labels  # noqa: PLC0415 - torch
+    from cropper.train.selfies.tiles import train_tiles  # noqa: PLC0415
 
     log = partial(click.echo, err=True)
     sources = [name for name in ("posts", "ucf", "folders") if options[name]]
@@ -113,7 +113,7 @@ def train_selfies_command(
         return
     selfies = _read(sources[0], options, seed)
     if options["require_face"]:
-        from cropper.train.faces import with_faces  # noqa: PLC0415 - an extra
+        from cropper.train.selfies.faces import with_faces  # noqa: PLC0415 - an extra
 
         selfies = with_faces(selfies, log)
     if options["labels_only"]:
@@ -127,7 +127,7 @@ def train_selfies_command(
 
 
 def _read(source: str, options: dict[str, Any], seed: int) -> Selfies:
-    from cropper.train.selfie_data import read_folders, read_posts, read_ucf  # noqa: PLC0415
+    from cropper.train.selfies.data import read_folders, read_posts, read_ucf  # noqa: PLC0415
 
     if source == "ucf":
         return read_ucf(options["ucf"], options["drop_middle"])
@@ -141,7 +141,7 @@ def _read(source: str, options: dict[str, Any], seed: int) -> Selfies:
 def _rules(options: dict[str, Any], seed: int) -> LabelRules:
     import numpy as np  # noqa: PLC0415
 
-    from cropper.train.likes import LabelRules  # noqa: PLC0415
+    from cropper.train.selfies.likes import LabelRules  # noqa: PLC0415
 
     day: datetime | None = options["as_of"]
     names = ("min_age", "min_followers", "max_followers", "max_tags", "tag_bonus", "group")

@@ -22,6 +22,7 @@ from cropper.scorers.convnet import Preprocessing, TrunkClassifier
 from cropper.scorers.device import resolve_device
 from cropper.scorers.trunk import normalise_pixels
 from cropper.train.data import Judged, candidates, load_judged, overlap
+from cropper.train.fit import descend, keep_best
 from cropper.train.losses import list_loss, pair_loss
 
 __all__ = ["ConvNetConfig", "train_convnet"]
@@ -44,8 +45,8 @@ class ConvNetConfig:
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """One picture's crops as features, in lists and pairs."""
+class _CropFeatures:
+    """The crops of one photo as features, in lists and pairs."""
 
     lists: list[tuple[Tensor, Tensor]]  # features (N, 448), overlaps (N,)
     pairs: Tensor  # (P, 2, 448)
@@ -73,46 +74,50 @@ def train_convnet(
     net = TrunkClassifier().to(resolve_device(device)).to(memory_format=torch.channels_last)
     net.trunk.load_state_dict(trunk_from(trunk))
     rng = np.random.default_rng(config.seed)
-    looked: dict[str, list[_Looked]] = {}
+    seen: dict[str, list[_CropFeatures]] = {}
     for split in ("train", "val"):
         fold = config.fold if split == "train" else (0, 1)
         items = load_judged(data, split, config.pixels, limit, fold)
-        looked[split] = []
+        seen[split] = []
         for count, item in enumerate(items, 1):
-            looked[split].append(_look(net, item, config, rng))
+            seen[split].append(_look(net, item, config, rng))
             if count % 100 == 0 or count == len(items):
                 log(f"{split}: crops of {count}/{len(items)} pictures seen")
     optimiser = torch.optim.AdamW(
         net.head.parameters(), config.rate, weight_decay=config.weight_decay
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.epochs)
-    best = 0.0
-    for epoch in range(1, config.epochs + 1):
-        loss = _epoch(net, looked["train"], config, optimiser, rng)
+    header = {
+        "kind": "convnet",
+        "name": "convnet",
+        "summary": "a network pass for each crop, as in 2015; trained on FCDB",
+        "licence": "Apache-2.0",
+        "long_side": 640,
+        "batch_size": 32,
+        "backbone": "trunk",
+        "preprocessing": PREPROCESSING.to_dict(),
+        "trunk": {"file": trunk.name, "sha256": trunk_digest(trunk)},
+    }
+
+    def train_epoch(_: int) -> float:
+        loss = _epoch(net, seen["train"], config, optimiser, rng)
         schedule.step()
-        score = _validate(net, looked["val"])
-        log(f"epoch {epoch}/{config.epochs}: loss {loss:.4f}, val IoU of the top crop {score:.4f}")
-        if score > best:
-            best = score
-            header = {
-                "kind": "convnet",
-                "name": "convnet",
-                "summary": "a network pass for each crop, as in 2015; trained on FCDB",
-                "licence": "Apache-2.0",
-                "long_side": 640,
-                "batch_size": 32,
-                "backbone": "trunk",
-                "preprocessing": PREPROCESSING.to_dict(),
-                "trunk": {"file": trunk.name, "sha256": trunk_digest(trunk)},
-            }
-            save_scorer(net, header, out / "convnet.safetensors", leave_out="trunk.")
-    return best
+        return loss
+
+    return keep_best(
+        config.epochs,
+        train_epoch=train_epoch,
+        validate=lambda: _validate(net, seen["val"]),
+        save=lambda: save_scorer(net, header, out / "convnet.safetensors", leave_out="trunk."),
+        log=log,
+        told=lambda score: f"val IoU of the top crop {score:.4f}",
+    )
 
 
 @torch.no_grad()
 def _look(
     net: TrunkClassifier, item: Judged, config: ConvNetConfig, rng: np.random.Generator
-) -> _Looked:
+) -> _CropFeatures:
     device = next(net.parameters()).device
     levels = pyramid(normalise_pixels(torch.from_numpy(item.pixels).to(device)))
     size = (PREPROCESSING.side, PREPROCESSING.side)
@@ -129,39 +134,35 @@ def _look(
         lists.append((features(boxes), overlaps))
     flat = item.pairs.reshape(-1, 4)
     pairs = features(flat).reshape(-1, 2, sum(net.trunk.channels)) if len(flat) else torch.empty(0)
-    return _Looked(lists, pairs, torch.from_numpy(item.votes).float().to(device))
+    return _CropFeatures(lists, pairs, torch.from_numpy(item.votes).float().to(device))
 
 
 def _epoch(
     net: TrunkClassifier,
-    looked: list[_Looked],
+    photos: list[_CropFeatures],
     config: ConvNetConfig,
     optimiser: torch.optim.Optimizer,
     rng: np.random.Generator,
 ) -> float:
     losses = []
-    order = rng.permutation(len(looked))
+    order = rng.permutation(len(photos))
     for start in range(0, len(order), _BATCH):
         parts = []
         for index in order[start : start + _BATCH]:
-            item = looked[index]
+            item = photos[index]
             for features, overlaps in item.lists:
                 parts.append(list_loss(net.head(features)[:, 0], overlaps, config.temperature))
             if len(item.pairs):
                 parts.append(pair_loss(net.head(item.pairs)[..., 0], item.votes))
-        loss = torch.stack(parts).mean()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        losses.append(loss.item())
+        losses.append(descend(torch.stack(parts).mean(), optimiser))
     return float(np.mean(losses))
 
 
 @torch.no_grad()
-def _validate(net: TrunkClassifier, looked: list[_Looked]) -> float:
+def _validate(net: TrunkClassifier, photos: list[_CropFeatures]) -> float:
     tops = [
         overlaps[net.head(features)[:, 0].argmax()].item()
-        for item in looked
+        for item in photos
         for features, overlaps in item.lists
     ]
     return float(np.mean(tops))

@@ -33,7 +33,7 @@ from cropper.train.calibrate import calibrate
 from cropper.train.curve import plot_crops
 from cropper.train.data import Judged, candidates, digest_of, load_judged, overlap
 from cropper.train.distill import DistillConfig, Teacher, teach
-from cropper.train.loop import load_state, rate_factor, save_state
+from cropper.train.fit import descend, fit, load_state, save_state, set_rates
 from cropper.train.losses import list_loss, pair_loss
 
 __all__ = ["CropsConfig", "Validation", "header_of", "train_crops", "validate"]
@@ -115,15 +115,9 @@ def train_crops(
     enlarged = 2 * net.config.pixels  # a window is a part, shown at the size of the whole
     train = load_judged(data, "train", enlarged, limit, config.fold)
     val = load_judged(data, "val", net.config.pixels, limit)
-    run = _Run(net, config, out, log, digest_of([*train, *val]))
-    run.resume()
-    if config.teachers and not run.done:
-        train = _taught(train, net.config, config, log)
-    log(f"{len(train)} pictures to train on, {len(val)} to validate on")
-    while not run.done:
-        run.train_epoch(train)
-        run.finish_epoch(validate(run.average, val), val)
-    run.finish(val)
+    run = _Run(net, config, out, log, train=train, val=val)
+    fit(run)
+    run.finish()
     return run.best
 
 
@@ -147,14 +141,24 @@ def _taught(
 class _Run:
     """The state of one training: network, its average, optimiser, epoch, best so far."""
 
-    def __init__(self, net: CropNet, config: CropsConfig, out: Path, log: Log, data: str) -> None:
+    def __init__(
+        self,
+        net: CropNet,
+        config: CropsConfig,
+        out: Path,
+        log: Log,
+        *,
+        train: list[Judged],
+        val: list[Judged],
+    ) -> None:
         self.net, self.config, self.out, self.log = net, config, out, log
+        self.train, self.val = train, val
         # what a run that goes on has to share; patience only says when it ends
         same = asdict(replace(config, patience=None))
         self.recipe = {
             **same,
             "net": net.config.to_dict(),
-            "data": data,
+            "data": digest_of([*train, *val]),
             "from": module_digest(net),
         }
         self.average = copy.deepcopy(net).eval()
@@ -181,22 +185,19 @@ class _Run:
         patience = self.config.patience or self.config.epochs
         return self.epoch >= self.config.epochs or self.epoch - self.best_epoch >= patience
 
-    def train_epoch(self, items: list[Judged]) -> None:
+    def train_epoch(self) -> None:
         rng = np.random.default_rng((self.config.seed + self.config.order, self.epoch))
         torch.manual_seed(int(rng.integers(2**31)))  # of dropout: a resumed run draws the same
-        batches = self._batches(items, rng)
+        batches = self._batches(self.train, rng)
         losses = []
         self.net.train()
         for number, batch in enumerate(batches):
-            self._set_rate((self.epoch + number / len(batches)) / self.config.epochs)
+            done = (self.epoch + number / len(batches)) / self.config.epochs
+            set_rates(self.optimiser, self.rates, done)
             loss = self._loss([render(item, drawn) for item, drawn in batch], rng)
-            self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-            self.optimiser.step()
+            losses.append(descend(loss, self.optimiser, self.net.parameters()))
             self.steps += 1
             self._update_average()
-            losses.append(loss.item())
         self.loss = float(np.mean(losses))
         self.epoch += 1
 
@@ -238,22 +239,19 @@ class _Run:
                 total = total + pair_loss(scores[start:].reshape(-1, 2), votes)
         return total / len(items)
 
-    def _set_rate(self, done: float) -> None:
-        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * rate_factor(done)
-
     @torch.no_grad()
     def _update_average(self) -> None:
         decay = min(self.config.average, (1 + self.steps) / (10 + self.steps))
         for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
 
-    def finish_epoch(self, validation: Validation, val: list[Judged]) -> None:
-        """Log, keep the weights if they are the best so far, checkpoint."""
+    def finish_epoch(self) -> None:
+        """Validate, log, keep the weights if they are the best so far, checkpoint."""
+        validation = validate(self.average, self.val)
         if validation.mean > self.best.mean:
             self.best, self.best_epoch = validation, self.epoch
             self.kept = {key: value.clone() for key, value in self.average.state_dict().items()}
-            self._save(val)
+            self._save()
         now = time.perf_counter()
         seconds = now - self.started + (self.rows[-1]["seconds"] if self.rows else 0.0)
         self.started = now
@@ -277,10 +275,10 @@ class _Run:
         save_state(self.out / "last.pt", self.recipe, state)
         self._write_log()
 
-    def finish(self, val: list[Judged]) -> None:
+    def finish(self) -> None:
         """Write what a finished run leaves, also where it was finished before."""
         if not self.weights.exists():
-            self._save(val)
+            self._save()
         self._write_log()
         plot_crops(self.out / "log.jsonl", self.out / "curve.png", self.best_epoch, self.log)
         if self.epoch < self.config.epochs:
@@ -290,10 +288,10 @@ class _Run:
             f"given {self.best.given:.4f}, free {self.best.free:.4f}"
         )
 
-    def _save(self, val: list[Judged]) -> None:
+    def _save(self) -> None:
         net = copy.deepcopy(self.average)
         net.load_state_dict(self.kept)
-        header = header_of(net.config, self.config) | {"calibration": calibrate(net, val)}
+        header = header_of(net.config, self.config) | {"calibration": calibrate(net, self.val)}
         header["trained"]["epoch"] = self.best_epoch
         save_scorer(net, header, self.weights)
 
@@ -302,9 +300,13 @@ class _Run:
         (self.out / "log.jsonl").write_text(lines, "utf-8")
 
     def resume(self) -> None:
-        state = load_state(self.out / "last.pt", self.recipe)
-        if state is None:
-            return
+        if state := load_state(self.out / "last.pt", self.recipe):
+            self._restore(state)
+        if self.config.teachers and not self.done:
+            self.train = _taught(self.train, self.net.config, self.config, self.log)
+        self.log(f"{len(self.train)} pictures to train on, {len(self.val)} to validate on")
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])

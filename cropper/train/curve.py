@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cropper.train.quality import Quality
+from cropper.train.selfies.quality import Quality
 
 __all__ = ["plot_crops", "plot_curve"]
 

@@ -8,7 +8,6 @@ votes b]``.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from cropper.annotations import ANNOTATIONS, read_annotations
 from cropper.boxes import Boxes, as_boxes, iou
 from cropper.errors import CropperError, DataError
 from cropper.image import load_image
@@ -71,19 +71,10 @@ def load_judged(
     ``fold`` = (k, n) takes the k-th of n disjoint parts of the split, k from 0. Raises DataError
     for a broken annotation file and for a picture that cannot be read.
     """
-    path = root / "annotations.json"
-    try:
-        entries = [entry for entry in json.loads(path.read_text()) if entry["split"] == split]
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}): give --data the folder that holds "
-            "annotations.json and images/"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: expected a list of {{image, split, box, pairs}}, got {error!r}: "
-            "give --data the folder that holds annotations.json and images/"
-        ) from error
+    path = root / ANNOTATIONS
+    remedy = "give `data` the folder that holds annotations.json and images/"
+    entries = read_annotations(path, ("image", "split", "box"), remedy)
+    entries = [entry for entry in entries if entry["split"] == split]
     if not entries:
         raise DataError(f"{path} has no picture of split {split!r}: check the 'split' fields")
     part = entries[fold[0] :: fold[1]][:limit]

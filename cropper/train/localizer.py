@@ -25,6 +25,7 @@ from cropper.scorers.cropnet.network import CropNet, CropNetScorer, PhotoFeature
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.data import Judged, load_judged
+from cropper.train.fit import descend, keep_best
 from spatial_transformer.affine import PARAMS, AffineCrop
 from spatial_transformer.localizer import (
     Localizer,
@@ -101,29 +102,34 @@ def train_localizer(
     optimiser = torch.optim.AdamW(net.parameters(), config.rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.epochs)
     searched = _mean_score(judge.net, lessons["val"], [each.found for each in lessons["val"]])
-    best = -np.inf
-    for epoch in range(1, config.epochs + 1):
-        climbing = epoch > config.epochs // 2
+
+    def train_epoch(epoch: int) -> float:
         loss = _epoch(
             net,
             judge.net,
             lessons["train"],
             config,
             optimiser=optimiser,
-            climbing=climbing,
+            climbing=epoch > config.epochs // 2,
             rng=rng,
         )
         schedule.step()
-        score = _validate(net, judge.net, lessons["val"])
-        log(
-            f"epoch {epoch}/{config.epochs}: loss {loss:.4f}, val score {score:.3f} spreads above "
-            f"a random crop (the search's {searched:.3f})"
-        )
-        if score > best:
-            best = score
-            digest = module_digest(judge.net)
-            save_localizer(net, judge.spec.name, digest, out / "localizer.safetensors")
-    return float(best)
+        return loss
+
+    def save() -> None:
+        digest = module_digest(judge.net)
+        save_localizer(net, judge.spec.name, digest, out / "localizer.safetensors")
+
+    return keep_best(
+        config.epochs,
+        train_epoch=train_epoch,
+        validate=lambda: _validate(net, judge.net, lessons["val"]),
+        save=save,
+        log=log,
+        told=lambda score: (
+            f"val score {score:.3f} spreads above a random crop (the search's {searched:.3f})"
+        ),
+    )
 
 
 @torch.no_grad()
@@ -185,11 +191,7 @@ def _epoch(
             if climbing:
                 part = config.leash * part - _robust(judge, lesson, params, config, rng)
             parts.append(part)
-        loss = torch.stack(parts).mean()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        losses.append(loss.item())
+        losses.append(descend(torch.stack(parts).mean(), optimiser))
     return float(np.mean(losses))
 
 

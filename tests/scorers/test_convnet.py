@@ -17,8 +17,8 @@ from cropper.scorers.auto_batch import AutoBatch
 from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.convnet import ConvNetScorer, Preprocessing, TrunkClassifier, build_backbone
 from cropper.scorers.loading import scorer_at
-from cropper.train.selfie_data import read_folders
-from cropper.train.selfies import SelfiesConfig, train_selfies
+from cropper.train.selfies.classifier import SelfiesConfig, train_selfies
+from cropper.train.selfies.data import read_folders
 
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 

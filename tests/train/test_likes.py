@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cropper.errors import ConfigError, DataError
-from cropper.train.likes import OUT, LabelRules, Posts, halves, label_posts
-from cropper.train.selfie_data import read_folders, read_posts, read_ucf, split_by_user
-from cropper.train.summary import likes_by_audience, summarise_labels
+from cropper.train.selfies.data import read_folders, read_posts, read_ucf, split_by_user
+from cropper.train.selfies.likes import OUT, LabelRules, Posts, halves, label_posts
+from cropper.train.selfies.summary import likes_by_audience, summarise_labels
 
 DAY = np.datetime64("2015-10-25")
 EVERYONE = LabelRules(min_age=0, min_followers=0, max_followers=10**9, max_tags=10**6)

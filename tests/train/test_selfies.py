@@ -20,11 +20,11 @@ from cropper import load_image, load_scorer
 from cropper.cli import main
 from cropper.errors import ConfigError, DataError, MissingModelError
 from cropper.scorers.header import read_header
-from cropper.train import loop
-from cropper.train.quality import Quality, auc, measure
-from cropper.train.selfie_data import Selfies, read_folders
-from cropper.train.selfies import SelfiesConfig, train_selfies
-from cropper.train.start import preprocessing_for, start_from
+from cropper.train import fit
+from cropper.train.selfies.classifier import SelfiesConfig, train_selfies
+from cropper.train.selfies.data import Selfies, read_folders
+from cropper.train.selfies.quality import Quality, auc, measure
+from cropper.train.selfies.start import preprocessing_for, start_from
 
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
@@ -232,7 +232,11 @@ def test_the_trunk_asks_for_sides_that_it_can_take() -> None:
 
 
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:
-    rates = [loop.rate_factor(step / 100) for step in range(101)]
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    rates = []
+    for step in range(101):
+        fit.set_rates(optimiser, [1.0], step / 100)
+        rates.append(optimiser.param_groups[0]["lr"])
     assert rates[0] == 0
     assert max(rates) == pytest.approx(rates[5], abs=0.01)
     assert rates[100] == pytest.approx(0, abs=1e-12)

@@ -21,8 +21,8 @@ from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.convnet import ConvNetScorer
 from cropper.scorers.cropnet.network import CropNet
 from cropper.scorers.header import read_header
-from cropper.train.probe import probe
-from cropper.train.tiles import TilesConfig, _trim, train_tiles
+from cropper.train.selfies.probe import probe
+from cropper.train.selfies.tiles import TilesConfig, _trim, train_tiles
 
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
@@ -162,8 +162,8 @@ def test_a_white_picture_keeps_its_middle() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "expected a list"),
-        ('[{"image": "a.png"}]', "expected a list"),
+        ("{", "not readable JSON"),
+        ('[{"image": "a.png"}]', "has .set."),
         ("[]", "a continuum of 8 tiles"),
     ],
 )

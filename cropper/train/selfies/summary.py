@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.train.likes import OUT, Labels, Posts
+from cropper.train.selfies.likes import OUT, Labels, Posts
 
 __all__ = ["likes_by_audience", "summarise_labels"]
 

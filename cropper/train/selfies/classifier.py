@@ -28,11 +28,11 @@ from cropper.errors import ConfigError, CropperError, DataError
 from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.device import resolve_device
 from cropper.train.curve import plot_curve
-from cropper.train.loop import load_state, rate_factor, save_state
-from cropper.train.pictures import Batch, Vary, loader
-from cropper.train.quality import Quality, measure
-from cropper.train.selfie_data import Selfies, split_by_user
-from cropper.train.start import Start, preprocessing_for, start_from
+from cropper.train.fit import descend, fit, load_state, save_state, set_rates
+from cropper.train.selfies.batches import Batch, Vary, loader
+from cropper.train.selfies.data import Selfies, split_by_user
+from cropper.train.selfies.quality import Quality, measure
+from cropper.train.selfies.start import Start, preprocessing_for, start_from
 
 __all__ = ["SelfiesConfig", "train_selfies", "write_labels"]
 
@@ -90,10 +90,7 @@ def train_selfies(
     if workers is None:
         workers = min(os.cpu_count() or 1, 16) if where.type == "cuda" else 0
     run = _Run(start, selfies, out, config, device=where, workers=workers, log=log)
-    run.resume()
-    while run.epoch < config.epochs:
-        run.train_epoch()
-        run.finish_epoch()
+    fit(run)
     assert run.best is not None
     plot_curve(out / "log.jsonl", out / "curve.png", run.best, log)
     return run.best
@@ -139,6 +136,10 @@ class _Run:
         self.started = time.perf_counter()
 
     @property
+    def done(self) -> bool:
+        return self.epoch >= self.config.epochs
+
+    @property
     def long_side(self) -> int:
         """Of the view that crops are read from: half the picture's side still has its detail."""
         return 2 * self.config.side
@@ -154,7 +155,8 @@ class _Run:
             seen += len(batch.rows) + len(batch.unreadable)
             if len(batch.rows) < min(2, len(order)):
                 continue  # batch norm has nothing to normalise by
-            self._set_rate((self.epoch + seen / len(order)) / config.epochs)
+            done = (self.epoch + seen / len(order)) / config.epochs
+            set_rates(self.optimiser, self.rates, done)
             losses.append(self._step(batch))
             if time.perf_counter() - told > _TELL_EVERY:
                 told = time.perf_counter()
@@ -173,11 +175,7 @@ class _Run:
         label = torch.from_numpy(self.selfies.label[batch.rows.numpy()]).float().to(self.device)
         logits = self._logits(self.net, batch.crops)
         loss = F.binary_cross_entropy_with_logits(logits, label)
-        self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-        self.optimiser.step()
-        return loss.item()
+        return descend(loss, self.optimiser, self.net.parameters())
 
     def _batches(self, order: NDArray[np.intp], vary: Vary | None) -> Any:
         batches = loader(
@@ -203,10 +201,6 @@ class _Run:
             answer = net(crops)
         logits: Tensor = answer if isinstance(answer, Tensor) else answer[0]  # auxiliary heads
         return logits.flatten().float()
-
-    def _set_rate(self, done: float) -> None:
-        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * rate_factor(done)
 
     def finish_epoch(self) -> None:
         """Validate the weights as they would be stored; keep them if they are the best so far."""

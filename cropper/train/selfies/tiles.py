@@ -20,7 +20,6 @@ tiles are the ends of the continuum.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cropper.annotations import ANNOTATIONS, read_annotations
 from cropper.errors import ConfigError, CropperError, DataError
 from cropper.image import load_image
 from cropper.scorers import WEIGHTS
@@ -37,7 +37,7 @@ from cropper.scorers.checkpoint import save_scorer, trunk_digest, trunk_from
 from cropper.scorers.convnet import Preprocessing, TrunkClassifier
 from cropper.scorers.device import resolve_device
 from cropper.statistics import cluster_bootstrap, spearman
-from cropper.train.probe import probe
+from cropper.train.selfies.probe import probe
 
 __all__ = ["TilesConfig", "TilesQuality", "train_tiles"]
 
@@ -154,21 +154,15 @@ def _tell_effects(
 
 
 def _read_tiles(root: Path, config: TilesConfig) -> _Tiles:
-    path = root / "annotations.json"
+    path = root / ANNOTATIONS
+    remedy = "give `tiles` the folder that holds it"
     try:
         entries = [
             (str(each["image"]), str(each["set"]), int(each["rank"]))
-            for each in json.loads(path.read_text("utf-8"))
+            for each in read_annotations(path, ("image", "set", "rank"), remedy)
         ]
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}): give --tiles the folder that holds it"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: expected a list of {{image, set, rank}}, got {error!r}: give --tiles the "
-            "folder that holds it"
-        ) from error
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: a rank is a whole number, got {error!r}: {remedy}") from error
     rows = np.array([rank if kind == "continuum" else -1 for _, kind, rank in entries])
     last = rows.max(initial=-1)
     if (rows >= 0).sum() < 2 * config.folds or last < 1:

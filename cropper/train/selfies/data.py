@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from cropper.errors import DataError
 from cropper.listing import is_picture_name
-from cropper.train.likes import OUT, LabelRules, Posts, halves, label_posts
-from cropper.train.summary import summarise_labels
+from cropper.train.selfies.likes import OUT, LabelRules, Posts, halves, label_posts
+from cropper.train.selfies.summary import summarise_labels
 
 __all__ = ["Selfies", "read_folders", "read_posts", "read_ucf", "split_by_user"]
 

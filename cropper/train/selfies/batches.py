@@ -18,7 +18,7 @@ from cropper.errors import ImageReadError
 from cropper.image import load_image
 from cropper.scorers.base import seen
 from cropper.scorers.convnet import Preprocessing
-from cropper.train.selfie_data import Selfies
+from cropper.train.selfies.data import Selfies
 
 __all__ = ["Batch", "Vary", "loader"]
 

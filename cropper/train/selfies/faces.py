@@ -10,7 +10,7 @@ import numpy as np
 from cropper.errors import DataError, ImageReadError
 from cropper.faces import FaceFinder
 from cropper.image import load_image
-from cropper.train.selfie_data import Selfies
+from cropper.train.selfies.data import Selfies
 
 __all__ = ["with_faces"]
 

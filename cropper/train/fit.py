@@ -1,0 +1,116 @@
+"""What training loops share: steps, rates, the best epoch, and a state to continue from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from cropper.errors import ConfigError, DataError
+
+__all__ = ["Training", "descend", "fit", "keep_best", "load_state", "save_state", "set_rates"]
+
+_CLIP = 5.0  # norm of a step's gradient, where it is clipped
+
+
+class Training(Protocol):
+    """A training that can be cut off at any time and continued."""
+
+    @property
+    def done(self) -> bool: ...
+
+    def resume(self) -> None:
+        """Loads the state of a run that was cut off, if there is one."""
+        ...
+
+    def train_epoch(self) -> None: ...
+
+    def finish_epoch(self) -> None:
+        """Validates, logs, keeps the best weights, saves the state."""
+        ...
+
+
+def fit(training: Training) -> None:
+    """From where it was cut off to its end."""
+    training.resume()
+    while not training.done:
+        training.train_epoch()
+        training.finish_epoch()
+
+
+def keep_best(
+    epochs: int,
+    *,
+    train_epoch: Callable[[int], float],
+    validate: Callable[[], float],
+    save: Callable[[], None],
+    log: Callable[[str], None],
+    told: Callable[[float], str],
+) -> float:
+    """A short training: the best score of ``validate``, whose weights are saved.
+
+    ``train_epoch`` takes the epoch, from 1, and gives its loss; ``told`` is a score in words.
+    """
+    best = -math.inf
+    for epoch in range(1, epochs + 1):
+        loss, score = train_epoch(epoch), validate()
+        log(f"epoch {epoch}/{epochs}: loss {loss:.4f}, {told(score)}")
+        if score > best:
+            best = score
+            save()
+    return best
+
+
+def descend(
+    loss: Tensor, optimiser: torch.optim.Optimizer, clipped: Iterable[Parameter] = ()
+) -> float:
+    """One step down; the gradients of ``clipped`` are cut to a norm. Returns the loss."""
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    if clipped := list(clipped):
+        torch.nn.utils.clip_grad_norm_(clipped, _CLIP)
+    optimiser.step()
+    return loss.item()
+
+
+def set_rates(
+    optimiser: torch.optim.Optimizer, rates: Sequence[float], done: float, warm_up: float = 0.05
+) -> None:
+    """Linear warm-up over the first share of the training, then a cosine to zero."""
+    factor = min(done / warm_up, 1.0) * 0.5 * (1 + math.cos(math.pi * done))
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = rate * factor
+
+
+def save_state(path: Path, recipe: dict[str, Any], state: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    torch.save({"recipe": recipe, **state}, part)
+    part.replace(path)
+
+
+def load_state(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
+    """The state of a run to continue, None where there is none.
+
+    Raises ConfigError for a run of another recipe, so that none is lost, and DataError for a file
+    that is no state.
+    """
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        known = state["recipe"]
+    except Exception as error:  # torch raises whatever its unpickler does
+        raise DataError(f"{path} is no state of a training: remove it to start anew") from error
+    if known != recipe:
+        changed = sorted(k for k in recipe.keys() | known.keys() if recipe.get(k) != known.get(k))
+        raise ConfigError(
+            f"{path.parent} holds a training of another recipe ({', '.join(changed)}): "
+            "give another --out, or remove it"
+        )
+    return state
