@@ -109,7 +109,7 @@ def test_scores_in_training_are_the_scores_in_use(
         seen.update(zip(user.tolist(), logits.tolist(), strict=True))
         return measure(logits, label, user)
 
-    monkeypatch.setattr("cropper.train.selfies.measure", remember)
+    monkeypatch.setattr("cropper.train.selfies.classifier.measure", remember)
     config = SelfiesConfig(**{**vars(QUICK), "epochs": 1})
     train_selfies(selfies, tmp_path, config, device="cpu", log=ignore)
     weights = tmp_path / "quick.safetensors"
