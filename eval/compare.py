@@ -38,10 +38,10 @@ from spatial_transformer.optimize import Path as Climb
 __all__ = [
     "DRIFT",
     "NEAR",
+    "ArmResult",
     "ArmScores",
     "CompareConfig",
     "Comparison",
-    "Outcome",
     "Start",
     "held_out",
     "run_comparison",
@@ -74,7 +74,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ArmResult:
     """One arm on one photo."""
 
     warp: Warp
@@ -94,7 +94,7 @@ class ArmScores:
     name: str
     about: str
     parameters: int
-    photos: tuple[Outcome, ...]  # as Comparison.photos
+    photos: tuple[ArmResult, ...]  # as Comparison.photos
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def run_comparison(
     config = config or CompareConfig()
     photos: list[Path] = []
     humans: list[Boxes] = []
-    rows: list[list[Outcome]] = []
+    rows: list[list[ArmResult]] = []
     skipped: list[Skip] = []
     arms: tuple[Arm, ...] = ()
     for done, example in enumerate(examples):
@@ -243,7 +243,7 @@ class _Photo:
         mean, spread = known.mean(), max(float(known.std()), 1e-6)
         return lambda theta: (raw(theta) - mean) / spread
 
-    def measure(self, arm: Arm) -> Outcome:
+    def measure(self, arm: Arm) -> ArmResult:
         started = time.perf_counter()
         found = arm.run(self.context)
         seconds = time.perf_counter() - started + self.bind_seconds
@@ -253,7 +253,7 @@ class _Photo:
         around = self.space.theta(self.space.move(params.expand(_JITTERS, -1), self.jitters))
         overlap, error = self._against_humans(found.warp)
         climbs = found.trajectory.paths if found.trajectory else ()
-        return Outcome(
+        return ArmResult(
             found.warp,
             own,
             float(self.judge(theta)[0]),

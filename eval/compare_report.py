@@ -16,7 +16,7 @@ import numpy as np
 from cropper.image import encode, from_array, load_image
 from cropper.statistics import Interval, bootstrap, paired_bootstrap
 from eval.arms import REFERENCE
-from eval.compare import DRIFT, GAIN, NEAR, PROBE, ArmScores, Comparison, Outcome
+from eval.compare import DRIFT, GAIN, NEAR, PROBE, ArmResult, ArmScores, Comparison
 from eval.environment import Environment
 from eval.report import aligned
 from spatial_transformer.affine import Warp
@@ -90,7 +90,7 @@ def summarise_arms(comparison: Comparison, seed: int = 0) -> tuple[Row, ...]:
 
 
 def _row(arm: ArmScores, reference: ArmScores | None, free: ArmScores | None, seed: int) -> Row:
-    def mean(of: Callable[[Outcome], float | None]) -> Interval | None:
+    def mean(of: Callable[[ArmResult], float | None]) -> Interval | None:
         values = [value for photo in arm.photos if (value := of(photo)) is not None]
         return bootstrap(values, seed=seed) if values else None
 

@@ -28,10 +28,10 @@ __all__ = [
     "FullFrame",
     "LibVips",
     "Method",
-    "Scored",
+    "ScorerMethod",
     "SmartCrop",
     "installed_baselines",
-    "load_scored",
+    "load_scorer_method",
 ]
 
 Scores = NDArray[np.float64]
@@ -95,7 +95,7 @@ class Centre:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScorerMethod:
     """The product: a global search that asks a scorer."""
 
     name: str
@@ -110,9 +110,9 @@ class Scored:
         return np.asarray(self.finder.bind(image)(boxes), dtype=np.float64)
 
 
-def load_scored(name: str, request: CropRequest, device: str = "auto") -> Scored:
+def load_scorer_method(name: str, request: CropRequest, device: str = "auto") -> ScorerMethod:
     """The method of a scorer's name or weights file; raises MissingModelError for another."""
-    return Scored(name, CropFinder(name, device), request)
+    return ScorerMethod(name, CropFinder(name, device), request)
 
 
 @dataclass(frozen=True)

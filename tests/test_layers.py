@@ -40,7 +40,7 @@ LAYERS = {
     "threads": 5,
     "scoring_thread": 5,
     "report": 5,
-    "looking": 5,
+    "rank": 5,
     "console": 5,
     "transforms": 5,
     "best": 5,

@@ -128,7 +128,7 @@ def _remove(edited: bytearray, order: str, directory: _Directory, tag: int) -> N
 def _wipe(edited: bytearray, directory: _Directory, places: list[int]) -> None:
     """Zeros over the thumbnail's pixels, or an end before them where they come last.
 
-    A span that covers one of ``places``, the directories that are kept, is a lie and stays.
+    A span that covers one of ``places``, the directories that are kept, is wrong and not touched.
     """
     for at_tag, length_tag in ((_JPEG_AT, _JPEG_LENGTH), (_STRIP_AT, _STRIP_LENGTH)):
         if at_tag not in directory.entries or length_tag not in directory.entries:

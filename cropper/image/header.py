@@ -163,7 +163,7 @@ def _check_size(name: str, size: tuple[int, int], max_mpixels: float) -> None:
         told = f"{mpixels:.1f}" if round(mpixels, 1) > max_mpixels else f"{mpixels:.9g}"
         raise ImageTooLargeError(
             f"{name}: {told} megapixels ({size[0]} x {size[1]}), more than the limit of "
-            f"{max_mpixels:g}; raise --max-mpixels if you trust the file"
+            f"{max_mpixels:g}; raise `max_mpixels` if you trust the file"
         )
 
 

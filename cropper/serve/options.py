@@ -38,7 +38,7 @@ class ServeOptions:
             )
         if self.token is None and not self.local:
             raise ConfigError(
-                f"--host {self.host} lets other machines in, which needs a --token (or "
+                f"`host={self.host}` lets other machines in, which needs a `token` (or "
                 "CROPPER_TOKEN); 127.0.0.1 needs none"
             )
 

@@ -43,7 +43,7 @@ _PAGES = {"/": "index.html", "/docs": "docs.html"}
 
 
 def _file(request: Request, name: str, content: bytes) -> Response:
-    """Asked for anew each time, sent anew when it has changed: a new version is one at once."""
+    """Never cached without a check: a browser gets a new version at its next visit."""
     tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
     headers = {"Cache-Control": "no-cache", "ETag": tag}
     if request.headers.get("if-none-match") == tag:

@@ -71,6 +71,6 @@ def listen(options: ServeOptions) -> socket.socket:
         )
     except (OSError, UnicodeError) as error:
         raise ConfigError(
-            f"{options.host}:{options.port} cannot be listened on: {error}; choose another --host "
-            "or --port"
+            f"{options.host}:{options.port} cannot be listened on: {error}; choose another `host` "
+            "or `port`"
         ) from error

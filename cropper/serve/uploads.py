@@ -124,7 +124,7 @@ def _too_large(options: ServeOptions) -> ProblemError:
     return ProblemError(
         "upload-too-large",
         f"an upload has at most {options.max_upload / MEGABYTE:g} MB: send a smaller file, or "
-        "start the service with --max-upload-mb",
+        "start the service with another max_upload_mb",
         _CLOSE,
         rule="max_upload_mb",
         limit=options.max_upload_mb,

@@ -54,7 +54,7 @@ def train_from_crops(
         usual = data.parent / "weights" / "mobilenet_v2_imagenet.safetensors"
         trunk = usual if model == "cropnet" else WEIGHTS / "cropnet.safetensors"
     if not trunk.is_file():
-        raise MissingModelError(f"no weights to start from at {trunk}: give --trunk FILE")
+        raise MissingModelError(f"no weights to start from at {trunk}: give `trunk=FILE`")
     changed: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     if model == "cropnet":
         if trunk_rate is not None:
@@ -67,7 +67,7 @@ def train_from_crops(
         config = replace(config, **changed)
         if (out / ("run-0" if runs == 1 else "last.pt")).exists():
             held = "several runs" if runs == 1 else "a single run"
-            raise ConfigError(f"{out} holds the training of {held}: give another --out")
+            raise ConfigError(f"{out} holds the training of {held}: give another `out`")
         if runs == 1:
             train_crops(data, trunk, out, config, device=device, limit=limit, log=log)
         else:
@@ -75,7 +75,7 @@ def train_from_crops(
     else:
         if patience or trunk_rate is not None or teachers or photos or not augment or runs != 1:
             raise ConfigError(
-                "--patience, --trunk-rate, --teacher, --photos, --no-augment and --runs are "
+                "`patience`, `trunk_rate`, `teacher`, `photos`, `no_augment` and `runs` are "
                 "cropnet's: convnet leaves its trunk as it is"
             )
         recipe = replace(ConvNetConfig(seed=seed, fold=fold), **changed)

@@ -111,6 +111,6 @@ def load_state(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
         changed = sorted(k for k in recipe.keys() | known.keys() if recipe.get(k) != known.get(k))
         raise ConfigError(
             f"{path.parent} holds a training of another recipe ({', '.join(changed)}): "
-            "give another --out, or remove it"
+            "give another `out`, or remove it"
         )
     return state

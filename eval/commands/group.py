@@ -7,29 +7,18 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
-from cropper.errors import CropperError
+from cropper.cli.group import Group
 
 __all__ = ["cli", "command_line", "in_folder", "progress_bar", "writing"]
 
 Progress = Callable[[int, int], None]
 
 
-class _Group(click.Group):
-    """Turns the project's errors into one line on stderr and their exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except CropperError as error:
-            click.echo(f"error: {error}", err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("interrupted: nothing was reported", err=True)
-            ctx.exit(130)
+class _Group(Group):
+    prefix = "error"
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -110,13 +110,13 @@ def _report(
     from cropper.request import CropRequest
     from eval.benchmark import DEFAULT_MIN_SCALE, run_benchmark
     from eval.environment import read_environment
-    from eval.methods import Scored, load_scored
+    from eval.methods import ScorerMethod, load_scorer_method
     from eval.report import Report
     from eval.summary import by_group, summarise
 
     min_scale = min_scale or DEFAULT_MIN_SCALE
     request = CropRequest(min_scale=min_scale, strategy=strategy, budget=budget, seed=seed)
-    load = partial(load_scored, request=request, device=device)
+    load = partial(load_scorer_method, request=request, device=device)
     methods, notes = _methods(protocol, scorers, load, baselines)
     with progress_bar("photos") as progress:
         result = run_benchmark(
@@ -125,7 +125,7 @@ def _report(
     for skip in () if crops_alone else result.skipped:
         click.echo(f"skipped: {skip.photo}: {skip.reason}", err=True)
     settings = {"min scale": min_scale, "seed": seed, "device": device}
-    settings |= {m.name: m.request for m in methods if isinstance(m, Scored)}
+    settings |= {m.name: m.request for m in methods if isinstance(m, ScorerMethod)}
     return Report(
         result,
         summarise(result, seed=seed),

@@ -22,7 +22,7 @@ from eval.methods import (
     Choice,
     FullFrame,
     LibVips,
-    Scored,
+    ScorerMethod,
     SmartCrop,
     installed_baselines,
 )
@@ -83,8 +83,8 @@ class Fails:
 
 
 @pytest.fixture
-def bright() -> Scored:
-    return Scored("bright", CropFinder(Bright()), CropRequest(budget=400))
+def bright() -> ScorerMethod:
+    return ScorerMethod("bright", CropFinder(Bright()), CropRequest(budget=400))
 
 
 def run(root: Path, *more: object, protocol: str = "given", **options: object) -> Benchmark:
@@ -139,7 +139,9 @@ class TestProtocols:
         assert crop is not None
         assert crop.boxes[0] == pytest.approx((0.05, 0.05, 0.95, 0.95))
 
-    def test_a_search_goes_where_the_scorer_looks(self, tmp_path: Path, bright: Scored) -> None:
+    def test_a_search_goes_where_the_scorer_looks(
+        self, tmp_path: Path, bright: ScorerMethod
+    ) -> None:
         found = run(data.folder(tmp_path), bright)
         crop = found.methods[2].photos[0].cropping
         assert crop is not None
@@ -154,7 +156,7 @@ class TestProtocols:
 
 
 class TestRanking:
-    def test_pairs(self, tmp_path: Path, bright: Scored) -> None:
+    def test_pairs(self, tmp_path: Path, bright: ScorerMethod) -> None:
         found = run(data.folder(tmp_path), Fixed((0, 0, 1, 1)), bright)
         full, centre, right, lit = (method.photos[0] for method in found.methods)
         assert full.equal_pairs is not None
@@ -278,7 +280,7 @@ class TestReport:
         assert by["fixed", "all_pairs"].count == 12
         assert ("fixed", "srcc") not in by
 
-    def test_text_of_one_human_crop(self, tmp_path: Path, bright: Scored) -> None:
+    def test_text_of_one_human_crop(self, tmp_path: Path, bright: ScorerMethod) -> None:
         text = render(report(run(data.folder(tmp_path), bright)))
         head, row = text.splitlines()[2:6:3]
         assert head.split("  ")[0] == "crops"

@@ -26,7 +26,13 @@ from cropper.scorers.cropnet.config import CropNetConfig
 from cropper.scorers.cropnet.cpu import OnnxCropNetScorer
 from cropper.scorers.cropnet.export import build_graph
 from cropper.scorers.cropnet.network import CropNet
-from cropper.scorers.cropnet.sampling_numpy import Folded, fold, pyramid, read_boxes, read_lattice
+from cropper.scorers.cropnet.sampling_numpy import (
+    Folded,
+    fold,
+    mip_levels,
+    read_boxes,
+    read_lattice,
+)
 from cropper.scorers.header import read_header
 from cropper.scorers.loading import scorer_at
 from cropper.search import SearchConfig, search
@@ -96,7 +102,7 @@ def test_reading_equals_the_resampler(
     boxes: list[tuple[float, ...]], height: int, width: int, side: int, lattice: bool
 ) -> None:
     image = np.random.default_rng(height * width).normal(size=(height, width, 3))
-    levels = pyramid(image.astype(np.float32))
+    levels = mip_levels(image.astype(np.float32))
     x, y, w, h = np.array(boxes).T
     if lattice:
         w, h = np.full_like(w, w[0]), np.full_like(h, h[0])

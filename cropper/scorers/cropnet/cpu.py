@@ -28,9 +28,9 @@ from cropper.scorers.cropnet.config import STRIDE, CropNetConfig, input_size, se
 from cropper.scorers.cropnet.sampling_numpy import (
     Floats,
     Folded,
-    Pyramid,
+    NumpyPyramid,
     groups,
-    pyramid,
+    mip_levels,
     read_boxes,
     read_lattice,
 )
@@ -56,7 +56,7 @@ def load(header: dict[str, Any], path: Path, spec: ScorerSpec) -> Scorer | None:
 class _Features:
     """What the head needs of one picture: maps, and the first layer with its cells folded in."""
 
-    maps: Pyramid
+    maps: NumpyPyramid
     symmetric: Floats  # (K_even + rod^2 + geometry + 1, hidden)
     antisymmetric: Floats  # (K_odd + rod^2 + 1, hidden)
     aspect: float  # log of width / height of the network's input
@@ -146,7 +146,7 @@ class _Head:
     def bind(self, fused: Floats, pooled: Floats) -> _Features:
         """(channels, h, w) and (320,) -> what scoring needs."""
         config = self.config
-        maps = pyramid(np.ascontiguousarray(fused.transpose(1, 2, 0)))
+        maps = mip_levels(np.ascontiguousarray(fused.transpose(1, 2, 0)))
         height, width = fused.shape[1:]
         whole = _to_map(np.array([[0.0, 0.0, 1.0, 1.0]]), (width, height))
         grid = read_boxes(maps, whole, config.rod).unfold()[0]

@@ -21,10 +21,10 @@ __all__ = [
     "Doubles",
     "Floats",
     "Folded",
-    "Pyramid",
+    "NumpyPyramid",
     "fold",
     "groups",
-    "pyramid",
+    "mip_levels",
     "read_boxes",
     "read_lattice",
 ]
@@ -35,7 +35,7 @@ _WORTH_SHARING = 32  # boxes of one shape; below, reading them one by one is as 
 
 
 @dataclass(frozen=True)
-class Pyramid:
+class NumpyPyramid:
     """Mip levels of one feature map; level 0 is the map itself."""
 
     levels: tuple[Floats, ...]  # (ceil(H / 2**l), ceil(W / 2**l), C) each
@@ -88,7 +88,7 @@ def fold(weights: Floats) -> Floats:
     return np.concatenate([left + right, middle, left - right], 1)
 
 
-def pyramid(image: Floats) -> Pyramid:
+def mip_levels(image: Floats) -> NumpyPyramid:
     """(H, W, C) -> its mip levels, down to one pixel; each covers the same extent exactly."""
     levels = [image]
     while max(levels[-1].shape[:2]) > 1:
@@ -96,7 +96,7 @@ def pyramid(image: Floats) -> Pyramid:
         rows, columns = _halving(above.shape[0]), _halving(above.shape[1])
         halved = rows @ above.reshape(len(above), -1)
         levels.append(columns @ halved.reshape(len(rows), *above.shape[1:]))
-    return Pyramid(tuple(levels))
+    return NumpyPyramid(tuple(levels))
 
 
 @lru_cache(64)
@@ -143,7 +143,7 @@ def groups(
             yield rest[start : start + most], None
 
 
-def read_lattice(source: Pyramid, x0: Doubles, y0: Doubles, box: Doubles, side: int) -> Folded:
+def read_lattice(source: NumpyPyramid, x0: Doubles, y0: Doubles, box: Doubles, side: int) -> Folded:
     """Every box of the shape of ``box`` (4,) at each x0 and y0: (Y, side, X, K)."""
     sides = (box[2:] - box[:2])[None]
     level = _level(source, sides, side)[0]
@@ -159,7 +159,7 @@ def read_lattice(source: Pyramid, x0: Doubles, y0: Doubles, box: Doubles, side: 
     return Folded(lattice.reshape(len(y0), side, len(x0), -1), side)
 
 
-def read_boxes(source: Pyramid, boxes: Doubles, side: int) -> Folded:
+def read_boxes(source: NumpyPyramid, boxes: Doubles, side: int) -> Folded:
     """(N, 4) -> (N, side, K), boxes of any shapes."""
     sides = boxes[:, 2:] - boxes[:, :2]
     levels = _level(source, sides, side)
@@ -178,7 +178,7 @@ def read_boxes(source: Pyramid, boxes: Doubles, side: int) -> Folded:
     return Folded(out, side)
 
 
-def _level(source: Pyramid, sides: Doubles, side: int) -> Doubles:
+def _level(source: NumpyPyramid, sides: Doubles, side: int) -> Doubles:
     """(N, 2) -> (N,): log2 of map px per sample, along the axis where that is larger."""
     height, width, _ = source.levels[0].shape
     step = np.maximum(sides[:, 0] * width, sides[:, 1] * height) / side
@@ -186,7 +186,7 @@ def _level(source: Pyramid, sides: Doubles, side: int) -> Doubles:
     return level
 
 
-def _mixed(source: Pyramid, level: float) -> list[tuple[int, float]]:
+def _mixed(source: NumpyPyramid, level: float) -> list[tuple[int, float]]:
     """The two levels that a fractional level lies between, with their weights."""
     low = int(level)
     if level == low:

@@ -168,7 +168,7 @@ class _Run:
             raise DataError(f"no picture could be read; the first: {min(self.unreadable)}")
         self.loss = float(np.mean(losses))
         if not math.isfinite(self.loss):
-            raise CropperError("the loss is no longer a number: lower --rate")
+            raise CropperError("the loss is no longer a number: lower `rate`")
         self.epoch += 1
 
     def _step(self, batch: Batch) -> float:

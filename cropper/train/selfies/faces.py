@@ -30,7 +30,7 @@ def with_faces(selfies: Selfies, log: Callable[[str], None]) -> Selfies:
         if (row + 1) % _TELL_EVERY == 0:
             log(f"faces: {row + 1}/{len(selfies)} pictures, {len(kept)} kept")
     if not kept:
-        raise DataError(f"no face in any of {len(selfies)} pictures: leave --require-face out")
+        raise DataError(f"no face in any of {len(selfies)} pictures: leave `require_face` out")
     without = len(selfies) - len(kept) - unreadable
     found = selfies.take(np.array(kept, dtype=np.intp))
     lines = f"{-without:10,} without a face\n{-unreadable:10,} that cannot be read\n"

@@ -80,8 +80,8 @@ def _own(backbone: str) -> dict[str, Tensor]:
         state: dict[str, Tensor] = found.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise MissingModelError(
-            f"torchvision's weights of {backbone} cannot be fetched: {error}; give --weights FILE, "
-            "or --weights none for a random start"
+            f"torchvision's weights of {backbone} cannot be fetched: {error}; give `weights=FILE`, "
+            "or `weights=none` for a random start"
         ) from error
     return state
 

@@ -105,7 +105,7 @@ def train_tiles(
     trunk = trunk or WEIGHTS / "cropnet.safetensors"
     out.mkdir(parents=True, exist_ok=True)
     if (out / trunk.name).exists() and trunk_digest(out / trunk.name) != trunk_digest(trunk):
-        raise ConfigError(f"{out} has another {trunk.name}: train on that one with --trunk")
+        raise ConfigError(f"{out} has another {trunk.name}: train on that one with `trunk`")
     tiles = _read_tiles(root, config)
     if (small := tiles.sides[tiles.row >= 0] < config.full).any():
         raise DataError(

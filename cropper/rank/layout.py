@@ -17,6 +17,8 @@ from cropper.errors import NoInputError, extra
 __all__ = ["embed", "grid_for", "need", "on_grid"]
 
 Floats = NDArray[np.float64]
+Cells = NDArray[np.intp]
+Block = tuple[int, int, int, int]  # top, left, bottom, right
 
 _COMPONENTS = 50  # of the features that t-SNE sees; the rest is noise and time
 _BLOCK = 400  # cells that are assigned at once: the cost grows with the cube of the count
@@ -64,13 +66,8 @@ def on_grid(points: Floats, rows: int, columns: int) -> NDArray[np.intp]:
     return cells
 
 
-def _fill(
-    cells: NDArray[np.intp],
-    points: Floats,
-    members: NDArray[np.intp],
-    block: tuple[int, int, int, int],
-) -> None:
-    """Give ``members`` cells of ``block`` = (top, left, bottom, right)."""
+def _fill(cells: Cells, points: Floats, members: Cells, block: Block) -> None:
+    """Give ``members`` cells of a block."""
     top, left, bottom, right = block
     height, width = bottom - top, right - left
     if not len(members):
@@ -92,12 +89,7 @@ def _fill(
     _fill(cells, points, order[count:], blocks[1])
 
 
-def _assign(
-    cells: NDArray[np.intp],
-    points: Floats,
-    members: NDArray[np.intp],
-    block: tuple[int, int, int, int],
-) -> None:
+def _assign(cells: Cells, points: Floats, members: Cells, block: Block) -> None:
     top, left, bottom, right = block
     ys, xs = np.meshgrid(np.arange(top, bottom), np.arange(left, right), indexing="ij")
     places = np.stack([ys.ravel(), xs.ravel()], 1)

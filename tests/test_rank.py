@@ -17,9 +17,9 @@ from cropper import CropFinder, View
 from cropper.cli import main
 from cropper.errors import ConfigError, NoInputError
 from cropper.listing import list_pictures
-from cropper.looking.layout import grid_for, on_grid
-from cropper.looking.sheet import fitted, pick_continuum, squared
-from cropper.looking.stream import Failed, Scored, read_ahead, score_pictures
+from cropper.rank.layout import grid_for, on_grid
+from cropper.rank.sheet import fitted, pick_continuum, squared
+from cropper.rank.stream import ScoredPhoto, UnreadablePhoto, read_ahead, score_pictures
 from tests.image.pictures import photo
 
 pytest.importorskip("sklearn")
@@ -186,8 +186,8 @@ def test_pictures_come_in_order_and_each_once(folder: Path) -> None:
         list_pictures([])
     found = list(score_pictures(paths * 5, CropFinder(Brightness(), "cpu")))
     assert [each.path for each in found] == paths * 5
-    assert sum(isinstance(each, Failed) for each in found) == 5
-    assert {each.size for each in found if isinstance(each, Scored)} == {(60, 40)}
+    assert sum(isinstance(each, UnreadablePhoto) for each in found) == 5
+    assert {each.size for each in found if isinstance(each, ScoredPhoto)} == {(60, 40)}
 
 
 def test_reading_ahead_is_bounded(folder: Path) -> None:

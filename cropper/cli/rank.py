@@ -52,7 +52,7 @@ _IMAGE = click.Path(path_type=Path, dir_okay=False)
 @_shared
 def score_command(inputs: tuple[str, ...], **options: Any) -> None:
     """Print the score of each picture in IN, files or folders, as it is known."""
-    from cropper.looking.commands import ScoreOptions, score  # noqa: PLC0415 - numpy and pillow
+    from cropper.rank.commands import ScoreOptions, score  # noqa: PLC0415 - numpy and pillow
 
     with _progress() as progress:
         _end(score(inputs, ScoreOptions(**options), progress))
@@ -91,7 +91,7 @@ Examples:
 @_OVERWRITE
 def rank_command(inputs: tuple[str, ...], **options: Any) -> None:
     """Rank all pictures in IN, files or folders, best first."""
-    from cropper.looking.commands import RankOptions, rank  # noqa: PLC0415 - numpy and pillow
+    from cropper.rank.commands import RankOptions, rank  # noqa: PLC0415 - numpy and pillow
 
     with _progress() as progress:
         _end(rank(inputs, RankOptions(**options), progress))
@@ -116,7 +116,7 @@ def map_command(inputs: tuple[str, ...], **options: Any) -> None:
 
     t-SNE of the network's last features, laid on a grid. Extra: pip install 'cropper[map]'.
     """
-    from cropper.looking.commands import MapOptions, map_pictures  # noqa: PLC0415
+    from cropper.rank.commands import MapOptions, map_pictures  # noqa: PLC0415
 
     with _progress() as progress:
         _end(map_pictures(inputs, MapOptions(**options), progress))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cropper.console import print_line, say
 from cropper.errors import ConfigError, NoInputError
 from cropper.finder import CropFinder
 from cropper.image import encode, format_for, from_array, writable_format, write_atomic
 from cropper.listing import list_pictures
-from cropper.looking.layout import embed, grid_for, need, on_grid
-from cropper.looking.sheet import Canvas, columns_for, fitted, pick_continuum, squared
-from cropper.looking.stream import Failed, Scored, read_ahead, score_pictures
+from cropper.rank.layout import embed, grid_for, need, on_grid
+from cropper.rank.sheet import Canvas, columns_for, fitted, pick_continuum, squared
+from cropper.rank.stream import ScoredPhoto, UnreadablePhoto, read_ahead, score_pictures
 
 __all__ = ["MapOptions", "RankOptions", "ScoreOptions", "map_pictures", "rank", "score"]
 
@@ -61,10 +61,10 @@ def score(inputs: Sequence[str], options: ScoreOptions, progress: Progress | Non
     finder = CropFinder(options.scorer, options.device)
     failures = _Failures(options.as_json)
     for found in _counted(score_pictures(paths, finder), len(paths), progress):
-        if isinstance(found, Failed):
+        if isinstance(found, UnreadablePhoto):
             failures.add(found)
         else:
-            _print(_line(found, options.as_json))
+            print_line(_line(found, options.as_json))
     return failures.end(len(paths))
 
 
@@ -73,16 +73,16 @@ def rank(inputs: Sequence[str], options: RankOptions, progress: Progress | None 
     if options.sheet is not None:
         _check_target(options.sheet, options.overwrite)
     elif options.continuum or options.top is not None:
-        given = "--continuum" if options.continuum else "--top"
-        raise ConfigError(f"{given} is of a contact sheet: add --sheet FILE")
+        given = "continuum" if options.continuum else "top"
+        raise ConfigError(f"`{given}` is of a contact sheet: add `sheet=FILE`")
     if options.continuum and options.worst:
-        raise ConfigError("a continuum shows best and worst: leave --worst out")
+        raise ConfigError("a continuum shows best and worst: leave `worst` out")
     paths = list_pictures(inputs)
     finder = CropFinder(options.scorer, options.device)
     failures = _Failures(options.as_json)
-    found: list[Scored] = []
+    found: list[ScoredPhoto] = []
     for each in _counted(score_pictures(paths, finder), len(paths), progress):
-        if isinstance(each, Failed):
+        if isinstance(each, UnreadablePhoto):
             failures.add(each)
         else:
             found.append(each)
@@ -91,14 +91,14 @@ def rank(inputs: Sequence[str], options: RankOptions, progress: Progress | None 
     found.sort(key=lambda each: (each.score if options.worst else -each.score, str(each.path)))
     if options.sheet is None:
         for each in found:
-            _print(_line(each, options.as_json))
+            print_line(_line(each, options.as_json))
     else:
         _write_sheet(found, options, options.sheet, failures)
     return failures.end(len(paths))
 
 
 def _write_sheet(
-    found: Sequence[Scored], options: RankOptions, target: Path, failures: _Failures
+    found: Sequence[ScoredPhoto], options: RankOptions, target: Path, failures: _Failures
 ) -> None:
     """Pictures are read again for their tiles, so that a ranking keeps names and scores alone."""
     if options.continuum:
@@ -114,14 +114,14 @@ def _write_sheet(
     paths = [each.path for each in chosen]
     views = read_ahead(paths, lambda image: image.view(2 * options.tile))
     for (row, column), each, (_, view) in zip(places, chosen, views, strict=True):
-        if isinstance(view, Failed):  # gone since it was scored
+        if isinstance(view, UnreadablePhoto):  # gone since it was scored
             failures.add(view)
             continue
         canvas.put(row, column, fitted(view, options.tile))
         record = {"row": row, "column": column, "score": each.score, "path": str(each.path)}
-        _print(json.dumps(record) if options.as_json else _line(each, False))
+        print_line(json.dumps(record) if options.as_json else _line(each, False))
     _write(canvas.pixels, target, options.quality, options.overwrite)
-    _say(f"wrote {target}: {len(chosen)} of {len(found)} pictures")
+    say(f"wrote {target}: {len(chosen)} of {len(found)} pictures")
 
 
 def map_pictures(
@@ -134,14 +134,14 @@ def map_pictures(
     paths = list_pictures(inputs)
     if len(paths) > options.limit:
         chosen = np.linspace(0, len(paths) - 1, options.limit).round().astype(int)
-        _say(f"{options.limit} of {len(paths)} pictures, evenly spread: see --limit")
+        say(f"{options.limit} of {len(paths)} pictures, evenly spread: see `limit`")
         paths = [paths[index] for index in chosen]
     finder = CropFinder(options.scorer, options.device)
     failures = _Failures(options.as_json)
     features, tiles, shown = [], [], []
     views = read_ahead(paths, finder.scorer.spec.view)
     for path, view in _counted(views, len(paths), progress):
-        if isinstance(view, Failed):
+        if isinstance(view, UnreadablePhoto):
             failures.add(view)
             continue
         features.append(finder.describe(view))
@@ -149,7 +149,7 @@ def map_pictures(
         shown.append(path)
     if not shown:
         raise NoInputError(f"none of {len(paths)} pictures could be read")
-    _say(f"laying out {len(shown)} pictures")
+    say(f"laying out {len(shown)} pictures")
     points = embed(np.stack(features), options.seed)
     rows, columns = grid_for(len(shown))
     canvas = Canvas(rows, columns, options.tile)
@@ -158,9 +158,9 @@ def map_pictures(
     ):
         canvas.put(row, column, tile)
         if options.as_json:
-            _print(json.dumps({"row": row, "column": column, "path": str(path)}))
+            print_line(json.dumps({"row": row, "column": column, "path": str(path)}))
     _write(canvas.pixels, options.output, options.quality, options.overwrite)
-    _say(f"wrote {options.output}: {len(shown)} pictures on {rows} x {columns} cells")
+    say(f"wrote {options.output}: {len(shown)} pictures on {rows} x {columns} cells")
     return failures.end(len(paths))
 
 
@@ -170,15 +170,15 @@ class _Failures:
     def __init__(self, as_json: bool) -> None:
         self.as_json, self.count = as_json, 0
 
-    def add(self, failed: Failed) -> None:
+    def add(self, failed: UnreadablePhoto) -> None:
         self.count += 1
-        _say(f"error: {failed.reason}")
+        say(f"error: {failed.reason}")
         if self.as_json:
-            _print(json.dumps({"path": str(failed.path), "error": failed.reason}))
+            print_line(json.dumps({"path": str(failed.path), "error": failed.reason}))
 
     def end(self, total: int) -> int:
         if self.count:
-            _say(f"{self.count} of {total} failed")
+            say(f"{self.count} of {total} failed")
         return 1 if self.count else 0
 
 
@@ -189,7 +189,7 @@ def _counted(items: Iterator[T], total: int, progress: Progress | None) -> Itera
             progress(done, total)
 
 
-def _line(found: Scored, as_json: bool) -> str:
+def _line(found: ScoredPhoto, as_json: bool) -> str:
     if as_json:
         width, height = found.size
         return json.dumps(
@@ -201,7 +201,7 @@ def _line(found: Scored, as_json: bool) -> str:
 def _check_target(target: Path, overwrite: bool) -> None:
     writable_format(target)
     if target.exists() and not overwrite:
-        raise ConfigError(f"{target} exists: use --overwrite, or write elsewhere")
+        raise ConfigError(f"{target} exists: use `overwrite`, or write elsewhere")
 
 
 def _write(pixels: NDArray[np.uint8], target: Path, quality: int, overwrite: bool) -> None:
@@ -209,11 +209,3 @@ def _write(pixels: NDArray[np.uint8], target: Path, quality: int, overwrite: boo
     whole = (0.0, 0.0, float(image.size[0]), float(image.size[1]))
     data = encode(image.cut(whole), image, format_for(target), quality)
     write_atomic(data, target, overwrite=overwrite)
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
-
-
-def _say(line: str) -> None:
-    print(f"cropper: {line}", file=sys.stderr, flush=True)

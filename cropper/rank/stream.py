@@ -14,37 +14,37 @@ from cropper.errors import CropperError
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, View, load_image
 
-__all__ = ["Failed", "Scored", "read_ahead", "score_pictures"]
+__all__ = ["ScoredPhoto", "UnreadablePhoto", "read_ahead", "score_pictures"]
 
 _READERS = 2  # threads; decoders let go of Python's lock
 _AHEAD = 8  # pictures decoded and not yet used
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredPhoto:
     path: Path
     score: float  # of the whole picture
     size: tuple[int, int]  # (width, height), px
 
 
 @dataclass(frozen=True)
-class Failed:
+class UnreadablePhoto:
     path: Path
     reason: str
 
 
 def read_ahead(
     paths: Iterable[Path], look: Callable[[SourceImage], View]
-) -> Iterator[tuple[Path, View | Failed]]:
+) -> Iterator[tuple[Path, View | UnreadablePhoto]]:
     """Every picture in order, as ``look`` sees it; or why it cannot be read."""
 
-    def load(path: Path) -> View | Failed:
+    def load(path: Path) -> View | UnreadablePhoto:
         try:
             return look(load_image(path))
         except (CropperError, MemoryError) as error:
-            return Failed(path, str(error) or "not enough memory")
+            return UnreadablePhoto(path, str(error) or "not enough memory")
 
-    waiting: deque[tuple[Path, Future[View | Failed]]] = deque()
+    waiting: deque[tuple[Path, Future[View | UnreadablePhoto]]] = deque()
     pool = ThreadPoolExecutor(_READERS)
     try:
         for path in paths:
@@ -59,14 +59,16 @@ def read_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def score_pictures(paths: Iterable[Path], finder: CropFinder) -> Iterator[Scored | Failed]:
+def score_pictures(
+    paths: Iterable[Path], finder: CropFinder
+) -> Iterator[ScoredPhoto | UnreadablePhoto]:
     """Every picture's score as a whole, in order; a bad file does not stop the others."""
     for path, view in read_ahead(paths, finder.scorer.spec.view):
-        if isinstance(view, Failed):
+        if isinstance(view, UnreadablePhoto):
             yield view
             continue
         try:
             whole = np.array([[0.0, 0.0, *map(float, view.size)]])
-            yield Scored(path, float(finder.bind_view(view)(whole)[0]), view.size)
+            yield ScoredPhoto(path, float(finder.bind_view(view)(whole)[0]), view.size)
         except (CropperError, MemoryError) as error:
-            yield Failed(path, f"{path}: {str(error) or 'not enough memory'}")
+            yield UnreadablePhoto(path, f"{path}: {str(error) or 'not enough memory'}")
