@@ -1,8 +1,11 @@
 PYTHON ?= python
 
-.PHONY: test check bench
+.PHONY: test fast check bench
 test:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto --dist loadfile
+
+fast:
+	$(PYTHON) -m pytest -n auto --dist loadfile -m "not slow"
 
 check:
 	$(PYTHON) -m ruff check .

@@ -68,7 +68,8 @@ def search_config(spec: ScorerSpec, request: CropRequest) -> SearchConfig:
 class CropFinder:
     """Finds crops with one scorer, loaded once.
 
-    >>> CropFinder().find("photo.jpg", aspect="1:1").best.box  # doctest: +SKIP
+    >>> CropFinder().find("photo.jpg", aspect="1:1").best.output_size
+    (400, 400)
     """
 
     def __init__(self, scorer: str | Scorer = DEFAULT_SCORER, device: str = "auto") -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SETUPTOOLS = 77  # pyproject.toml asks for it: licences as SPDX expressions
 

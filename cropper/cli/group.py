@@ -12,7 +12,7 @@ import click
 
 from cropper.errors import CropperError
 
-__all__ = ["EXIT_CODES", "Group", "main"]
+__all__ = ["EXIT_CODES", "main"]
 
 EXIT_CODES = """
 \b
@@ -21,10 +21,8 @@ Exit codes: 0 all done; 1 some files failed, the rest is done; 2 usage;
 """
 
 
-class Group(click.Group):
-    """Turns the library's errors into one line, after ``prefix``, and their exit code."""
-
-    prefix = "cropper"
+class _Group(click.Group):
+    """Turns the library's errors into one line and their exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -32,17 +30,17 @@ class Group(click.Group):
         except CropperError as error:
             from cropper.console import in_shell_words  # noqa: PLC0415 - numpy and pillow
 
-            click.echo(f"{self.prefix}: {in_shell_words(str(error))}", err=True)
+            click.echo(f"cropper: {in_shell_words(str(error))}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo(f"{self.prefix}: interrupted", err=True)
+            click.echo("cropper: interrupted", err=True)
             ctx.exit(130)
 
 
 _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
 
-@click.group(cls=Group, epilog=EXIT_CODES, context_settings=_SETTINGS)
+@click.group(cls=_Group, epilog=EXIT_CODES, context_settings=_SETTINGS)
 @click.version_option(package_name="cropper", prog_name="cropper")
 def main() -> None:
     """Find the crop of a photo that people like best."""

@@ -230,6 +230,7 @@ def test_what_a_killed_run_left_behind_goes(bulk: Bulk, photos: Path, tmp_path: 
     assert (tmp_path / "out/.cropper-notes").exists()
 
 
+@pytest.mark.slow
 def test_killed_runs_are_completed_and_identical() -> None:
     report = run_crash(rounds=4, photos=16, seed=1)
     assert report.sound, report
@@ -248,6 +249,7 @@ def test_a_second_run_is_kept_out(bulk: Bulk, photos: Path, tmp_path: Path) -> N
     assert bulk().exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_run_in_order(number: int, tmp_path: Path) -> None:
     write_photos(tmp_path / "in", 100, size=(480, 320))

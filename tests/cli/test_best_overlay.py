@@ -64,6 +64,7 @@ def test_heic_without_its_extra_is_an_error_that_names_it(
     assert "out.heic" not in names(photo_png.parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(3000, 2), (2, 3000), (1, 1), (2, 1)])
 def test_extreme_shapes_get_a_crop_and_an_overlay(size: tuple[int, int], crop: Crop) -> None:
     spotted(*size).save("photo.png")

@@ -12,6 +12,8 @@ from eval.bench import BenchReport, Timing, render_bench, synthetic_photo
 from eval.environment import read_environment
 from tests.eval import data
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_command_times_every_stage_of_a_picture(tmp_path: Path) -> None:
     photo = data.photo(tmp_path / "a.jpg")

@@ -7,6 +7,8 @@ from eval.bench import Timing
 from eval.bench_scaling import Curve
 from eval.commands.group import cli
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
 def test_the_slope_is_the_power_that_time_grows_with(power: float) -> None:

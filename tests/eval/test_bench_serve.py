@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from click.testing import CliRunner
 
 from eval.__main__ import cli
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_command_loads_a_service_and_ends_it() -> None:

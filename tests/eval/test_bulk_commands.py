@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from eval.__main__ import cli
 from eval.bench_bulk import run_bulk_bench
 
+pytestmark = pytest.mark.slow
+
 
 def test_crash_tells_what_it_found() -> None:
     found = CliRunner().invoke(cli, ["crash", "--rounds", "1", "--photos", "3"])

@@ -41,6 +41,8 @@ from spatial_transformer.optimize import Path as Climb
 from spatial_transformer.optimize import Trajectory
 from tests.image.pictures import photo
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)
 
 TINY = CropNetConfig(pixels=9409, fused=16, channels=8, hidden=32)

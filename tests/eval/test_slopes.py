@@ -19,6 +19,8 @@ from eval.slopes import ESTIMATES, MAP, _Site, measure_slopes
 from spatial_transformer.affine import AffineCrop
 from tests.image.pictures import photo
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)
 
 SPACE = AffineCrop((96, 64), 1.5, 0.3, log_aspect=(-0.5, 0.5))

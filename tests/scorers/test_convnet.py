@@ -20,6 +20,8 @@ from cropper.scorers.loading import scorer_at
 from cropper.train.selfies.classifier import SelfiesConfig, train_selfies
 from cropper.train.selfies.data import read_folders
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
 CPU = torch.device("cpu")

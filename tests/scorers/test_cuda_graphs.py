@@ -73,6 +73,7 @@ def test_without_a_gpu_nothing_is_captured() -> None:
     assert np.array_equal(upload(array, torch.device("cpu")).numpy(), array)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coffee", "chelsea", "rocket"])
 def test_half_precision_finds_the_same_crop(name: str) -> None:
     image = from_array(getattr(data, name)())

@@ -13,6 +13,8 @@ from cropper.errors import MissingModelError
 from cropper.scorers import WEIGHTS, read_header
 from cropper.scorers.loading import scorer_at
 
+pytestmark = pytest.mark.slow
+
 PACKAGED = sorted(WEIGHTS.glob("*.safetensors"))
 
 

@@ -18,6 +18,8 @@ from tests.conftest import command, process
 from tests.serve.conftest import serving
 from tests.serve.test_api import post
 
+pytestmark = pytest.mark.slow
+
 SLOW = """
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits it ignored

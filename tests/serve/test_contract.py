@@ -16,6 +16,8 @@ from tests.image.pictures import encoded
 from tests.serve.conftest import serving
 from tests.serve.test_api import as_form, post
 
+pytestmark = pytest.mark.slow
+
 
 def corpus() -> list[bytes]:
     """Pictures cut off, with bytes changed, with lies in their headers, and no pictures at all."""

@@ -95,7 +95,7 @@ def test_pages_of_other_sites_are_refused(
 def test_loopback_is_told_by_address(host: str, is_own: bool) -> None:
     assert is_loopback(host) == is_own
     if not is_own:
-        with pytest.raises(ConfigError, match="--token"):
+        with pytest.raises(ConfigError, match="`token`"):
             ServeOptions(host=host)
         assert not ServeOptions(host=host, token=TOKEN).local
 

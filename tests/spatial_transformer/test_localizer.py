@@ -23,6 +23,8 @@ from spatial_transformer.localizer import Localizer, load_localizer, save_locali
 from tests.image.pictures import photo
 from tests.train.support import TINY, write_folder
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)
 
 

@@ -76,6 +76,7 @@ def test_a_crop_is_sheared_only_where_the_recipe_allows_it(cropnet: Scorer, shea
     assert (sheared > 1e-6) is shear
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 def test_every_optimizer_runs_over_convnet(optimizer: str) -> None:
     todo = work(load_scorer("convnet", "cpu"), 160, robust=RobustConfig(jitter=0))

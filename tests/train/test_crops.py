@@ -23,6 +23,8 @@ from cropper.scorers.cropnet.network import CropNetScorer
 from cropper.train import ConvNetConfig, train_convnet, train_crops, train_from_crops
 from tests.train.support import SHORT, TINY, Trained, ignore, short_run, subject_photo, write_trunk
 
+pytestmark = pytest.mark.slow
+
 
 def test_training_lowers_the_loss(trained: Trained) -> None:
     rows = [json.loads(line) for line in (trained.out / "log.jsonl").read_text().splitlines()]
@@ -164,7 +166,7 @@ def test_a_training_of_another_recipe_is_left_alone(
     trunk = write_trunk(tmp_path / "other.safetensors", 9) if change.pop("start", None) else None
     asked: dict[str, Any] = {"config": SHORT, "net_config": TINY, "limit": 6} | change
     config = asked.pop("config")
-    with pytest.raises(ConfigError, match=rf"another recipe \({named}\).*another --out"):
+    with pytest.raises(ConfigError, match=rf"another recipe \({named}\).*another `out`"):
         train_crops(
             trained.folder / "data",
             trunk or trained.folder / "trunk.safetensors",
@@ -236,5 +238,5 @@ def test_convnet_trains_on_the_trunk_of_a_cropnet_and_loads_beside_it(trained: T
 def test_training_needs_weights_to_start_from(trained: Trained, tmp_path: Path) -> None:
     data = trained.folder / "data"
     for trunk in (None, tmp_path / "nowhere.safetensors"):
-        with pytest.raises(MissingModelError, match=r"--trunk"):
+        with pytest.raises(MissingModelError, match=r"`trunk=FILE`"):
             train_from_crops("cropnet", data, trunk, tmp_path, log=ignore)

@@ -81,6 +81,7 @@ def test_a_picture_that_cannot_be_read_is_named(folder: Path) -> None:
         load_judged(folder, "train", 9409)
 
 
+@pytest.mark.slow
 def test_training_on_broken_data_names_the_file(trained: Trained, folder: Path) -> None:
     (folder / "annotations.json").write_text("{")
     trunk = trained.folder / "trunk.safetensors"

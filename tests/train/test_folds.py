@@ -17,6 +17,8 @@ from cropper.train import train_crops, train_from_crops
 from cropper.train.data import load_judged
 from tests.train.support import SHORT, TINY, Trained, ignore, short_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_folds_are_disjoint_and_together_everything(folder: Path) -> None:
     whole = [item.path for item in load_judged(folder, "train", 9409)]
@@ -56,7 +58,7 @@ def test_a_fold_that_is_none_is_refused(folder: Path, fold: str) -> None:
 
 
 def test_convnet_has_no_trunk_rate(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--trunk-rate, .* are cropnet's"):
+    with pytest.raises(ConfigError, match=r"`trunk_rate`, .* are cropnet's"):
         train_from_crops("convnet", folder, None, tmp_path, trunk_rate=0.0)
 
 

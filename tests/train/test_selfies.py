@@ -26,6 +26,8 @@ from cropper.train.selfies.data import Selfies, read_folders
 from cropper.train.selfies.quality import Quality, auc, measure
 from cropper.train.selfies.start import preprocessing_for, start_from
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
 NOISE = 0.1  # share of the labels that are turned

@@ -20,6 +20,8 @@ from cropper.train.data import load_judged
 from cropper.train.soup import mean_of, train_soup
 from tests.train.support import write_folder, write_trunk
 
+pytestmark = pytest.mark.slow
+
 TINY = CropNetConfig(pixels=97 * 97, fused=8, channels=3, roi=5, rod=4, hidden=12, dropout=0.0)
 SHORT = CropsConfig(epochs=1, batch=4, free=16, given=8, head_rate=2e-3, average=0.9)
 LAST = ("head.out.2.weight", "head.out.2.bias")  # what calibration multiplies

@@ -24,6 +24,8 @@ from cropper.scorers.header import read_header
 from cropper.train.selfies.probe import probe
 from cropper.train.selfies.tiles import TilesConfig, _trim, train_tiles
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
 QUICK = TilesConfig(side=65, folds=4, repeats=1, full=50, coarse=24)
