@@ -17,6 +17,7 @@ import pytest
 from cropper import BulkOptions, CropRequest, crop_folder
 from cropper.bulk import Outcome, Watcher
 from cropper.bulk.manifest import Manifest
+from cropper.bulk.outcome import Cropped, Failed, State, outcome_from_json
 from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import Ending
 from cropper.bulk.signature import Signature
@@ -517,3 +518,32 @@ def test_messages_and_records_go_their_own_ways(bulk: Bulk, photos: Path) -> Non
     found = bulk("--restart", "-v")
     assert found.stdout == ""
     assert "sub/deep/c.jpeg: cropped, " in found.stderr
+
+
+# --- folders of version 0.1
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.1])
+def test_what_version_0_1_wrote_is_understood(turn: float) -> None:
+    signature = {"size": 9, "modified": 1, "changed": 2, "digest": "d"}
+    corners = [[1.0, 0.0], [41.0, 0.5], [40.5, 30.0], [0.5, 29.5]]
+    warp = {"theta": [[0.5, turn, 0.0], [turn, 0.5, 0.0]], "corners": corners}
+    written = {"path": "a.jpg", "signature": signature, "target": 0, "rank": 1}
+    written |= {"box": [0.0, 0.0, 41.0, 30.0], "score": 1.5, "what": "crop", "warp": warp}
+    record = {"source": "a.jpg", "state": "left", "signature": signature, "source_size": [80, 60]}
+    record |= {"full_frame_score": 1.0, "centre_score": 0.5, "calibrated": True, "scorer": "x"}
+    record |= {"candidates": 7, "best": [0.0, 0.0, 41.0, 30.0], "best_score": 1.5, "notes": ["n"]}
+    record |= {"seconds": 0.1, "kind": "", "reason": "", "message": "", "stops": False}
+    found = outcome_from_json(json.dumps(record | {"written": []}))
+    assert isinstance(found, Cropped)
+    assert found.state is State.SKIPPED
+    assert (found.gain, found.result.search.evaluations, found.notes) == (0.5, 7, ("n",))
+    found = outcome_from_json(json.dumps(record | {"state": "done", "written": [written]}))
+    assert isinstance(found, Cropped)
+    assert found.state is State.DONE
+    expected = tuple((x, y) for x, y in corners) if turn else None
+    assert found.crops[0].crop.corners == found.result.best.corners == expected
+    assert outcome_from_json(found.to_json()) == found
+    failed = outcome_from_json(json.dumps(record | {"state": "failed", "written": [written]}))
+    assert isinstance(failed, Failed)
+    assert outcome_from_json(failed.to_json()) == failed
