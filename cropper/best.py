@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cropper.boxes import Crop
-from cropper.console import in_shell_words, print_json, record_of, say, text_of, write_standard
+from cropper.console import print_json, record_of, say, text_of, write_standard
 from cropper.errors import (
     ConfigError,
     CropperError,
@@ -16,6 +16,7 @@ from cropper.errors import (
     ImageWriteError,
     MissingModelError,
     NoInputError,
+    in_shell_words,
 )
 from cropper.finder import CropFinder
 from cropper.image import (

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from cropper.boxes import Corners, Crop
-from cropper.errors import ImageWriteError
+from cropper.errors import ImageWriteError, in_shell_words
 from cropper.result import CropResult
 
 __all__ = [
-    "in_shell_words",
     "print_json",
     "print_line",
     "record_of",
@@ -26,22 +24,6 @@ __all__ = [
 
 _UNDECIDED = 0.05  # this close to one half, people hardly prefer either
 _SEEN = 0.05  # degrees; less is told as none
-_OPTIONS = {"output": "-o", "as_json": "--json"}  # that are not called as their fields
-
-
-def in_shell_words(message: str) -> str:
-    """A library's message with its options as the shell has them.
-
-    >>> in_shell_words("`top_k` is for `method=search`: use `overwrite`")
-    '--top-k is for --method search: use --overwrite'
-    """
-
-    def option(match: re.Match[str]) -> str:
-        name, value = match.groups()
-        text = _OPTIONS.get(name) or "--" + name.replace("_", "-")
-        return f"{text} {value}" if value else text
-
-    return re.sub(r"`([a-z_]+)(?:=([^`]*))?`", option, message)
 
 
 def record_of(

@@ -21,6 +21,8 @@ the names of their fields, `top_k` or `method=search+stn`; the shell shows them 
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,8 +40,12 @@ __all__ = [
     "ScorerOutputError",
     "SearchError",
     "SpaceError",
+    "exit_on_error",
     "extra",
+    "in_shell_words",
 ]
+
+_OPTIONS = {"output": "-o", "as_json": "--json"}  # that are not called as their fields
 
 
 class CropperError(Exception):
@@ -112,3 +118,31 @@ class ScorerOutputError(CropperError):
 
 class DataError(CropperError):
     exit_code = 1
+
+
+def in_shell_words(message: str) -> str:
+    """A library's message with its options as the shell has them.
+
+    >>> in_shell_words("`top_k` is for `method=search`: use `overwrite`")
+    '--top-k is for --method search: use --overwrite'
+    """
+
+    def option(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        text = _OPTIONS.get(name) or "--" + name.replace("_", "-")
+        return f"{text} {value}" if value else text
+
+    return re.sub(r"`([a-z_]+)(?:=([^`]*))?`", option, message)
+
+
+@contextmanager
+def exit_on_error(prefix: str, interrupted: str = "interrupted") -> Iterator[None]:
+    """Around a command: what is raised on purpose ends it with one line and its exit code."""
+    try:
+        yield
+    except CropperError as error:
+        print(f"{prefix}: {in_shell_words(str(error))}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        print(f"{prefix}: {interrupted}", file=sys.stderr)
+        raise SystemExit(130) from error

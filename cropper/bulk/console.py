@@ -11,7 +11,8 @@ from cropper.bulk.outcome import Cropped, Failed, Outcome
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import BulkReport, Watcher, counted
-from cropper.console import in_shell_words, print_json, print_line, say
+from cropper.console import print_json, print_line, say
+from cropper.errors import in_shell_words
 from cropper.request import CropRequest
 
 __all__ = ["Console"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cropper.errors import CropperError
+from cropper.errors import exit_on_error
 
 __all__ = ["EXIT_CODES", "main"]
 
@@ -22,19 +22,9 @@ Exit codes: 0 all done; 1 some files failed, the rest is done; 2 usage;
 
 
 class _Group(click.Group):
-    """Turns the library's errors into one line and their exit code."""
-
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with exit_on_error("cropper"):
             return super().invoke(ctx)
-        except CropperError as error:
-            from cropper.console import in_shell_words  # noqa: PLC0415 - numpy and pillow
-
-            click.echo(f"cropper: {in_shell_words(str(error))}", err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("cropper: interrupted", err=True)
-            ctx.exit(130)
 
 
 _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cropper.errors import CropperError
+from cropper.errors import exit_on_error
 
 __all__ = ["cli", "command_line", "in_folder", "progress_bar", "writing"]
 
@@ -19,19 +19,9 @@ Progress = Callable[[int, int], None]
 
 
 class _Group(click.Group):
-    """Turns the project's errors into one line on stderr and their exit code."""
-
     def invoke(self, ctx: click.Context) -> Any:
-        try:
+        with exit_on_error("error", "interrupted: nothing was reported"):
             return super().invoke(ctx)
-        except CropperError as error:
-            from cropper.console import in_shell_words  # noqa: PLC0415 - numpy and pillow
-
-            click.echo(f"error: {in_shell_words(str(error))}", err=True)
-            ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("interrupted: nothing was reported", err=True)
-            ctx.exit(130)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -52,3 +52,10 @@ def tree(folder: Path) -> dict[str, bytes]:
 def inodes(folder: Path) -> dict[str, Any]:
     """Path -> what changes when a file is written anew, whatever its content."""
     return {name: os.stat(folder / name).st_ino for name in tree(folder)}
+
+
+def assert_refused(found: Result, says: str) -> None:
+    """A usage error, told before anything was made."""
+    assert found.exit_code == 2
+    assert says in found.stderr
+    assert not Path("out").exists()

@@ -19,6 +19,9 @@ THUMBNAIL = b"\xff\xd8\xff\xe0 these bytes stand for a small JPEG of the uncropp
 ARTIST = "Jörg Müller © 2024".encode()
 MAKER_NOTE = b"MakerXYZ" + bytes(range(64))
 
+BICUBIC = Image.Resampling.BICUBIC
+LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}}
+
 
 @functools.lru_cache(maxsize=1)
 def _astronaut() -> Image.Image:

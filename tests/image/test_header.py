@@ -26,9 +26,6 @@ from tests.image.pictures import (
     whole_files,
 )
 
-BICUBIC = Image.Resampling.BICUBIC
-LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}}
-
 
 def test_same_picture_by_every_way_in(tmp_path: Path) -> None:
     content = encoded(photo(), "PNG")

@@ -6,6 +6,8 @@ from PIL import Image
 
 from cropper.image import from_array, load_image
 from tests.image.pictures import (
+    BICUBIC,
+    LOSSLESS,
     cmyk_profile,
     decoded,
     difference,
@@ -20,9 +22,6 @@ from tests.image.pictures import (
     swapped_profile,
     with_palette_and_alpha,
 )
-
-BICUBIC = Image.Resampling.BICUBIC
-LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}}
 
 
 def test_palette() -> None:

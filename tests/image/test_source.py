@@ -13,6 +13,8 @@ from skimage import data
 from cropper.errors import BoxError, ConfigError, ImageReadError
 from cropper.image import from_array, load_image
 from tests.image.pictures import (
+    BICUBIC,
+    LOSSLESS,
     decoded,
     difference,
     encoded,
@@ -23,9 +25,6 @@ from tests.image.pictures import (
     png_chunk,
     with_exif,
 )
-
-BICUBIC = Image.Resampling.BICUBIC
-LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True}}
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
