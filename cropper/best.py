@@ -137,7 +137,7 @@ class _Batch:
 
     def _notes(self, result: CropResult, crops: Sequence[Crop]) -> list[str]:
         """Where the crops are not quite what was asked for."""
-        notes = []
+        notes = list(result.notes)
         if result.size and result.enlarged(crops[0]):
             notes.append("the crop is enlarged to {}x{}".format(*result.size))
         if len(crops) < self.options.request.top_k:

@@ -1,59 +1,129 @@
-"""Is there a face: OpenCV's cascade (Viola and Jones 2001), whose model comes in its package.
-
-An extra: ``pip install 'cropper[faces]'``.
-"""
+"""Faces, by YuNet (Wu et al. 2023), whose model comes with the package, and heads around them."""
 
 from __future__ import annotations
 
-import importlib
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cropper.boxes import Boxes, clip, nms
 from cropper.errors import MissingModelError
 from cropper.image import View
+from cropper.onnx import LOAD_ERRORS, open_session
 
-__all__ = ["FaceFinder"]
+__all__ = ["Face", "FaceFinder", "find_faces"]
 
-_TILTS = (0, -20, 20)  # degrees; selfies are tilted, and the cascade knows upright faces alone
-_NEIGHBOURS = 3  # overlapping detections that make a face
-_SMALLEST = 0.08  # of the picture's shorter side
+_MODEL = Path(__file__).parent / "scorers" / "weights" / "yunet.onnx"
+_LONG_SIDE = 448  # px of what is looked at; more finds smaller faces and takes longer
+_LEAST = 0.6  # of YuNet's score, the detector's usual threshold
+_STRIDES = (8, 16, 32)
+_OVERLAP = 0.3  # IoU above which two detections are one face
+# What a head adds to the box of its face, in sides of that: hair above, hair beside, chin below
+_HAIR, _EARS, _CHIN = 0.45, 0.2, 0.1
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face, in px of the upright photo."""
+
+    box: tuple[float, float, float, float]
+    score: float  # in [0, 1]
+
+    def head(self, size: tuple[int, int], room: float = 0.0) -> tuple[float, float, float, float]:
+        """The box of the head with its hair, in a photo of ``size`` = (width, height).
+
+        ``room`` is left above it, and half as much at the other sides, in heights of the face.
+        """
+        x0, y0, x1, y1 = self.box
+        width, height = x1 - x0, y1 - y0
+        beside, above = _EARS * width + room / 2 * height, (_HAIR + room) * height
+        head = [x0 - beside, y0 - above, x1 + beside, y1 + (_CHIN + room / 2) * height]
+        left, top, right, bottom = clip(np.array([head]), size)[0].tolist()
+        return (left, top, right, bottom)
 
 
 class FaceFinder:
-    """Frontal faces, upright or a little tilted."""
+    """Frontal and half-turned faces. Threads may share it."""
 
-    long_side = 320  # px of the view that is looked at
+    def __init__(self, model: Path | None = None, long_side: int = _LONG_SIDE) -> None:
+        """``model`` is another YuNet; photos are looked at with ``long_side`` px.
 
-    def __init__(self) -> None:
-        """Raises MissingModelError without OpenCV, or with one that has no cascades."""
+        Raises MissingModelError for a file that is no YuNet.
+        """
+        path, self._long_side = model or _MODEL, long_side
         try:
-            self._cv: Any = importlib.import_module("cv2")
-            model = Path(self._cv.data.haarcascades, "haarcascade_frontalface_alt2.xml")
-            self._cascade: Any = self._cv.CascadeClassifier(str(model))
-        except (ImportError, AttributeError) as error:
-            raise MissingModelError(
-                f"finding faces is an extra ({error}): pip install 'cropper[faces]'"
-            ) from error
-        if self._cascade.empty():
-            raise MissingModelError(f"no face model at {model}: pip install 'cropper[faces]'")
+            self._session = open_session(path.read_bytes())
+        except (OSError, *LOAD_ERRORS) as error:
+            reason = str(error).splitlines()[0]
+            raise MissingModelError(f"{path} is no YuNet that can be loaded: {reason}") from error
+        parts = ("cls", "obj", "bbox")
+        self._names = [f"{part}_{stride}" for stride in _STRIDES for part in parts]
+        given = self._session.get_inputs()[0]
+        self._input = given.name
+        # (height, width) that the model takes, where it takes no other
+        self._fixed = [side for side in given.shape[2:] if isinstance(side, int)]
+        if missing := set(self._names) - {each.name for each in self._session.get_outputs()}:
+            raise MissingModelError(f"{path} is no YuNet: it has no output {min(missing)}")
+        self._last = threading.local()
 
-    def has_face(self, view: View) -> bool:
-        """Tells of the whole view."""
-        grey = self._cv.cvtColor(view.pixels, self._cv.COLOR_RGB2GRAY)
-        height, width = grey.shape
-        side = max(int(min(grey.shape) * _SMALLEST), 12)
-        for tilt in _TILTS:
-            turned = grey
-            if tilt:
-                turn = self._cv.getRotationMatrix2D((width / 2, height / 2), tilt, 1.0)
-                turned = self._cv.warpAffine(
-                    grey, turn, (width, height), borderMode=self._cv.BORDER_REPLICATE
-                )
-            found = self._cascade.detectMultiScale(
-                np.ascontiguousarray(turned), 1.1, _NEIGHBOURS, minSize=(side, side)
-            )
-            if len(found):
-                return True
-        return False
+    def find(self, view: View) -> tuple[Face, ...]:
+        """The faces of a photo, the largest first."""
+        if getattr(self._last, "view", None) is not view:  # asked once for each aspect
+            self._last.view, self._last.faces = view, self._find(view)
+        faces: tuple[Face, ...] = self._last.faces
+        return faces
+
+    def _find(self, view: View) -> tuple[Face, ...]:
+        rows, columns = view.pixels.shape[:2]
+        scale = min(1.0, min([self._long_side, *self._fixed]) / max(rows, columns))
+        width, height = max(round(columns * scale), 1), max(round(rows * scale), 1)
+        pixels = view.resized(width, height) if scale < 1 else view.pixels
+        full = self._fixed or [-(-side // 32) * 32 for side in (height, width)]
+        padded = np.zeros((*full, 3), np.float32)
+        padded[:height, :width] = pixels[..., ::-1]  # OpenCV's BGR
+        found = self._session.run(self._names, {self._input: padded.transpose(2, 0, 1)[None]})
+        parts = zip(_STRIDES, found[::3], found[1::3], found[2::3], strict=True)
+        boxes, scores = zip(*(_decoded(*part, full[1]) for part in parts), strict=True)
+        where, sure = np.concatenate(boxes), np.concatenate(scores)
+        order = np.argsort(-sure, kind="stable")
+        where, sure = where[order], sure[order]
+        unit = np.array(view.size * 2) / np.array([width, height] * 2)
+        kept = nms(where, _OVERLAP, len(where))
+        where = clip(where[kept] * unit, view.size)
+        faces = [
+            Face((box[0], box[1], box[2], box[3]), float(score))
+            for box, score in zip(where.tolist(), sure[kept], strict=True)
+            if box[2] > box[0] and box[3] > box[1]
+        ]
+        return tuple(sorted(faces, key=lambda face: face.box[1] - face.box[3]))
+
+
+def _decoded(
+    stride: int,
+    classes: NDArray[np.float32],
+    objects: NDArray[np.float32],
+    shapes: NDArray[np.float32],
+    width: int,
+) -> tuple[Boxes, NDArray[np.float64]]:
+    """What one stride is sure of: (N, 4) px of the input, and (N,) scores."""
+    scores = np.sqrt((classes * objects).clip(0, 1)).reshape(-1).astype(np.float64)
+    cells = np.flatnonzero(scores >= _LEAST)
+    x, y, log_width, log_height = shapes.reshape(-1, 4)[cells].T.astype(np.float64)
+    columns = width // stride
+    centre = np.stack([cells % columns + x, cells // columns + y], 1) * stride
+    half = np.exp(np.stack([log_width, log_height], 1)) * stride / 2
+    return np.concatenate([centre - half, centre + half], 1), scores[cells]
+
+
+@lru_cache(1)
+def _shared() -> FaceFinder:
+    return FaceFinder()
+
+
+def find_faces(view: View) -> tuple[Face, ...]:
+    """By the package's model, loaded once."""
+    return _shared().find(view)

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, Crop, distinct, snap
-from cropper.errors import ConfigError, SearchError, extra
+from cropper.errors import ConfigError, extra
 from cropper.image import Photo, SourceImage, View, open_photo
-from cropper.request import COSTLY_BUDGET, CropFields, CropRequest, constrained
+from cropper.request import COSTLY_BUDGET, BoundConstraint, CropFields, CropRequest, constrained
 from cropper.result import SEARCH, CropResult
 from cropper.scorers import (
     DEFAULT_SCORER,
@@ -29,6 +29,7 @@ from cropper.scorers import (
 )
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace
+from cropper.subjects import around_kept, constraints_of
 
 if TYPE_CHECKING:
     from cropper.transform import TransformFinder
@@ -125,21 +126,25 @@ class CropFinder:
         *,
         progress: Progress | None = None,
         objective: Objective | None = None,
+        view: View | None = None,
         **fields: Unpack[CropFields],
     ) -> CropResult:
         """The best crops of a photo, best first, in pixels of the upright source.
 
         ``photo`` is a path, bytes, an open file, a Pillow image, an (H, W, 3) array or tensor, or a
         SourceImage. ``fields`` are those of CropRequest, and replace those of ``request``. Each
-        crop is scored again as it will be cut. ``objective`` is what ``bind`` gave for this photo,
-        for several searches of one photo. Raises what ``open_photo``, ``CropRequest`` and
-        ``search`` raise, and SearchError where the constraints leave no crop.
+        crop is scored again as it will be cut. ``objective`` is what ``bind`` gave for this photo
+        and ``view`` what the scorer sees of it, for several searches of one photo. Where no crop
+        meets the constraints, the result has those that come nearest and says so in its notes.
+        Raises what ``open_photo``, ``CropRequest`` and ``search`` raise.
         """
         started = time.perf_counter()
         request = replace(request or CropRequest(), **fields)
         image = open_photo(photo)
         if request.method == SEARCH:
-            result = self._search(image, request, objective or self.bind(image), progress)
+            view = view or self.scorer.spec.view(image)
+            objective = objective or self.bind_view(view)
+            result = self._search(image.size, view, request, objective, progress)
         else:
             result = self._transformer(request).find(image, request)
         return replace(
@@ -150,36 +155,40 @@ class CropFinder:
 
     def _search(
         self,
-        image: SourceImage,
+        size: tuple[int, int],
+        view: View,
         request: CropRequest,
         objective: Objective,
         progress: Progress | None,
     ) -> CropResult:
         config = search_config(self.scorer.spec, request)
-        bound = [each.bind(image) for each in request.constraints]
-        found = search(constrained(objective, bound), request.spaces(image.size), config, progress)
-        whole = [0.0, 0.0, float(image.size[0]), float(image.size[1])]
-        boxes = snap(np.array([crop.box for crop in found.crops]), image.size)
+        spaces = request.spaces(size)
+        bound = [each.bind(view, spaces) for each in constraints_of(request)]
+        found = search(constrained(objective, bound), spaces, config, progress)
+        whole = [0.0, 0.0, float(size[0]), float(size[1])]
+        boxes = snap(np.array([crop.box for crop in found.crops]), size)
         boxes = distinct(boxes)  # in a tiny photo two crops may round to one
-        for each in bound:
-            boxes = boxes[each.mask(boxes)]
-        if not len(boxes):
-            raise SearchError(
-                f"{image.name}: no crop meets the constraints: allow smaller or other crops with "
-                "`min_scale` and `aspect`, or ask for less"
-            )
-        scores = objective(np.concatenate([boxes, centred(boxes, image.size), [whole]]))
+        notes = [each.note for each in bound if each.note]
+        allowed = _allowed(boxes, bound)
+        if not len(allowed):
+            allowed = _best(objective, _allowed(around_kept(bound, spaces), bound))
+        if len(allowed):
+            boxes = allowed
+        elif not notes:
+            notes = ["no crop keeps and avoids all that it should: this one comes nearest"]
+        scores = objective(np.concatenate([boxes, centred(boxes, size), [whole]]))
         wanted = scores[: len(boxes)] - sum((each.penalty(boxes) for each in bound), 0.0)
         order = np.argsort(-wanted, kind="stable")
         crops = [Crop.of(boxes[i], scores[i]) for i in order]
         return CropResult(
-            source_size=image.size,
+            source_size=size,
             search=replace(found, crops=tuple(crops)),
             full_frame_score=float(scores[-1]),
             centre_score=float(scores[len(boxes) + order[0]]),
             calibrated=self.scorer.spec.calibrated,
             scorer=self.scorer.spec.name,
             seconds=0.0,
+            notes=tuple(notes),
         )
 
     def _transformer(self, request: CropRequest) -> TransformFinder:
@@ -231,6 +240,18 @@ def find_best_crop(
 ) -> CropResult:
     """One photo, one call; for many photos make one CropFinder."""
     return CropFinder(scorer, device).find(photo, request, **fields)
+
+
+def _allowed(boxes: Boxes, constraints: Sequence[BoundConstraint]) -> Boxes:
+    """(N, 4) -> those that no constraint excludes."""
+    for each in constraints:
+        boxes = boxes[each.mask(boxes)]
+    return boxes
+
+
+def _best(objective: Objective, boxes: Boxes) -> Boxes:
+    """(N, 4) -> (1, 4), or none of none."""
+    return boxes[[int(np.argmax(objective(boxes)))]] if len(boxes) else boxes
 
 
 def _without_gradients(bound: BoundScorer) -> Objective:

@@ -15,9 +15,9 @@ from typing import Protocol, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes
+from cropper.boxes import Boxes, as_boxes
 from cropper.errors import ConfigError
-from cropper.image import SourceImage
+from cropper.image import View
 from cropper.image.source import MAX_PIXELS
 from cropper.result import METHODS, SEARCH
 from cropper.search import Objective, SearchConfig
@@ -25,7 +25,9 @@ from cropper.space import MIN_SCALE, CropSpace, agreed_aspect, crop_spaces
 
 __all__ = [
     "COSTLY_BUDGET",
+    "KEPT",
     "BoundConstraint",
+    "Box",
     "Constraint",
     "CropFields",
     "CropRequest",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
+Box = tuple[float, float, float, float]  # px, or fractions where all edges are at most 1
+KEPT = ("faces", "largest", "none")  # heads that are kept whole
 _ON_OVERLAY = 4  # crops
 _FORBIDDEN = 1e6  # taken off the score of a crop that a constraint excludes
 
@@ -48,12 +52,17 @@ class BoundConstraint(Protocol):
         """(N,), at least 0: what is taken off a box's score in the search."""
         ...
 
+    @property
+    def note(self) -> str:
+        """What cannot be had whichever crop is chosen, for people to read; mostly empty."""
+        ...
+
 
 class Constraint(Protocol):
     """What a crop must or should do, whatever its score. Compares equal to its like."""
 
-    def bind(self, image: SourceImage) -> BoundConstraint:
-        """Does the work that depends on the photo alone, once."""
+    def bind(self, view: View, spaces: Sequence[CropSpace]) -> BoundConstraint:
+        """Does the work that depends on the photo and the shape alone, once."""
         ...
 
 
@@ -71,6 +80,8 @@ class CropFields(TypedDict, total=False):
     strategy: str | None
     budget: int | None
     seed: int
+    keep: tuple[str | Box, ...]
+    avoid: tuple[Box, ...]
     constraints: tuple[Constraint, ...]
 
 
@@ -93,6 +104,8 @@ class CropRequest:
     strategy: str | None = None  # of the search; None: what suits the scorer
     budget: int | None = None  # crops scored at most; None: what suits scorer and strategy
     seed: int = 0  # of random draws
+    keep: tuple[str | Box, ...] = ("faces",)  # or largest, none, and boxes; method 'search' alone
+    avoid: tuple[Box, ...] = ()  # boxes to leave out, as those of ``keep`` in px or fractions
     constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
@@ -101,6 +114,12 @@ class CropRequest:
         SearchConfig(self.strategy or "grid", budget, self.seed, self.top_k)
         if self.size and self.size[0] * self.size[1] > MAX_PIXELS:
             raise ConfigError(f"`size` has at most {MAX_PIXELS} px, got {self.size}")
+        for what in (*self.keep, *self.avoid):
+            if isinstance(what, str):
+                if what not in KEPT:
+                    raise ConfigError(f"`keep` is a box or one of {', '.join(KEPT)}, got {what!r}")
+            elif as_boxes(what).min() < 0:
+                raise ConfigError(f"a box to keep or avoid lies inside the photo, got {what}")
         self._check_method()
 
     def _check_method(self) -> None:
@@ -115,7 +134,8 @@ class CropRequest:
             raise ConfigError("`shear` is for crops that may be turned: add `method=search+stn`")
         if self.strategy and method in ("stn", "localizer"):
             raise ConfigError(f"`strategy` is of a search: {method} has none, leave it out")
-        if self.constraints and method != SEARCH:
+        boxes = [what for what in (*self.keep, *self.avoid) if not isinstance(what, str)]
+        if (self.constraints or boxes) and method != SEARCH:
             raise ConfigError(f"constraints are on boxes: {method} gives others, leave it out")
 
     @property

@@ -63,6 +63,7 @@ class CropResult:
     scorer: str
     seconds: float  # decode for scoring, scoring and search, wall time
     size: tuple[int, int] | None = None  # exact (width, height) asked of the output, px
+    notes: tuple[str, ...] = ()  # what could not be kept, for people to read
     source: SourceImage | None = field(default=None, repr=False, compare=False)
 
     @property

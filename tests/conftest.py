@@ -68,8 +68,9 @@ def spot_factory(device: str) -> SpotScorer:
 
 @pytest.fixture
 def spot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``--scorer spot`` for the time of one test."""
+    """``--scorer spot`` for the time of one test; nobody in the photos is kept."""
     monkeypatch.setitem(registry._factories, "spot", spot_factory)
+    monkeypatch.setattr("cropper.subjects.find_faces", lambda view: ())
 
 
 @pytest.fixture

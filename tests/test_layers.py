@@ -30,10 +30,12 @@ LAYERS = {
     "render": 1,
     "listing": 1,
     "naming": 1,
+    "onnx": 1,
     "faces": 2,
     "sampling": 2,
     "scorers": 3,
     "transform": 4,
+    "subjects": 3,
     "finder": 4,
     "train": 4,
     "annotations": 1,
@@ -52,6 +54,7 @@ LAYERS = {
 # Of the packages beside cropper: all but what needs these. Keys and values are module prefixes
 ONLY_IN = {
     "click": {"cropper.cli", "eval.commands"},
+    "onnxruntime": {"cropper.onnx"},
     "joblib": {"cropper.bulk", "cropper.train"},
     "PIL": {
         "cropper.image",

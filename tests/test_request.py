@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cropper import BoundScorer, CropFinder, CropRequest, ScorerSpec, SourceImage, View, from_array
+from cropper import BoundScorer, CropFinder, CropRequest, ScorerSpec, View, from_array
 from cropper.boxes import Boxes
-from cropper.errors import ConfigError, SearchError
+from cropper.errors import ConfigError
 from cropper.request import CropFields
+from cropper.space import CropSpace
 
 
 def test_the_fields_that_functions_take_are_the_request_s() -> None:
@@ -81,14 +83,15 @@ class RightOf:
     share: float
     weight: float = 0.0
 
-    def bind(self, image: SourceImage) -> _BoundRightOf:
-        return _BoundRightOf(self.share * image.size[0], self.weight)
+    def bind(self, view: View, spaces: Sequence[CropSpace]) -> _BoundRightOf:
+        return _BoundRightOf(self.share * view.size[0], self.weight)
 
 
 @dataclass(frozen=True)
 class _BoundRightOf:
     edge: float
     weight: float
+    note: str = ""
 
     def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
         return np.asarray(boxes[:, 0] >= self.edge)
@@ -121,8 +124,8 @@ def test_a_penalty_moves_the_choice_but_not_the_score() -> None:
 
 
 def test_constraints_that_leave_nothing_are_told() -> None:
-    with pytest.raises(SearchError, match="no crop meets the constraints"):
-        CropFinder(Corner()).find(BLANK, aspect="1:1", constraints=(RightOf(0.9),))
+    found = CropFinder(Corner()).find(BLANK, aspect="1:1", constraints=(RightOf(0.9),))
+    assert found.notes == ("no crop keeps and avoids all that it should: this one comes nearest",)
 
 
 # The finder as a value

@@ -14,7 +14,7 @@ from dataclasses import replace
 from cropper.bulk.options import BulkOptions
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
-from cropper.image import SourceImage
+from cropper.image import SourceImage, View
 from cropper.request import CropRequest
 from cropper.result import SEARCH, CropResult
 from cropper.scoring_thread import ScoringThread
@@ -47,18 +47,21 @@ class PhotoFinder:
 
     def find(self, image: SourceImage) -> tuple[CropResult, ...]:
         """Raises what ``CropFinder.find`` raises."""
-        objective = self.finder.bind(image) if self.is_search else None
+        view = self.finder.scorer.spec.view(image) if self.is_search else None
+        objective = self.finder.bind_view(view) if view else None
         with self._turn:
-            return self._find(image, objective)
+            return self._find(image, view, objective)
 
-    def _find(self, image: SourceImage, objective: Objective | None) -> tuple[CropResult, ...]:
+    def _find(
+        self, image: SourceImage, view: View | None, objective: Objective | None
+    ) -> tuple[CropResult, ...]:
         """Requests of one aspect share what was found."""
         found: dict[CropRequest, CropResult] = {}
         results = []
         for request in self.requests:
             question = replace(request, aspect=request.searched_aspect, size=None)
             if question not in found:
-                found[question] = self.finder.find(image, question, objective=objective)
+                found[question] = self.finder.find(image, question, objective=objective, view=view)
             results.append(replace(found[question], size=request.size))
         return tuple(results)
 
@@ -79,7 +82,7 @@ class ThreadedPhotoFinder(PhotoFinder):
 
     def find(self, image: SourceImage) -> tuple[CropResult, ...]:
         view = self.finder.scorer.spec.view(image)
-        return self._thread.ask(view, lambda objective: self._find(image, objective))
+        return self._thread.ask(view, lambda objective: self._find(image, view, objective))
 
 
 def load_photo_finder(options: BulkOptions) -> PhotoFinder:

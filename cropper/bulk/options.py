@@ -96,6 +96,8 @@ class BulkOptions:
         }
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
+        if request.method == SEARCH and (request.keep != ("none",) or request.avoid):
+            settings["subjects"] = [request.keep, request.avoid]
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
 
     def _localizer_digest(self) -> str:

@@ -58,7 +58,7 @@ def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped
         image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
     results = finder.find(image)
     wanted = [_gain(each) >= options.min_gain for each in results]
-    notes = list(image.notes)
+    notes = [*image.notes, *dict.fromkeys(note for each in results for note in each.notes)]
     for planned in photo.crops:
         result = results[planned.target]
         if not wanted[planned.target] or planned.rank > len(result.crops):
@@ -77,7 +77,7 @@ def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped
         content = _explain(photo.overlay, job, finder, image, first)
         written.append(_write_for(first.best, content, job, photo.overlay, FileKind.OVERLAY))
     total = replace(first.search, crops=(first.best,), evaluations=_evaluations(job, results))
-    told = replace(first, search=total, source=None, size=None)
+    told = replace(first, search=total, source=None, size=None, notes=())
     return Cropped(photo.source, signature, told, tuple(written), tuple(notes))
 
 

@@ -41,6 +41,27 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def _kept(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
+    """Names and boxes; boxes alone are kept beside the faces."""
+    kept = tuple(text if "," not in text else _box(text) for text in texts)
+    return kept if any(isinstance(each, str) for each in kept) else ("faces", *kept)
+
+
+def _boxes(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(_box(text) for text in texts)
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    """x,y,w,h -> xyxy."""
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        x = y = width = height = -1.0
+    if not (x >= 0 and y >= 0 and width > 0 and height > 0):
+        raise click.BadParameter(f"{text!r} is no box x,y,w,h, as in 120,80,200,200 or .1,.1,.3,.4")
+    return (x, y, x + width, y + height)
+
+
 _METHOD = (
     click.option(
         "--method",
@@ -66,6 +87,21 @@ _FIND = (
         help="Smallest crop, as a fraction of the largest box of its aspect.",
     ),
     click.option("--max-scale", type=float, default=1.0, show_default=True, help="Largest crop."),
+    click.option(
+        "--keep",
+        multiple=True,
+        callback=_kept,
+        metavar="faces|largest|none|BOX",
+        help="What no crop may cut: heads with their hair (default: those of a group), the largest "
+        "alone, or boxes x,y,w,h in pixels or fractions; repeatable.",
+    ),
+    click.option(
+        "--avoid",
+        multiple=True,
+        callback=_boxes,
+        metavar="BOX",
+        help="A box x,y,w,h to leave out; repeatable.",
+    ),
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(
         "--scorer",

@@ -66,7 +66,7 @@ A TABLE of posts has the columns image, likes, followers, tags, posted_at and op
 @click.option("--drop-middle", type=click.FloatRange(0, 1, max_open=True), default=0.0,
     show_default=True, help="Share of each group left out around its middle.")  # fmt: skip
 @click.option("--require-face", is_flag=True,
-    help="Only pictures with a face (extra: cropper[faces]).")  # fmt: skip
+    help="Only pictures with a face.")  # fmt: skip
 @click.option(
     "--labels-only", is_flag=True, help="Print the summary of the labels, write it, and stop."
 )

@@ -12,7 +12,7 @@ import numpy as np
 from cropper.boxes import Crop, clip
 from cropper.errors import BoxError
 from cropper.finder import CropFinder, ScoreMap
-from cropper.image import FORMATS, SourceImage, load_image, sniff
+from cropper.image import FORMATS, SourceImage, View, load_image, sniff
 from cropper.render import render
 from cropper.result import CropResult, preference
 from cropper.scoring_thread import ScoringThread
@@ -60,7 +60,7 @@ class Handlers:
         source = self._load(data)
         result, heat = self._find(ticket, source, options)
         best = result.best
-        notes = list(source.notes)
+        notes = [*source.notes, *result.notes]
         if result.size and result.enlarged(best):
             notes.append("the crop is enlarged to {}x{}".format(*result.size))
         answer = {
@@ -122,7 +122,8 @@ class Handlers:
             worst = options.boxes[outside][0].tolist()
             raise BoxError(f"a box lies within (0, 0, {width}, {height}), got {worst}")
         boxes = np.concatenate([inside, [[0.0, 0.0, width, height]]])
-        scores = self._score(ticket, source, lambda objective: objective(boxes)).tolist()
+        view = self.finder.scorer.spec.view(source)
+        scores = self._score(ticket, view, lambda objective: objective(boxes)).tolist()
         full = scores.pop()
         return {
             "source_size": list(source.size),
@@ -134,16 +135,14 @@ class Handlers:
             ],
         }
 
-    def _score(
-        self, ticket: Ticket, source: SourceImage, work: Callable[[Objective], Answer]
-    ) -> Answer:
+    def _score(self, ticket: Ticket, view: View, work: Callable[[Objective], Answer]) -> Answer:
         """``work`` in the scorer's thread, with an objective that ends when nobody waits for it."""
         spec = self.finder.scorer.spec
 
         def watched(objective: Objective) -> Answer:
             return work(ticket.watched(objective, spec.batch_size))
 
-        return self.scoring.ask(spec.view(source), watched, ticket.check)
+        return self.scoring.ask(view, watched, ticket.check)
 
     def _preferred(self, score: float, full_frame: float) -> dict[str, float | None]:
         """The probability that people prefer it, None where scores are no log-odds."""
@@ -173,17 +172,17 @@ class Handlers:
         self, ticket: Ticket, source: SourceImage, options: CropOptions
     ) -> tuple[CropResult, ScoreMap | None]:
         started = time.perf_counter()
-        request = options.request()
+        request, view = options.request(), self.finder.scorer.spec.view(source)
 
         def work(objective: Objective) -> tuple[CropResult, ScoreMap | None]:
-            result = self.finder.find(source, request, objective=objective)
+            result = self.finder.find(source, request, objective=objective, view=view)
             best = result.best
             if not options.heat:
                 return result, None
             shape = best.width / best.height
             return result, self.finder.score_map(source, shape, objective=objective)
 
-        result, heat = self._score(ticket, source, work)
+        result, heat = self._score(ticket, view, work)
         return replace(result, seconds=time.perf_counter() - started), heat
 
 

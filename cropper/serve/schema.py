@@ -118,6 +118,10 @@ class CropOptions(_Options):
         description="Crops scored at most. Default: what suits the scorer and the strategy.",
     )
     seed: Annotated[int, _DIGITS] = Field(0, ge=0, le=2**32 - 1, description="Of random draws.")
+    keep: Literal["faces", "largest", "none"] = Field(
+        "faces",
+        description="Heads, hair included, that no crop may cut where the shape holds them.",
+    )
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
     heat: Annotated[bool, _TRUTH] = Field(
         False,
@@ -127,7 +131,8 @@ class CropOptions(_Options):
 
     def request(self) -> CropRequest:
         """Raises what ``CropRequest`` raises."""
-        return CropRequest(**self.model_dump(exclude={"quality", "heat"}))
+        fields = self.model_dump(exclude={"quality", "heat", "keep"})
+        return CropRequest(keep=(self.keep,), **fields)
 
 
 class ScoreOptions(_Options):

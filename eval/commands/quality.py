@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eval.methods import Method
     from eval.report import Report
 
-__all__ = ["benchmark", "calibration", "regret"]
+__all__ = ["benchmark", "calibration", "heads", "regret"]
 
 
 @cli.command()
@@ -198,3 +198,32 @@ def regret(photos: tuple[Path, ...], **options: Any) -> None:
     with progress_bar("photos") as progress:
         report = run_regret(photos, progress=progress, **options)
     click.echo(render_regret(report, command_line()))
+
+
+@cli.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--baselines", is_flag=True, help="Also smartcrop.py and pyvips, where installed.")
+def heads(*, photos: tuple[Path, ...], scorer: str, device: str, baselines: bool) -> None:
+    """How many heads crops cut, hair included, that they could hold. PHOTOS: files or folders."""
+    from cropper.finder import CropFinder
+    from cropper.listing import list_pictures
+    from cropper.request import CropRequest
+    from eval.environment import read_environment
+    from eval.heads import measure_heads, render_heads
+    from eval.methods import Centre, ScorerMethod, installed_baselines
+
+    finder = CropFinder(scorer, device)
+    methods: list[Method] = [Centre()]
+    if baselines:
+        others = installed_baselines("given")
+        methods += others.methods
+        for note in others.missing:
+            click.echo(f"not run: {note}", err=True)
+    methods.append(ScorerMethod("cropper, --keep none", finder, CropRequest(keep=("none",))))
+    methods.append(ScorerMethod("cropper", finder, CropRequest()))
+    with progress_bar("photos") as progress:
+        count, found = measure_heads(list_pictures(photos), methods, progress)
+    click.echo(render_heads(count, found))
+    click.echo(f"{read_environment()}\n{command_line()}")

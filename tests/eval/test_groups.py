@@ -23,7 +23,7 @@ from tests.eval import data
 
 def detector(
     path: Path,
-    outputs: tuple[str, ...] = ("cls", "obj"),
+    outputs: tuple[str, ...] = ("cls", "obj", "bbox"),
     size: tuple[int | str, int | str] = ("h", "w"),
 ) -> Path:
     """YuNet's inputs and outputs; its only face is pure red, whose score is the brightest red."""
@@ -35,7 +35,11 @@ def detector(
     nodes.append(helper.make_node("Div", ["peak", "most"], ["score"]))
     for stride in (8, 16, 32):
         for part in outputs:
-            nodes.append(helper.make_node("Squeeze", ["score"], [f"{part}_{stride}"]))
+            output = [f"{part}_{stride}"]
+            if part == "bbox":
+                nodes.append(helper.make_node("Concat", ["score"] * 4, output, axis=1))
+            else:
+                nodes.append(helper.make_node("Squeeze", ["score"], output))
             listed.append(
                 helper.make_tensor_value_info(f"{part}_{stride}", TensorProto.FLOAT, None)
             )
@@ -66,7 +70,7 @@ def test_faces_are_what_the_detector_is_sure_of(
     assert kind(from_array(filled(70, 50, (100, 255, 255)))) == "without a face"
 
 
-@pytest.mark.parametrize("outputs", [(), ("cls",)])
+@pytest.mark.parametrize("outputs", [(), ("cls",), ("cls", "obj")])
 def test_a_file_that_is_no_detector_is_named(tmp_path: Path, outputs: tuple[str, ...]) -> None:
     path = tmp_path / "other.onnx"
     if outputs:

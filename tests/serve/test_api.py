@@ -173,7 +173,7 @@ def test_the_defaults_are_those_of_the_command() -> None:
     shell = {each.name: each.default for each in (*fields(BestOptions), *fields(CropRequest))}
     for model in (CropOptions, CutOptions):
         for name, option in model.model_fields.items():
-            if name in shell:
+            if name in shell and name != "keep":  # one name here, several in a request
                 assert option.default == shell[name]
     assert CropOptions().request() == CropRequest()
 

@@ -7,7 +7,6 @@ longer than cropping a photo, so this is the default on a CPU.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 from safetensors.numpy import load_file
 
 from cropper.boxes import Boxes, normalise
 from cropper.errors import MissingModelError
 from cropper.image import View
+from cropper.onnx import LOAD_ERRORS, open_session
 from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
 from cropper.scorers.cropnet.config import STRIDE, CropNetConfig, input_size, seen_mirrored
 from cropper.scorers.cropnet.sampling_numpy import (
@@ -42,6 +40,7 @@ _GRAPH = Path(__file__).parents[1] / "weights" / "cropnet.onnx"
 _BATCH = 16_384  # boxes at once: the more, the more of them share a lattice
 _BLOCK = 2048  # boxes through the head at once: their features fit the cache
 _GEOMETRY = 8
+_IN_GRAPH = ("trunk.", "head.taps.", "head.reduce.")  # the rest is the head's, in NumPy
 
 
 def load(header: dict[str, Any], path: Path, spec: ScorerSpec) -> Scorer | None:
@@ -72,9 +71,10 @@ class OnnxCropNetScorer:
         self.config = config
         self._path = path
         try:
-            self._session = _session(weights)
+            named = {k: v for k, v in weights.items() if k.startswith(_IN_GRAPH)}
+            self._session = open_session(_GRAPH.read_bytes(), named)
             self._head = _Head(weights, config)
-        except (KeyError, ValueError, Fail, InvalidArgument, RuntimeException) as error:
+        except (KeyError, ValueError, *LOAD_ERRORS) as error:
             raise MissingModelError(f"{path} does not fit its own header: {error}") from error
 
     @cached_property
@@ -93,28 +93,6 @@ class OnnxCropNetScorer:
             return self._head.score(features, normalise(boxes, view.size))
 
         return BoundScorer(score, view.size, self.spec.batch_size)
-
-
-def _session(weights: dict[str, Floats]) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _threads()
-    options.log_severity_level = 3
-    # Threads that wait in a loop stop everybody else's on a busy machine
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    wanted = [key for key in weights if key.startswith(("trunk.", "head.taps.", "head.reduce."))]
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(weights[key]) for key in wanted]
-    options.add_external_initializers(wanted, values)
-    return onnxruntime.InferenceSession(
-        _GRAPH.read_bytes(), options, providers=["CPUExecutionProvider"]
-    )
-
-
-def _threads() -> int:
-    """OMP_NUM_THREADS, which people set to share a machine; else the cores of this process."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked):
-        return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 
 
 class _Head:

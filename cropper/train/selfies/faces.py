@@ -8,22 +8,22 @@ from dataclasses import replace
 import numpy as np
 
 from cropper.errors import DataError, ImageReadError
-from cropper.faces import FaceFinder
+from cropper.faces import find_faces
 from cropper.image import load_image
 from cropper.train.selfies.data import Selfies
 
 __all__ = ["with_faces"]
 
 _TELL_EVERY = 500
+_LONG_SIDE = 448  # px of the view that is looked at
 
 
 def with_faces(selfies: Selfies, log: Callable[[str], None]) -> Selfies:
-    """Those that a face is found in. Raises MissingModelError without the extra."""
-    finder = FaceFinder()
+    """Those that a face is found in."""
     kept, unreadable = [], 0
     for row, path in enumerate(selfies.paths):
         try:
-            if finder.has_face(load_image(path).view(finder.long_side)):
+            if find_faces(load_image(path).view(_LONG_SIDE)):
                 kept.append(row)
         except ImageReadError:
             unreadable += 1

@@ -1,0 +1,182 @@
+"""What a crop has to keep whole or to leave out: people's heads, and boxes that the caller names.
+
+By default no head is cut that the shape can hold, its hair included. Where a group does not fit, as
+many of its heads as do are kept whole, the largest first, and the others are rather left out than
+cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cropper.boxes import Boxes, as_boxes
+from cropper.faces import Face, find_faces
+from cropper.image import View
+from cropper.request import BoundConstraint, Constraint, CropRequest
+from cropper.space import CropSpace
+
+__all__ = ["AvoidBox", "KeepBox", "KeepHeads", "around_kept", "constraints_of"]
+
+_HEADROOM = 0.2  # heights of the face, where the shape has room for it
+_SLACK = 1.0  # px; a crop is moved to whole pixels after the search
+_IN_GROUP = 0.35  # of the largest face's height; smaller faces are not what the photo is of
+_MISSED = 1e3  # off the score of a crop that misses what it must keep, more the more it misses
+_SCALES, _PLACES = 9, 5  # a side, of crops that just hold what is kept
+_CUT = 2.0  # log-odds off the score of a crop that cuts a head which it cannot keep
+
+
+def constraints_of(request: CropRequest) -> tuple[Constraint, ...]:
+    """Those that a request's ``keep`` and ``avoid`` mean, and its own."""
+    kept: list[Constraint] = []
+    for what in request.keep:
+        if not isinstance(what, str):
+            kept.append(KeepBox(what))
+        elif what != "none":
+            kept.append(KeepHeads(alone=what == "largest"))
+    return (*kept, *map(AvoidBox, request.avoid), *request.constraints)
+
+
+@dataclass(frozen=True)
+class KeepHeads:
+    """Keeps heads whole as far as the shape can hold them."""
+
+    alone: bool = False  # only the largest
+
+    def bind(self, view: View, spaces: Sequence[CropSpace]) -> _Bound:
+        faces = find_faces(view)
+        if not faces:
+            return _Bound(_NONE, _NONE)
+        least = (1.0 if self.alone else _IN_GROUP) * _height(faces[0])
+        group = [face for face in faces if _height(face) >= least]
+        rooms = np.array([space.largest * space.max_scale for space in spaces]) * view.size
+        for room in (_HEADROOM, 0.0):
+            heads = as_boxes([face.head(view.size, room) for face in group])
+            chosen = _that_fit(heads, rooms)
+            if chosen.all():
+                break
+        if not chosen.any():  # then the face without its hair
+            face = as_boxes(group[0].box)
+            fits = _that_fit(face, rooms).any()
+            return _Bound(face, _NONE, "" if fits else "no crop of this shape holds the whole face")
+        told = "" if chosen.all() else "no crop of this shape holds all heads"
+        return _Bound(heads[chosen], heads[~chosen], told)
+
+
+@dataclass(frozen=True)
+class KeepBox:
+    """Keeps a box whole; px, or fractions of the photo where all edges are at most 1."""
+
+    box: tuple[float, float, float, float]
+
+    def bind(self, view: View, spaces: Sequence[CropSpace]) -> _Bound:
+        return _Bound(_in_pixels(self.box, view.size), _NONE)
+
+
+@dataclass(frozen=True)
+class AvoidBox:
+    """Leaves a box out; px or fractions as in KeepBox."""
+
+    box: tuple[float, float, float, float]
+
+    def bind(self, view: View, spaces: Sequence[CropSpace]) -> _BoundAvoid:
+        return _BoundAvoid(_in_pixels(self.box, view.size))
+
+
+_NONE: Boxes = np.empty((0, 4))
+
+
+@dataclass(frozen=True)
+class _Bound:
+    kept: Boxes  # (M, 4) to lie inside
+    whole: Boxes  # (K, 4) to lie inside or outside
+    note: str = ""  # what cannot be had, whichever crop is chosen
+
+    def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
+        return np.asarray((_missed(self.kept, boxes) <= _SLACK).all(0))
+
+    def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
+        missed = _missed(self.kept, boxes).max(0, initial=0.0)
+        inside = _share_inside(self.whole, boxes)
+        cut = np.minimum(inside, 1 - inside).sum(0) * 2
+        return np.asarray(np.where(missed > _SLACK, _MISSED + missed, 0.0) + _CUT * cut)
+
+
+@dataclass(frozen=True)
+class _BoundAvoid:
+    box: Boxes  # (1, 4)
+    note: str = ""
+
+    def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
+        low = np.maximum(boxes[:, :2], self.box[0, :2])
+        high = np.minimum(boxes[:, 2:], self.box[0, 2:])
+        return np.asarray((high - low <= _SLACK).any(1))
+
+    def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
+        shared = _share_inside(self.box, boxes)[0]
+        return np.asarray(np.where(self.mask(boxes), 0.0, _MISSED * (1 + shared)))
+
+
+def around_kept(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]) -> Boxes:
+    """(N, 4): whole-pixel crops of several scales that just hold all that is kept.
+
+    For a search that met none: where a head is nearly as large as the shape, few places hold it.
+    """
+    kept = np.concatenate([_NONE, *(each.kept for each in bound if isinstance(each, _Bound))])
+    if not len(kept):
+        return _NONE
+    low, high = kept[:, :2].min(0), kept[:, 2:].max(0)
+    found = []
+    for space in spaces:
+        limits = np.array(space.size, dtype=np.float64)
+        for scale in np.linspace(space.max_scale, space.min_scale, _SCALES):
+            sides = np.round(space.largest * scale * limits)
+            for x in np.linspace(high[0] - sides[0], low[0], _PLACES):
+                for y in np.linspace(high[1] - sides[1], low[1], _PLACES):
+                    corner = np.clip(np.round([x, y]), 0, limits - sides)
+                    found.append([*corner, *(corner + sides)])
+    return np.array(found)
+
+
+def _missed(kept: Boxes, boxes: Boxes) -> NDArray[np.float64]:
+    """(M, 4), (N, 4) -> (M, N): how far each kept box reaches out of each crop, px."""
+    low = boxes[None, :, :2] - kept[:, None, :2]
+    high = kept[:, None, 2:] - boxes[None, :, 2:]
+    return np.asarray(np.concatenate([low, high], 2).clip(0).max(2))
+
+
+def _share_inside(parts: Boxes, boxes: Boxes) -> NDArray[np.float64]:
+    """(K, 4), (N, 4) -> (K, N): the share of each part's area that lies in each crop."""
+    low = np.maximum(parts[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(parts[:, None, 2:], boxes[None, :, 2:])
+    sides = parts[:, None, 2:] - parts[:, None, :2]
+    return np.asarray(((high - low).clip(0) / sides).prod(2))
+
+
+def _that_fit(heads: Boxes, rooms: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(M, 4) and crops' largest sides (S, 2) -> (M,): those that one crop can hold together.
+
+    All of them, or the ones with the most height in all, of equal ones the first.
+    """
+    best, chosen = 0.0, np.zeros(len(heads), dtype=bool)
+    height = heads[:, 3] - heads[:, 1]
+    for width, tall in rooms + _SLACK:
+        for left in np.unique(heads[:, 0]):
+            across = (heads[:, 0] >= left) & (heads[:, 2] <= left + width)
+            for top in np.unique(heads[across, 1]):
+                inside = across & (heads[:, 1] >= top) & (heads[:, 3] <= top + tall)
+                if (weight := height[inside].sum()) > best:
+                    best, chosen = weight, inside
+    return chosen
+
+
+def _in_pixels(box: tuple[float, float, float, float], size: tuple[int, int]) -> Boxes:
+    edges = as_boxes(box)
+    return edges * np.array(size * 2, dtype=np.float64) if edges.max() <= 1 else edges
+
+
+def _height(face: Face) -> float:
+    return face.box[3] - face.box[1]

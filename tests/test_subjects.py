@@ -1,0 +1,154 @@
+"""Crops keep heads whole and named boxes in or out, where the shape can hold them."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage import data
+
+from cropper import BoundScorer, CropFinder, CropRequest, ScorerSpec, View, from_array
+from cropper.boxes import Boxes, as_boxes
+from cropper.cli import main
+from cropper.errors import ConfigError
+from cropper.faces import find_faces
+from cropper.subjects import _that_fit
+from tests.conftest import one_record
+
+ASTRONAUT = data.astronaut()
+BLANK = from_array(np.zeros((300, 400, 3), np.uint8))
+
+
+class Low:
+    """Likes small crops at the bottom right, away from any face."""
+
+    spec = ScorerSpec("low", 512, 1000, False, "for tests", "CC0-1.0")
+
+    def bind(self, view: View) -> BoundScorer:
+        return BoundScorer(lambda boxes: boxes[:, :2].sum(1) / 100, view.size, 1000)
+
+
+def outside(box: Any, head: Any) -> float:
+    """How far a head reaches out of a crop, px."""
+    return max(box[0] - head[0], box[1] - head[1], head[2] - box[2], head[3] - box[3])
+
+
+@pytest.mark.parametrize("aspect", ["16:9", "1:1", "4:5", "9:16", "original", "free"])
+def test_no_head_is_cut_that_fits(aspect: str) -> None:
+    head = find_faces(from_array(ASTRONAUT).view(640))[0].head((512, 512))
+    finder = CropFinder(Low())
+    without = finder.find(ASTRONAUT, aspect=aspect, keep=("none",))
+    kept = finder.find(ASTRONAUT, aspect=aspect)
+    assert outside(without.best.box, head) > 20
+    assert outside(kept.best.box, head) <= 1
+    assert kept.notes == ()
+    assert kept.best.score == pytest.approx(sum(kept.best.box[:2]) / 100)  # the scorer's own
+
+
+def test_a_head_that_fills_the_shape_is_found() -> None:
+    """Few places hold it: the search alone would miss them."""
+    close = ASTRONAUT[20:230, 130:310]
+    head = find_faces(from_array(close).view(640))[0].head((180, 210))
+    ratio = 180 / (head[3] - head[1] + 3)  # the largest box is as high as the head
+    best = CropFinder(Low()).find(close, aspect=ratio).best
+    assert outside(best.box, head) <= 1
+
+
+def test_a_face_that_the_shape_cannot_hold_is_told() -> None:
+    close = ASTRONAUT[60:200, 160:290]
+    found = CropFinder(Low()).find(close, aspect="9:1")
+    assert found.notes == ("no crop of this shape holds the whole face",)
+
+
+def test_of_a_group_that_does_not_fit_the_larger_is_kept_whole() -> None:
+    canvas = np.full((320, 1200, 3), 127, np.uint8)
+    canvas[10:160, 20:170] = ASTRONAUT[:300:2, 80:380:2]
+    canvas[10:310, 880:1180] = ASTRONAUT[:300, 80:380]
+    size = (1200, 320)
+    large, small = (each.head(size) for each in find_faces(from_array(canvas).view(640)))
+    found = CropFinder(Low()).find(canvas, aspect="1:1")
+    assert outside(found.best.box, large) <= 1
+    assert found.notes == ("no crop of this shape holds all heads",)
+    both = CropFinder(Low()).find(canvas, aspect="original")
+    assert max(outside(both.best.box, head) for head in (large, small)) <= 1
+    alone = CropFinder(Low()).find(canvas, aspect="original", keep=("largest",))
+    assert outside(alone.best.box, large) <= 1
+    assert alone.best.x0 > both.best.x0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(*[st.integers(0, 9)] * 2, *[st.integers(1, 6)] * 2), min_size=1, max_size=5),
+    st.tuples(st.integers(1, 12), st.integers(1, 12)),
+)
+def test_what_fits_together_is_the_most_that_can(
+    rows: list[tuple[int, int, int, int]], room: tuple[int, int]
+) -> None:
+    heads = as_boxes([(x, y, x + w, y + h) for x, y, w, h in rows]) * 10
+    rooms = np.array([room], dtype=float) * 10
+
+    def fits(part: Boxes) -> bool:
+        sides = part[:, 2:].max(0) - part[:, :2].min(0)
+        return bool((sides <= rooms[0] + 1).all())
+
+    found = _that_fit(heads, rooms)
+    height = heads[:, 3] - heads[:, 1]
+    subsets = itertools.product([False, True], repeat=len(heads))
+    best = max(
+        (height[list(s)].sum() for s in subsets if any(s) and fits(heads[list(s)])), default=0
+    )
+    assert height[found].sum() == best
+    assert not found.any() or fits(heads[found])
+
+
+# Boxes that the caller names
+
+
+def test_boxes_are_kept_and_avoided_in_pixels_and_fractions() -> None:
+    finder = CropFinder(Low())
+    request = CropRequest(aspect="1:1", min_scale=0.3)
+    kept = finder.find(BLANK, request, keep=((40.0, 20.0, 120.0, 90.0),)).best
+    assert outside(kept.box, (40, 20, 120, 90)) <= 1
+    same = finder.find(BLANK, request, keep=((0.1, 20 / 300, 0.3, 0.3),)).best
+    assert same.box == kept.box
+    away = finder.find(BLANK, request, avoid=((0.5, 0.5, 1.0, 1.0),)).best
+    assert min(away.x1 - 200, away.y1 - 150) <= 1
+
+
+def test_what_cannot_be_had_comes_nearest_and_is_told() -> None:
+    request = CropRequest(keep=((0.0, 0.0, 0.2, 0.2),), avoid=((0.0, 0.0, 1.0, 1.0),))
+    found = CropFinder(Low()).find(BLANK, request)
+    assert "comes nearest" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"keep": ("nose",)}, {"keep": ((3.0, 3.0, 1.0, 1.0),)}, {"avoid": ((-1, 0, 9, 9),)}]
+)
+def test_what_is_no_box_or_name_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        CropRequest(**fields)
+
+
+def test_the_command_keeps_heads_unless_told(tmp_path: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    from PIL import Image  # noqa: PLC0415 - this test alone writes a photo
+
+    Image.fromarray(ASTRONAUT).save("a.png")
+    head = find_faces(from_array(ASTRONAUT).view(640))[0].head((512, 512))
+    line = ["best", "a.png", "--aspect", "16:9", "--dry-run", "--json"]
+    run = CliRunner()
+    assert outside(one_record(run.invoke(main, line))["box"], head) <= 1
+    kept = one_record(run.invoke(main, [*line, "--keep", "0,200,100,60"]))
+    assert kept["box"][0] <= 1
+    assert kept["box"][3] >= 259
+    assert outside(kept["box"], head) <= 1
+    avoided = one_record(run.invoke(main, [*line, "--keep", "none", "--avoid", "0,0,1,.3"]))
+    assert avoided["box"][1] >= 0.3 * 512 - 1
+    refused = run.invoke(main, [*line, "--keep", "1,2,3"])
+    assert refused.exit_code == 2
+    assert "x,y,w,h" in refused.stderr
