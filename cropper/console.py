@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cropper.boxes import Corners, Crop
-from cropper.errors import ImageWriteError, in_shell_words
+from cropper.errors import ImageWriteError, in_shell_words, tell
 from cropper.result import CropResult
 
 __all__ = [
@@ -117,4 +117,4 @@ def print_json(record: dict[str, Any]) -> None:
 
 def say(line: str) -> None:
     """To standard error."""
-    print(f"cropper: {in_shell_words(line)}", file=sys.stderr, flush=True)
+    tell(f"cropper: {in_shell_words(line)}")

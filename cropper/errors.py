@@ -43,6 +43,7 @@ __all__ = [
     "exit_on_error",
     "extra",
     "in_shell_words",
+    "tell",
 ]
 
 _OPTIONS = {"output": "-o", "as_json": "--json"}  # that are not called as their fields
@@ -135,14 +136,24 @@ def in_shell_words(message: str) -> str:
     return re.sub(r"`([a-z_]+)(?:=([^`]*))?`", option, message)
 
 
+def tell(line: str) -> None:
+    """A line on standard error; where that is closed, full or a broken pipe, nothing happens."""
+    if sys.stderr is None:  # print would take standard output then
+        return
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        sys.stderr = None
+
+
 @contextmanager
 def exit_on_error(prefix: str, interrupted: str = "interrupted") -> Iterator[None]:
     """Around a command: what is raised on purpose ends it with one line and its exit code."""
     try:
         yield
     except CropperError as error:
-        print(f"{prefix}: {in_shell_words(str(error))}", file=sys.stderr)
+        tell(f"{prefix}: {in_shell_words(str(error))}")
         raise SystemExit(error.exit_code) from error
     except KeyboardInterrupt as error:
-        print(f"{prefix}: {interrupted}", file=sys.stderr)
+        tell(f"{prefix}: {interrupted}")
         raise SystemExit(130) from error

@@ -61,7 +61,7 @@ class Console(Watcher):
             return
         done = f", {prepared.current} done already" if prepared.current else ""
         self._say(f"{counted(prepared.todo, 'photo')} to crop{done}")
-        if prepared.todo and sys.stderr.isatty():
+        if prepared.todo and sys.stderr and sys.stderr.isatty():
             self._bar = _bar(prepared.todo)
             self._bar.start()
 

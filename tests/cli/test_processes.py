@@ -191,3 +191,30 @@ def test_a_closed_stream_is_no_traceback(stream: int, line: list[str], tmp_path:
     done = command(tmp_path, "best", "--scorer", "spot", *line, prelude=closed, spot=True)
     assert b"Traceback" not in done.stderr
     assert done.returncode in (1, 2, 5)
+
+
+@pytest.mark.parametrize("redirect", ["2>&-", "2>/dev/full", "2> >(true)"])
+def test_messages_never_reach_standard_output_nor_end_the_work(
+    redirect: str, tmp_path: Path
+) -> None:
+    spotted().save(tmp_path / "photo.png")
+    (tmp_path / "in").mkdir()
+    spotted().save(tmp_path / "in/a.png")
+    run = f"{sys.executable} -m cropper"
+    one = f"{run} best photo.png -o - {redirect}"
+
+    def ran(line: str) -> subprocess.CompletedProcess[bytes]:
+        shell = ["bash", "-c", line]
+        return subprocess.run(
+            shell, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False
+        )
+
+    done = ran(one)
+    assert done.returncode == 0
+    with Image.open(io.BytesIO(done.stdout)) as image:
+        image.load()
+    assert done.stdout.endswith(b"IEND\xaeB`\x82")
+    all_of = f"{run} bulk in -o out -v {redirect}"
+    done = ran(all_of)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert (tmp_path / "out/a.png").exists()
