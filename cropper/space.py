@@ -25,6 +25,7 @@ __all__ = [
     "SAME_ASPECT",
     "CropSpace",
     "agreed_aspect",
+    "canonical_aspect",
     "crop_spaces",
     "parse_aspect",
 ]
@@ -32,6 +33,7 @@ __all__ = [
 Params = NDArray[np.float64]  # (N, 3): scale, centre x, centre y
 
 MIN_SCALE = 0.5  # usual: smaller crops lose resolution and context
+_NAMED = {"square": "1:1", "portrait": "4:5"}
 SAME_ASPECT = 0.01  # a size and an aspect are one if they differ by no more
 _SMALLEST = 0.01  # scale; smaller crops are a pixel or two, and grids of them have no end
 # Free search: 1:2 to 2:1 in eight equal ratios of 1.19, about what people can tell apart, and
@@ -40,13 +42,26 @@ FREE_ASPECTS = tuple(2.0 ** (step / 4) for step in range(-4, 5))
 
 
 def parse_aspect(text: str) -> float:
-    """``W:H`` as width over height; W and H may be decimals (``16:9``, ``1.91:1``)."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", text.strip())
+    """``W:H`` as width over height; W and H may be decimals (``16:9``, ``1.91:1``).
+
+    Also as people type it: ``4x5``, ``4/5``, ``square`` (1:1) and ``portrait`` (4:5).
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", canonical_aspect(text))
     if not match or float(match[1]) <= 0 or float(match[2]) <= 0:
         raise SpaceError(
             f"aspect is 'original', 'free' or W:H with W and H above 0 (4:5, 16:9), got {text!r}"
         )
     return float(match[1]) / float(match[2])
+
+
+def canonical_aspect(text: str) -> str:
+    """In lower case, with a colon, the names of shapes as W:H.
+
+    >>> canonical_aspect("4X5"), canonical_aspect(" Square "), canonical_aspect("free")
+    ('4:5', '1:1', 'free')
+    """
+    text = text.strip().lower()
+    return _NAMED.get(text) or re.sub(r"(?<=\d)[x/](?=\d)", ":", text)
 
 
 def _ratio(aspect: object) -> float:
@@ -60,7 +75,7 @@ def agreed_aspect(aspect: str | float | None, size: tuple[int, int] | None = Non
 
     Raises SpaceError for what is no aspect, and where the two disagree.
     """
-    asked = aspect.strip().lower() if isinstance(aspect, str) else aspect
+    asked = canonical_aspect(aspect) if isinstance(aspect, str) else aspect
     if asked in (None, "original", "free"):
         ratio = None
     else:
@@ -206,7 +221,7 @@ def crop_spaces(
     """
     aspects: tuple[float, ...]
     if isinstance(aspect, str):
-        aspect = aspect.strip().lower()
+        aspect = canonical_aspect(aspect)
     if aspect == "free":
         aspects = FREE_ASPECTS
     elif aspect == "original":

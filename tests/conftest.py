@@ -79,7 +79,8 @@ def crop(spot: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crop:
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object, input: bytes | None = None) -> Result:  # noqa: A002
-        line = ["best", "--scorer", "spot", *map(str, arguments)]
+        given = [*map(str, arguments)]
+        line = ["best", *([] if "--scorer" in given else ["--scorer", "spot"]), *given]
         return CliRunner().invoke(main, line, input=input, catch_exceptions=False)
 
     return run

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from cropper.listing import list_pictures
 from cropper.rank.layout import grid_for, on_grid
 from cropper.rank.sheet import fitted, pick_continuum, squared
 from cropper.rank.stream import ScoredPhoto, UnreadablePhoto, read_ahead, score_pictures
+from tests.conftest import ENVIRONMENT
 from tests.image.pictures import photo
 
 pytest.importorskip("sklearn")
@@ -280,3 +283,11 @@ def test_a_map_takes_three_pictures(folder: Path) -> None:
     found = run("map", folder / "40.png", "-o", folder / "map.png", "--device", "cpu")
     assert found.exit_code == 4
     assert "3 pictures or more" in found.stderr
+
+
+def test_a_sheet_is_written_whoever_reads_the_lines(tmp_path: Path) -> None:
+    for index in range(30):
+        Image.fromarray(np.full((40, 60, 3), 8 * index, np.uint8)).save(tmp_path / f"{index}.png")
+    line = f"{sys.executable} -m cropper rank {tmp_path} --sheet {tmp_path}/new/s.jpg | true"
+    subprocess.run(["bash", "-c", line], env=ENVIRONMENT, check=False, capture_output=True)
+    assert Image.open(tmp_path / "new/s.jpg").size[0] > 100

@@ -14,7 +14,7 @@ from cropper.request import CropRequest
 from cropper.result import SEARCH
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
 from cropper.scorers.ensemble import parse_parts
-from cropper.space import SAME_ASPECT, parse_aspect
+from cropper.space import SAME_ASPECT, canonical_aspect, parse_aspect
 
 __all__ = ["BACKENDS", "BulkOptions", "each_target"]
 
@@ -124,7 +124,7 @@ def each_target(
 
 def _sizes_of(aspect: str, sizes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Raises SpaceError for an aspect that is none."""
-    ratio = None if aspect in ("original", "free") else parse_aspect(aspect)
+    ratio = None if canonical_aspect(aspect) in ("original", "free") else parse_aspect(aspect)
     return [size for size in sizes if ratio and abs(ratio * size[1] / size[0] - 1) <= SAME_ASPECT]
 
 

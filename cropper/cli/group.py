@@ -27,6 +27,22 @@ class _Group(click.Group):
             return super().invoke(ctx)
 
 
+class _Command(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """An option that takes one value is refused twice: the first would be lost in silence."""
+        if not ctx.resilient_parsing and not self.ignore_unknown_options:
+            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+            for param in given:
+                single = isinstance(param, click.Option) and not (param.multiple or param.is_flag)
+                if single and given.count(param) > 1:
+                    name = max(param.opts, key=len)
+                    raise click.UsageError(f"{name} is given twice, and takes one value", ctx)
+        return super().parse_args(ctx, args)
+
+
+_Group.command_class = _Command
+
+
 _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
 

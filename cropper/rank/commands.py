@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from cropper.console import print_line, say
 from cropper.errors import ConfigError, NoInputError
 from cropper.finder import CropFinder
-from cropper.image import encode, format_for, from_array, writable_format, write_atomic
+from cropper.image import encode, format_for, from_array, writable_format
 from cropper.listing import list_pictures
 from cropper.rank.layout import embed, grid_for, need, on_grid
 from cropper.rank.sheet import Canvas, columns_for, fitted, pick_continuum, squared
 from cropper.rank.stream import ScoredPhoto, UnreadablePhoto, read_ahead, score_pictures
+from cropper.render import write
 
 __all__ = ["MapOptions", "RankOptions", "ScoreOptions", "map_pictures", "rank", "score"]
 
@@ -113,14 +114,17 @@ def _write_sheet(
     chosen = [found[index] for part in rows for index in part]
     paths = [each.path for each in chosen]
     views = read_ahead(paths, lambda image: image.view(2 * options.tile))
+    lines = []
     for (row, column), each, (_, view) in zip(places, chosen, views, strict=True):
         if isinstance(view, UnreadablePhoto):  # gone since it was scored
             failures.add(view)
             continue
         canvas.put(row, column, fitted(view, options.tile))
         record = {"row": row, "column": column, "score": each.score, "path": str(each.path)}
-        print_line(json.dumps(record) if options.as_json else _line(each, False))
+        lines.append(json.dumps(record) if options.as_json else _line(each, False))
     _write(canvas.pixels, target, options.quality, options.overwrite)
+    for line in lines:  # after the sheet: who reads them may leave early
+        print_line(line)
     say(f"wrote {target}: {len(chosen)} of {len(found)} pictures")
 
 
@@ -152,14 +156,15 @@ def map_pictures(
     say(f"laying out {len(shown)} pictures")
     points = embed(np.stack(features), options.seed)
     rows, columns = grid_for(len(shown))
-    canvas = Canvas(rows, columns, options.tile)
+    canvas, lines = Canvas(rows, columns, options.tile), []
     for (row, column), tile, path in zip(
         on_grid(points, rows, columns).tolist(), tiles, shown, strict=True
     ):
         canvas.put(row, column, tile)
-        if options.as_json:
-            print_line(json.dumps({"row": row, "column": column, "path": str(path)}))
+        lines.append(json.dumps({"row": row, "column": column, "path": str(path)}))
     _write(canvas.pixels, options.output, options.quality, options.overwrite)
+    for line in lines if options.as_json else []:
+        print_line(line)
     say(f"wrote {options.output}: {len(shown)} pictures on {rows} x {columns} cells")
     return failures.end(len(paths))
 
@@ -208,4 +213,4 @@ def _write(pixels: NDArray[np.uint8], target: Path, quality: int, overwrite: boo
     image = from_array(pixels)
     whole = (0.0, 0.0, float(image.size[0]), float(image.size[1]))
     data = encode(image.cut(whole), image, format_for(target), quality)
-    write_atomic(data, target, overwrite=overwrite)
+    write(data, target, overwrite=overwrite)

@@ -22,8 +22,11 @@ def bulk(spot: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bulk:
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object, output: str = "out") -> Result:
-        line = ["bulk", "in", "-o", output, "--scorer", "spot", "--budget", "300"]
-        return CliRunner().invoke(main, [*line, *map(str, arguments)], catch_exceptions=False)
+        given = [*map(str, arguments)]
+        line = ["bulk", "in", *given]
+        for option, usual in (("-o", output), ("--scorer", "spot"), ("--budget", "300")):
+            line += [] if option in given else [option, usual]
+        return CliRunner().invoke(main, line, catch_exceptions=False)
 
     return run
 
