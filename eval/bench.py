@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes
 from cropper.errors import ConfigError
+from cropper.faces import FaceFinder
 from cropper.finder import CropFinder, search_config
 from cropper.image import encode, from_array, load_image
 from cropper.request import CropRequest
@@ -74,6 +75,7 @@ def run_bench(
     image = load_image(data)
     view = spec.view(image)
     space = crop_spaces(image.size)
+    faces = FaceFinder()
     config, usual = SearchConfig(budget=candidates), search_config(spec, CropRequest())
     boxes = _asked_for(finder, data, config)
     objective = finder.bind_view(view)
@@ -85,6 +87,7 @@ def run_bench(
         ("search around them", lambda: search(lambda b: -b[:, 0], space, config), None),
         ("grid after decode, in all", lambda: search(finder.bind_view(view), space, config), None),
         ("usual, after decode", lambda: search(finder.bind_view(view), space, usual), None),
+        ("faces", lambda: faces.find(replace(view)), None),  # a copy: one view is asked about once
     ]
     timings = [Timing(name, times(work, repeats), base) for name, work, base in stages]
     if isinstance(config_of := getattr(finder.scorer, "config", None), CropNetConfig):
