@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, Crop, distinct, snap
+from cropper.boxes import Boxes, Crop, distinct, iou, snap
 from cropper.errors import ConfigError, extra
 from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.request import COSTLY_BUDGET, BoundConstraint, CropFields, CropRequest, constrained
@@ -165,7 +165,7 @@ class CropFinder:
         spaces = request.spaces(size)
         bound = [each.bind(view, spaces) for each in constraints_of(request)]
         found = search(constrained(objective, bound), spaces, config, progress)
-        whole = [0.0, 0.0, float(size[0]), float(size[1])]
+        whole = np.array([[0.0, 0.0, *size]])
         boxes = snap(np.array([crop.box for crop in found.crops]), size)
         boxes = distinct(boxes)  # in a tiny photo two crops may round to one
         notes = [each.note for each in bound if each.note]
@@ -176,15 +176,21 @@ class CropFinder:
             boxes = allowed
         elif not notes:
             notes = ["no crop keeps and avoids all that it should: this one comes nearest"]
-        scores = objective(np.concatenate([boxes, centred(boxes, size), [whole]]))
+        boxes = np.concatenate([boxes, whole])
+        scores = objective(np.concatenate([boxes, centred(boxes[:-1], size)]))
         wanted = scores[: len(boxes)] - sum((each.penalty(boxes) for each in bound), 0.0)
-        order = np.argsort(-wanted, kind="stable")
+        order = np.argsort(-wanted[:-1], kind="stable")
+        full = len(boxes) - 1  # its row, and that of its own centred crop
+        if request.takes_whole and wanted[full] > wanted[:-1].max() and len(_allowed(whole, bound)):
+            apart = iou(whole, boxes)[0] <= config.nms_iou
+            order = np.array([full, *order[apart[order]]][: request.top_k])
         crops = [Crop.of(boxes[i], scores[i]) for i in order]
+        centre = full if order[0] == full else len(boxes) + order[0]
         return CropResult(
             source_size=size,
             search=replace(found, crops=tuple(crops)),
-            full_frame_score=float(scores[-1]),
-            centre_score=float(scores[len(boxes) + order[0]]),
+            full_frame_score=float(scores[full]),
+            centre_score=float(scores[centre]),
             calibrated=self.scorer.spec.calibrated,
             scorer=self.scorer.spec.name,
             seconds=0.0,

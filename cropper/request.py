@@ -144,6 +144,11 @@ class CropRequest:
         return agreed_aspect(self.aspect, self.size)
 
     @property
+    def takes_whole(self) -> bool:
+        """Whether the whole photo is an answer: its own or any aspect is asked for, at scale 1."""
+        return self.searched_aspect in ("original", "free") and self.max_scale == 1
+
+    @property
     def label(self) -> str:
         """The aspect as a part of a file's name."""
         return str(self.searched_aspect).replace(":", "x")

@@ -35,7 +35,7 @@ class HeadsCut:
     """The share of heads that are cut, by shape, with its 95 % interval over heads."""
 
     method: str
-    shares: tuple[Interval, ...]  # as SHAPES
+    shares: tuple[Interval | None, ...]  # as SHAPES; None where no head fits
     heads: tuple[int, ...]  # that each shape could hold
 
 
@@ -76,7 +76,7 @@ def measure_heads(
         raise DataError(f"no photo of one or two people among {len(paths)}: name others")
     rows = [[cut[index, shape] for shape in SHAPES] for index in range(len(methods))]
     return photos, [
-        HeadsCut(method.name, tuple(map(bootstrap, row)), tuple(map(len, row)))
+        HeadsCut(method.name, tuple(bootstrap(x) if x else None for x in row), tuple(map(len, row)))
         for method, row in zip(methods, rows, strict=True)
     ]
 
@@ -86,7 +86,7 @@ def render_heads(photos: int, found: Sequence[HeadsCut]) -> str:
     lines = [f"heads cut that the shape could hold, {photos} photos of one or two people"]
     lines.append(f"{'':24}" + "".join(f"{shape:>22}" for shape in SHAPES))
     for each in found:
-        told = [f"{x.mean:.1%} [{x.low:.1%}, {x.high:.1%}]" for x in each.shares]
+        told = [f"{x.mean:.1%} [{x.low:.1%}, {x.high:.1%}]" if x else "-" for x in each.shares]
         lines.append(f"{each.method:24}" + "".join(f"{text:>22}" for text in told))
     lines.append(f"{'heads':24}" + "".join(f"{count:>22}" for count in found[0].heads))
     return "\n".join(lines)

@@ -405,3 +405,35 @@ def test_a_plain_function_serves_as_the_objective_of_a_scorer() -> None:
     result = CropFinder(Minimal()).find(blank(40, 40), SMALL)
     assert isinstance(Minimal(), Scorer)
     assert result.best.width == 20
+
+
+# The whole photo
+
+
+class Larger(Stub):
+    """The larger, the better; of crops of the same area, those of the photo's own aspect."""
+
+    def bind(self, view: View) -> BoundScorer:
+        whole = view.size[0] * view.size[1]
+
+        def score(boxes: Boxes) -> NDArray[np.float64]:
+            return np.asarray((boxes[:, 2:] - boxes[:, :2]).prod(1) / whole)
+
+        return BoundScorer(score, view.size, 100)
+
+
+@pytest.mark.parametrize("size", [(430, 300), (300, 431), (900, 200)])
+@pytest.mark.parametrize("aspect", ["original", "free"])
+def test_no_crop_is_chosen_that_the_whole_photo_beats(size: tuple[int, int], aspect: str) -> None:
+    finder = CropFinder(Larger())
+    found = finder.find(blank(*size), aspect=aspect, top_k=3)
+    assert found.best.box == (0, 0, *size)
+    assert found.best.score == found.full_frame_score == found.centre_score
+    others = boxes_of(found)[1:]
+    assert len(others) < 3
+    assert (iou(np.array([found.best.box]), others) <= 0.7).all()
+    assert finder.find(blank(*size), aspect=aspect, max_scale=0.9).best.width < size[0]
+
+
+def test_a_shape_that_was_asked_for_is_kept() -> None:
+    assert CropFinder(Larger()).find(blank(430, 300), aspect="1:1").best.box[2:] != (430, 300)
