@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import weakref
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -68,14 +68,15 @@ class FaceFinder:
         self._fixed = [side for side in given.shape[2:] if isinstance(side, int)]
         if missing := set(self._names) - {each.name for each in self._session.get_outputs()}:
             raise MissingModelError(f"{path} is no YuNet: it has no output {min(missing)}")
-        self._last = threading.local()
+        self._known: dict[int, tuple[Face, ...]] = {}  # of views that are still there, by id
 
     def find(self, view: View) -> tuple[Face, ...]:
-        """The faces of a photo, the largest first."""
-        if getattr(self._last, "view", None) is not view:  # asked once for each aspect
-            self._last.view, self._last.faces = view, self._find(view)
-        faces: tuple[Face, ...] = self._last.faces
-        return faces
+        """The faces of a photo, the largest first; found once for a view, in whichever thread."""
+        found = self._known.get(id(view))
+        if found is None:
+            found = self._known[id(view)] = self._find(view)
+            weakref.finalize(view, self._known.pop, id(view), None)
+        return found
 
     def _find(self, view: View) -> tuple[Face, ...]:
         rows, columns = view.pixels.shape[:2]

@@ -19,7 +19,7 @@ from cropper.image import View
 from cropper.request import BoundConstraint, Constraint, CropRequest
 from cropper.space import CropSpace
 
-__all__ = ["AvoidBox", "KeepBox", "KeepHeads", "around_kept", "constraints_of"]
+__all__ = ["AvoidBox", "KeepBox", "KeepHeads", "around_kept", "constraints_of", "find_subjects"]
 
 _HEADROOM = 0.2  # heights of the face, where the shape has room for it
 _SLACK = 1.0  # px; a crop is moved to whole pixels after the search
@@ -38,6 +38,12 @@ def constraints_of(request: CropRequest) -> tuple[Constraint, ...]:
         elif what != "none":
             kept.append(KeepHeads(alone=what == "largest"))
     return (*kept, *map(AvoidBox, request.avoid), *request.constraints)
+
+
+def find_subjects(request: CropRequest, view: View) -> None:
+    """Does the slow part of what ``constraints_of`` gives, in the caller's own thread."""
+    if {"faces", "largest"} & {what for what in request.keep if isinstance(what, str)}:
+        find_faces(view)
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,8 @@ class KeepHeads:
         if not chosen.any():  # then the face without its hair
             face = as_boxes(group[0].box)
             fits = _that_fit(face, rooms).any()
-            return _Bound(face, _NONE, "" if fits else "no crop of this shape holds the whole face")
+            what = "head: its face is kept" if fits else "face"
+            return _Bound(face, _NONE, f"no crop of this shape holds the whole {what}")
         told = "" if chosen.all() else "no crop of this shape holds all heads"
         return _Bound(heads[chosen], heads[~chosen], told)
 

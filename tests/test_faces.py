@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -99,6 +100,20 @@ def test_pictures_without_a_face_are_left_out_and_counted(tmp_path: Path) -> Non
     (tmp_path / "bad" / "other.png").unlink()
     with pytest.raises(DataError, match="no face in any of 2"):
         with_faces(read_folders(tmp_path), lambda line: None)
+
+
+def test_a_view_is_looked_at_once_and_forgotten_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    finder, looks = FaceFinder(), []
+    find = finder._find
+    monkeypatch.setattr(finder, "_find", lambda view: (looks.append(view.size), find(view))[1])
+    view = from_array(data.astronaut()).view(640)
+    assert finder.find(view) == finder.find(view)
+    assert len(looks) == len(finder._known) == 1
+    finder.find(from_array(data.coffee()).view(640))
+    del view
+    gc.collect()
+    assert len(looks) == 2
+    assert not finder._known
 
 
 # The runtime says nothing to anybody

@@ -19,6 +19,7 @@ from cropper.request import CropRequest
 from cropper.result import SEARCH, CropResult
 from cropper.scoring_thread import ScoringThread
 from cropper.search import Objective
+from cropper.subjects import find_subjects
 
 __all__ = ["PhotoFinder", "ThreadedPhotoFinder", "load_photo_finder"]
 
@@ -82,6 +83,7 @@ class ThreadedPhotoFinder(PhotoFinder):
 
     def find(self, image: SourceImage) -> tuple[CropResult, ...]:
         view = self.finder.scorer.spec.view(image)
+        find_subjects(self.requests[0], view)
         return self._thread.ask(view, lambda objective: self._find(image, view, objective))
 
 

@@ -20,6 +20,7 @@ from cropper.search import Objective
 from cropper.serve.admission import Ticket
 from cropper.serve.problems import ProblemError
 from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions
+from cropper.subjects import find_subjects
 
 __all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers"]
 
@@ -173,6 +174,7 @@ class Handlers:
     ) -> tuple[CropResult, ScoreMap | None]:
         started = time.perf_counter()
         request, view = options.request(), self.finder.scorer.spec.view(source)
+        find_subjects(request, view)
 
         def work(objective: Objective) -> tuple[CropResult, ScoreMap | None]:
             result = self.finder.find(source, request, objective=objective, view=view)
