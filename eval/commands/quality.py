@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eval.methods import Method
     from eval.report import Report
 
-__all__ = ["benchmark", "calibration", "heads", "regret"]
+__all__ = ["benchmark", "calibration", "faces", "heads", "regret"]
 
 
 @cli.command()
@@ -227,3 +227,18 @@ def heads(*, photos: tuple[Path, ...], scorer: str, device: str, baselines: bool
         count, found = measure_heads(list_pictures(photos), methods, progress)
     click.echo(render_heads(count, found))
     click.echo(f"{read_environment()}\n{command_line()}")
+
+
+@cli.command()
+@click.option(
+    "--root", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option("--long-side", type=click.IntRange(64), default=448, show_default=True, metavar="PX")
+def faces(*, root: Path, long_side: int) -> None:
+    """Which of the faces that people drew the detector finds. 448 px is what the product uses."""
+    from eval.environment import read_environment
+    from eval.faces import measure_faces, render_faces
+
+    with progress_bar("photos") as progress:
+        counts = measure_faces(root, long_side, progress)
+    click.echo(f"{render_faces(counts, long_side)}\n\n{read_environment()}\n{command_line()}")
