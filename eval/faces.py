@@ -1,8 +1,8 @@
 """How many of the faces that people drew boxes around are found, and whom the detector fails.
 
-``annotations.json`` lists ``{image, faces}``, a face being a ``box`` (xyxy in [0, 1]) and a 1 for each
-of frontal, profile, back and occluded that it is. A face is found where a detection overlaps it by an
-IoU of 0.3: boxes of different hands differ by as much.
+``annotations.json`` lists ``{image, faces}``, a face being a ``box`` (xyxy in [0, 1]) and a 1 for
+each of frontal, profile, back and occluded that it is. A face is found where a detection overlaps
+it by an IoU of 0.3: boxes of different hands differ by as much.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropper.annotations import ANNOTATIONS, read_annotations
 from cropper.boxes import as_boxes, iou
@@ -49,12 +50,13 @@ def measure_faces(
         size = np.array(image.size * 2)
         found = [face.box for face in finder.find(image.view(max(image.size)))]
         overlaps = iou(drawn, as_boxes(found) / size if found else np.empty((0, 4)))
-        hits = (overlaps >= _OVERLAP).any(1).tolist()
+        near: NDArray[np.bool_] = overlaps >= _OVERLAP
+        hits: list[bool] = np.any(near, axis=1).tolist()
         for face, box, hit in zip(entry["faces"], drawn, hits, strict=True):
             kind = next(name for name in reversed(_KINDS) if face.get(name) or name == "frontal")
             large = "large" if box[3] - box[1] >= _LARGE else "small"
             counts[f"{large} {kind}"].append(hit)
-        counts["detections that are drawn"].extend(map(bool, (overlaps >= _OVERLAP).any(0)))
+        counts["detections that are drawn"] += np.any(near, axis=0).tolist()
     return {name: (sum(each), len(each)) for name, each in sorted(counts.items())}
 
 
