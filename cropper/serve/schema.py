@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from cropper.boxes import Boxes, as_boxes
 from cropper.errors import BoxError
+from cropper.image import FORMATS
 from cropper.request import CropRequest
 from cropper.serve.problems import KINDS, ProblemError
 from cropper.space import MIN_SCALE
@@ -87,7 +88,8 @@ Aspect = Annotated[
 ]
 Size = Annotated[tuple[int, int], BeforeValidator(_size), _text(_SIZE, "1080x1350")]
 Scale = Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)]
-Quality = Annotated[int, _DIGITS, Field(ge=1, le=100)]
+# bounds come before the check of the text: after it pydantic names them ge and le in the schema
+Quality = Annotated[int, Field(ge=1, le=100), _DIGITS]
 
 
 class _Options(BaseModel):
@@ -113,7 +115,7 @@ class CropOptions(_Options):
     strategy: Literal["grid", "random", "halving"] | None = Field(
         None, description="How to search. Default: what suits the scorer."
     )
-    budget: Annotated[int, _DIGITS, Field(ge=1, le=MAX_BUDGET)] | None = Field(
+    budget: Annotated[int, Field(ge=1, le=MAX_BUDGET), _DIGITS] | None = Field(
         None,
         description="Crops scored at most. Default: what suits the scorer and the strategy.",
     )
@@ -249,7 +251,7 @@ class CropsAnswer(CropAnswer):
     candidates: int
     seconds: float
     crops: list[CropAnswer] = Field(min_length=1)
-    format: str
+    format: Annotated[str, Field(json_schema_extra={"enum": list(FORMATS)})]
     notes: list[str]
     heat: HeatAnswer | None = None
 

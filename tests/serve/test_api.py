@@ -17,7 +17,7 @@ from skimage import data
 from cropper.best import BestOptions
 from cropper.cli import main
 from cropper.finder import CropFinder
-from cropper.image import load_image
+from cropper.image import FORMATS, load_image
 from cropper.request import CropRequest
 from cropper.serve.negotiation import choose
 from cropper.serve.schema import CropOptions, CutOptions
@@ -167,6 +167,22 @@ def test_no_probability_is_made_up(photo_bytes: bytes) -> None:
         scored = as_form(client, photo_bytes, "/v1/score", boxes="[[0, 0, 9, 9]]").json()
     for record in (crop, *crop["crops"], *scored["boxes"]):
         assert record["preferred_to_full_frame"] is None
+
+
+def test_the_document_bounds_every_number_and_names_the_formats(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    numbers = 0
+    for path in ("/v1/crop", "/v1/cut"):
+        operation = document["paths"][path]["post"]
+        form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+        schemas = [each["schema"] for each in operation["parameters"]] + list(form.values())
+        for schema in schemas:
+            if schema.get("type") in ("integer", "number"):
+                assert {"minimum", "maximum"} <= schema.keys(), schema
+                numbers += 1
+    assert numbers == 2 * (6 + 1)  # min_scale, max_scale, top_k, budget, seed, quality; quality
+    answer = document["components"]["schemas"]["CropsAnswer"]["properties"]
+    assert answer["format"]["enum"] == list(FORMATS)
 
 
 def test_the_defaults_are_those_of_the_command() -> None:
