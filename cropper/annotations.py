@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cropper.errors import DataError
 
-__all__ = ["ANNOTATIONS", "read_annotations"]
+__all__ = ["ANNOTATIONS", "fixations_of", "read_annotations"]
 
 ANNOTATIONS = "annotations.json"
 
@@ -30,3 +33,16 @@ def read_annotations(
         if missing := [key for key in required if key not in each]:
             raise DataError(f"{path}: every entry has {missing[0]!r}, got {each!r:.200}: {remedy}")
     return entries
+
+
+def fixations_of(entry: Mapping[str, Any]) -> NDArray[np.float64]:
+    """(F, 3): viewer, x and y of ``entry["fixations"]``, those in the photo.
+
+    Without each viewer's first, which lies where the experiment made them look: at the centre.
+    Raises ValueError for what is not rows of at least three numbers.
+    """
+    rows = np.array([row[:3] for row in entry["fixations"]], dtype=np.float64).reshape(-1, 3)
+    _, first = np.unique(rows[:, 0], return_index=True)
+    later = np.delete(rows, first, 0)
+    inside = ((later[:, 1:] >= 0) & (later[:, 1:] <= 1)).all(1)
+    return np.asarray(later[inside])

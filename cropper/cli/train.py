@@ -51,9 +51,10 @@ def train() -> None:
 @click.option("--model", type=click.Choice(["cropnet", "convnet"]), default="cropnet")
 @click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's.")
 @click.option(
-    "--patience",
-    type=click.IntRange(1),
-    help="Stop cropnet after so many epochs without a better one.  [default: never]",
+    "--gaze",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder with annotations.json ({image, split, fixations: [viewer, x, y]}) and the photos "
+    "that it names: where people look is learned beside. For cropnet.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(

@@ -31,10 +31,10 @@ def train_from_crops(
     out: Path,
     *,
     epochs: int | None = None,
-    patience: int | None = None,
     seed: int = 0,
     fold: tuple[int, int] = (0, 1),
     trunk_rate: float | None = None,
+    gaze: Path | None = None,
     teachers: Sequence[Path] = (),
     photos: Path | None = None,
     augment: bool = True,
@@ -45,9 +45,10 @@ def train_from_crops(
 ) -> None:
     """Train ``cropnet`` or ``convnet`` by its recipe; ``trunk`` None is the usual start.
 
-    ``fold`` (k, n) trains on the k-th of n parts of the data. ``patience``, ``trunk_rate``,
-    ``teachers``, ``photos`` and ``augment`` are cropnet's alone. With ``teachers`` (cropnet
-    checkpoints) it goes on from the first of them and learns what all of them believe together.
+    ``fold`` (k, n) trains on the k-th of n parts of the data. ``trunk_rate``, ``gaze``,
+    ``teachers``, ``photos`` and ``augment`` are cropnet's alone. ``gaze`` is a folder of photos
+    with fixations, learned beside. With ``teachers`` (cropnet checkpoints) it goes on from the
+    first of them and learns what all of them believe together.
     ``runs`` of one start are averaged.
     """
     if trunk is None:
@@ -61,7 +62,7 @@ def train_from_crops(
             changed["trunk_rate"] = trunk_rate
         if not augment:
             changed["augment"] = Augment(0, 0, 0, 0)
-        config = CropsConfig(seed=seed, fold=fold, patience=patience)
+        config = CropsConfig(seed=seed, fold=fold, gaze=str(gaze) if gaze else None)
         if teachers:
             config = config.distilled(tuple(map(str, teachers)), str(photos) if photos else None)
         config = replace(config, **changed)
@@ -73,9 +74,9 @@ def train_from_crops(
         else:
             train_soup(data, trunk, out, config, runs, device=device, limit=limit, log=log)
     else:
-        if patience or trunk_rate is not None or teachers or photos or not augment or runs != 1:
+        if trunk_rate is not None or gaze or teachers or photos or not augment or runs != 1:
             raise ConfigError(
-                "`patience`, `trunk_rate`, `teacher`, `photos`, `no_augment` and `runs` are "
+                "`trunk_rate`, `gaze`, `teacher`, `photos`, `no_augment` and `runs` are "
                 "cropnet's: convnet leaves its trunk as it is"
             )
         recipe = replace(ConvNetConfig(seed=seed, fold=fold), **changed)

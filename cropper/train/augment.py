@@ -72,6 +72,7 @@ def render(item: Judged, drawn: Drawn) -> Judged:
         expert=_within(item.expert, window),
         pairs=_within(item.pairs[inside], window),
         votes=item.votes[inside],
+        fixations=None if item.fixations is None else _points_within(item.fixations, window),
     )
     return _mirrored(seen) if drawn.mirror else seen
 
@@ -82,8 +83,16 @@ def _mirrored(item: Judged) -> Judged:
     if beliefs is not None:
         free, given = (replace(each, boxes=_flip(each.boxes)) for each in beliefs)
         beliefs = (free, given)
+    fixations = item.fixations
+    if fixations is not None:
+        fixations = fixations * [-1, 1] + [1, 0]
     return replace(
-        item, pixels=pixels, expert=_flip(item.expert), pairs=_flip(item.pairs), beliefs=beliefs
+        item,
+        pixels=pixels,
+        expert=_flip(item.expert),
+        pairs=_flip(item.pairs),
+        beliefs=beliefs,
+        fixations=fixations,
     )
 
 
@@ -97,6 +106,12 @@ def _within(boxes: Boxes, window: NDArray[np.float64]) -> Boxes:
     low, sides = np.tile(window[:2], 2), np.tile(window[2:] - window[:2], 2)
     moved: Boxes = np.clip((boxes - low) / sides, 0.0, 1.0)
     return moved
+
+
+def _points_within(points: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(F, 2) normalised to the picture -> those in the window, normalised to it."""
+    moved = (points - window[:2]) / (window[2:] - window[:2])
+    return np.asarray(moved[((moved >= 0) & (moved <= 1)).all(1)])
 
 
 def _coloured(pixels: NDArray[np.uint8], colour: tuple[float, float, float]) -> NDArray[np.uint8]:

@@ -2,8 +2,9 @@
 
 The recipe, top to bottom: judged pictures, augmented anew each epoch; MobileNetV2 frozen up to
 stride 8 and trained with the head above it; lists of candidates ranked by their overlap with the
-expert's box, and pairs by votes. The weights that are kept are an exponential moving average, from
-the epoch that is best on ``val``.
+expert's box, and pairs by votes; beside them, where people look, if a folder of gaze is given. The
+weights that are kept are an exponential moving average at the end, when the rates have come down to
+zero: ``val`` chooses nothing, so that its figures can be believed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,6 @@ from cropper.boxes import Boxes, iou
 from cropper.scorers.checkpoint import load_trainable, load_trunk, module_digest, save_scorer
 from cropper.scorers.cropnet.network import CropNet, CropNetConfig, PhotoFeatures
 from cropper.scorers.device import resolve_device
-from cropper.scorers.trunk import normalise_pixels
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.augment import Augment, Drawn, draw, render
@@ -34,6 +35,7 @@ from cropper.train.curve import plot_crops
 from cropper.train.data import Judged, candidates, digest_of, load_judged, overlap
 from cropper.train.distill import DistillConfig, Teacher, teach
 from cropper.train.fit import descend, fit, load_state, save_state, set_rates
+from cropper.train.gaze import bind_all, gaze_loss, load_watched
 from cropper.train.losses import list_loss, pair_loss
 
 __all__ = ["CropsConfig", "Validation", "header_of", "train_crops", "validate"]
@@ -54,9 +56,10 @@ class CropsConfig:
     average: float = 0.995  # decay of the moving average, a step
     seed: int = 0  # of the head's first weights
     order: int = 0  # of everything drawn in training; runs of one seed can be averaged
-    patience: int | None = None  # epochs without a better one, after which it ends
     fold: tuple[int, int] = (0, 1)  # (k, n): the k-th of n parts of ``train``, for held-out judges
     augment: Augment = field(default_factory=Augment)
+    gaze: str | None = None  # folder of photos with fixations, half as many in each batch
+    gaze_weight: float = 0.5  # of its loss
     start: str | None = None  # a cropnet checkpoint to go on from; None: the trunk and a new head
     teachers: tuple[str, ...] = ()  # checkpoints whose beliefs are learned beside the judgments
     photos: str | None = None  # folder of pictures that only the teachers judge
@@ -97,7 +100,7 @@ def train_crops(
     limit: int | None = None,
     log: Log = print,
 ) -> Validation:
-    """Train on split ``train`` of ``data``, choose on ``val``, write ``out / cropnet.safetensors``.
+    """Train on ``train`` of ``data``, validate on ``val``, write ``out / cropnet.safetensors``.
 
     Continues from ``out / last.pt`` where a run of the same recipe, start and data was cut off, and
     raises ConfigError for one of another. ``limit`` takes that many pictures of each split. Returns
@@ -106,7 +109,8 @@ def train_crops(
     config = config or CropsConfig()
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
-    net = CropNet(net_config)
+    net_config = net_config or CropNetConfig()
+    net = CropNet(replace(net_config, gaze=bool(config.gaze)))
     if config.start:
         load_trainable(net, Path(config.start))
     else:
@@ -115,10 +119,11 @@ def train_crops(
     enlarged = 2 * net.config.pixels  # a window is a part, shown at the size of the whole
     train = load_judged(data, "train", enlarged, limit, config.fold)
     val = load_judged(data, "val", net.config.pixels, limit)
-    run = _Run(net, config, out, log, train=train, val=val)
+    watched = load_watched(Path(config.gaze), "train", enlarged, limit) if config.gaze else []
+    run = _Run(net, config, out, log, train=train, val=val, watched=watched)
     fit(run)
     run.finish()
-    return run.best
+    return run.validation
 
 
 def _taught(
@@ -139,7 +144,7 @@ def _taught(
 
 
 class _Run:
-    """The state of one training: network, its average, optimiser, epoch, best so far."""
+    """The state of one training: network, its average, optimiser, epoch."""
 
     def __init__(
         self,
@@ -150,15 +155,14 @@ class _Run:
         *,
         train: list[Judged],
         val: list[Judged],
+        watched: list[Judged],
     ) -> None:
         self.net, self.config, self.out, self.log = net, config, out, log
-        self.train, self.val = train, val
-        # what a run that goes on has to share; patience only says when it ends
-        same = asdict(replace(config, patience=None))
-        self.recipe = {
-            **same,
+        self.train, self.val, self.watched = train, val, watched
+        self.recipe = {  # what a run that goes on has to share
+            **asdict(config),
             "net": net.config.to_dict(),
-            "data": digest_of([*train, *val]),
+            "data": digest_of([*train, *val, *watched]),
             "from": module_digest(net),
         }
         self.average = copy.deepcopy(net).eval()
@@ -173,28 +177,30 @@ class _Run:
         self.optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
         self.rates = [config.trunk_rate, config.head_rate]
         self.epoch, self.steps = 0, 0
-        self.best, self.best_epoch = Validation(0.0, 0.0), 0
+        self.validation = Validation(0.0, 0.0)  # of the last epoch
         self.weights = out / "cropnet.safetensors"
-        self.kept: dict[str, Tensor] = {}  # the weights of the best epoch
         self.rows: list[dict[str, float]] = []  # of the log
         self.started = time.perf_counter()
         self.loss = math.nan
 
     @property
     def done(self) -> bool:
-        patience = self.config.patience or self.config.epochs
-        return self.epoch >= self.config.epochs or self.epoch - self.best_epoch >= patience
+        return self.epoch >= self.config.epochs
 
     def train_epoch(self) -> None:
         rng = np.random.default_rng((self.config.seed + self.config.order, self.epoch))
         torch.manual_seed(int(rng.integers(2**31)))  # of dropout: a resumed run draws the same
-        batches = self._batches(self.train, rng)
+        batches = self._batches(self.train, rng, self.config.batch)
+        watched = cycle(self._batches(self.watched, rng, max(self.config.batch // 2, 1)) or [[]])
         losses = []
         self.net.train()
-        for number, batch in enumerate(batches):
+        for number, (batch, beside) in enumerate(zip(batches, watched, strict=False)):
             done = (self.epoch + number / len(batches)) / self.config.epochs
             set_rates(self.optimiser, self.rates, done)
             loss = self._loss([render(item, drawn) for item, drawn in batch], rng)
+            if beside:
+                seen = [render(item, drawn) for item, drawn in beside]
+                loss = loss + self.config.gaze_weight * gaze_loss(self.net, seen, rng)
             losses.append(descend(loss, self.optimiser, self.net.parameters()))
             self.steps += 1
             self._update_average()
@@ -202,24 +208,22 @@ class _Run:
         self.epoch += 1
 
     def _batches(
-        self, items: list[Judged], rng: np.random.Generator
+        self, items: list[Judged], rng: np.random.Generator, size: int
     ) -> list[list[tuple[Judged, Drawn]]]:
-        """A shuffled epoch in batches of one input shape each."""
+        """A shuffled epoch in batches of at most ``size``, each of one input shape."""
         groups: dict[tuple[int, int], list[tuple[Judged, Drawn]]] = {}
         for index in rng.permutation(len(items)):
             drawn = draw(items[index], self.config.augment, self.net.config.pixels, rng)
             groups.setdefault(drawn.size, []).append((items[index], drawn))
-        size = self.config.batch
         batches = [
             group[i : i + size] for group in groups.values() for i in range(0, len(group), size)
         ]
         return [batches[i] for i in rng.permutation(len(batches))]
 
     def _loss(self, items: list[Judged], rng: np.random.Generator) -> Tensor:
-        device = next(self.net.parameters()).device
-        pixels = torch.stack([torch.from_numpy(item.pixels) for item in items]).to(device)
+        bound = bind_all(self.net, items)
+        device = bound[0].context.device
         total = torch.zeros((), device=device)
-        bound = self.net.bind(normalise_pixels(pixels))
         for item, features in zip(items, bound, strict=True):
             lists = [
                 candidates(item, self.config.free, False, rng),
@@ -246,12 +250,8 @@ class _Run:
             mean.lerp_(value, 1 - decay)
 
     def finish_epoch(self) -> None:
-        """Validate, log, keep the weights if they are the best so far, checkpoint."""
-        validation = validate(self.average, self.val)
-        if validation.mean > self.best.mean:
-            self.best, self.best_epoch = validation, self.epoch
-            self.kept = {key: value.clone() for key, value in self.average.state_dict().items()}
-            self._save()
+        """Validate, log, checkpoint."""
+        validation = self.validation = validate(self.average, self.val)
         now = time.perf_counter()
         seconds = now - self.started + (self.rows[-1]["seconds"] if self.rows else 0.0)
         self.started = now
@@ -264,12 +264,10 @@ class _Run:
         state = {
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
-            "kept": self.kept,
             "optimiser": self.optimiser.state_dict(),
             "epoch": self.epoch,
             "steps": self.steps,
-            "best": asdict(self.best),
-            "best_epoch": self.best_epoch,
+            "validation": asdict(validation),
             "rows": self.rows,
         }
         save_state(self.out / "last.pt", self.recipe, state)
@@ -278,22 +276,13 @@ class _Run:
     def finish(self) -> None:
         """Write what a finished run leaves, also where it was finished before."""
         if not self.weights.exists():
-            self._save()
+            net = copy.deepcopy(self.average)
+            header = header_of(net.config, self.config) | {"calibration": calibrate(net, self.val)}
+            save_scorer(net, header, self.weights)
         self._write_log()
-        plot_crops(self.out / "log.jsonl", self.out / "curve.png", self.best_epoch, self.log)
-        if self.epoch < self.config.epochs:
-            self.log(f"stopped: {self.epoch - self.best_epoch} epochs without a better one")
-        self.log(
-            f"weights of epoch {self.best_epoch}, the best mean of both: "
-            f"given {self.best.given:.4f}, free {self.best.free:.4f}"
-        )
-
-    def _save(self) -> None:
-        net = copy.deepcopy(self.average)
-        net.load_state_dict(self.kept)
-        header = header_of(net.config, self.config) | {"calibration": calibrate(net, self.val)}
-        header["trained"]["epoch"] = self.best_epoch
-        save_scorer(net, header, self.weights)
+        plot_crops(self.out / "log.jsonl", self.out / "curve.png", self.log)
+        found = self.validation
+        self.log(f"the weights written: val IoU given {found.given:.4f}, free {found.free:.4f}")
 
     def _write_log(self) -> None:
         lines = "".join(json.dumps(row) + "\n" for row in self.rows)
@@ -304,15 +293,15 @@ class _Run:
             self._restore(state)
         if self.config.teachers and not self.done:
             self.train = _taught(self.train, self.net.config, self.config, self.log)
-        self.log(f"{len(self.train)} pictures to train on, {len(self.val)} to validate on")
+        beside = f" and {len(self.watched)} with fixations" if self.watched else ""
+        self.log(f"{len(self.train)} pictures{beside} to train on, {len(self.val)} to validate on")
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.epoch, self.steps = state["epoch"], state["steps"]
-        self.best, self.best_epoch = Validation(**state["best"]), state["best_epoch"]
-        self.kept, self.rows = state["kept"], state["rows"]
+        self.validation, self.rows = Validation(**state["validation"]), state["rows"]
         self.log(f"continuing after epoch {self.epoch}")
 
 
@@ -360,5 +349,6 @@ def header_of(config: CropNetConfig, recipe: CropsConfig) -> dict[str, Any]:
             "seed": recipe.seed,
             "fold": f"{fold}/{parts}",
             "trunk": "tuned" if recipe.trunk_rate else "frozen",
+            "gaze": bool(recipe.gaze),
         },
     }

@@ -14,8 +14,8 @@ __all__ = ["plot_crops", "plot_curve"]
 Log = Callable[[str], None]
 
 
-def plot_crops(table: Path, target: Path, best: int, log: Log) -> None:
-    """Loss and validated IoU by epoch from ``log.jsonl``, and the best epoch, as a picture."""
+def plot_crops(table: Path, target: Path, log: Log) -> None:
+    """Loss and validated IoU by epoch from ``log.jsonl``, as a picture."""
     figure = _figure(8, table, target, log)
     if figure is None:
         return
@@ -25,7 +25,6 @@ def plot_crops(table: Path, target: Path, best: int, log: Log) -> None:
     losses.set(xlabel="epoch", ylabel="loss in training")
     overlaps.plot(epochs, [row["given"] for row in rows], "o-", label="aspect given")
     overlaps.plot(epochs, [row["free"] for row in rows], "o-", label="free aspect")
-    overlaps.axvline(best, color="grey", lw=1, label="weights written")
     overlaps.set(xlabel="epoch", ylabel="IoU with the expert's crop", title="photos not trained on")
     overlaps.legend()
     _save(figure, target, log)

@@ -57,6 +57,7 @@ class Judged:
     votes: NDArray[np.float64]  # (P, 2)
     beliefs: tuple[Belief, Belief] | None = None  # of teachers: aspect free, aspect given
     aspect: float | None = None  # normalised, of the given list; None: that of the expert's box
+    fixations: NDArray[np.float64] | None = None  # (F, 2) normalised, where people looked
 
 
 def load_judged(
@@ -88,8 +89,8 @@ def digest_of(items: Sequence[Judged]) -> str:
     digest = hashlib.sha256()
     for item in items:
         digest.update(item.path.name.encode())
-        for values in (item.expert, item.pairs, item.votes):
-            digest.update(values.tobytes())
+        for values in (item.expert, item.pairs, item.votes, item.fixations):
+            digest.update(b"" if values is None else values.tobytes())
     return digest.hexdigest()
 
 

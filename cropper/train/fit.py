@@ -31,7 +31,7 @@ class Training(Protocol):
     def train_epoch(self) -> None: ...
 
     def finish_epoch(self) -> None:
-        """Validates, logs, keeps the best weights, saves the state."""
+        """Validates, logs, saves the state."""
         ...
 
 

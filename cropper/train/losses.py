@@ -1,11 +1,11 @@
-"""What a ranker of crops is trained on: lists by overlap, and pairs by votes."""
+"""What a ranker of crops is trained on: lists by overlap, pairs by votes, and where people look."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["list_loss", "pair_loss"]
+__all__ = ["density_loss", "list_loss", "pair_loss"]
 
 
 def list_loss(scores: Tensor, overlaps: Tensor, temperature: float) -> Tensor:
@@ -26,3 +26,8 @@ def pair_loss(scores: Tensor, votes: Tensor) -> Tensor:
     """
     wins = votes[:, 0] / votes.sum(1)
     return F.binary_cross_entropy_with_logits(scores[:, 0] - scores[:, 1], wins)
+
+
+def density_loss(log_density: Tensor, target: Tensor) -> Tensor:
+    """Kullback-Leibler divergence, in nats, of two densities over the same cells -> a scalar."""
+    return F.kl_div(log_density, target, reduction="sum")

@@ -46,7 +46,7 @@ def test_a_trunk_rate_of_nothing_leaves_the_trunk_and_the_header_says_so(
     for key, value in before.items():
         torch.testing.assert_close(after["trunk." + key], value.half())
     said = read_header(tmp_path / "cropnet.safetensors")["trained"]
-    assert said == {"seed": 5, "fold": "1/2", "trunk": "frozen", "epoch": 1}
+    assert said == {"seed": 5, "fold": "1/2", "trunk": "frozen", "gaze": False}
 
 
 @pytest.mark.parametrize("fold", ["2/2", "x", "1", "-1/2", "0/0"])

@@ -99,6 +99,11 @@ class CropNet(nn.Module):
         logits: Tensor = self.head(features, boxes)
         return logits
 
+    def gaze(self, features: PhotoFeatures) -> Tensor:
+        """The log density of fixations over the cells (h, w) of the map; their sum is 1."""
+        logits = self.head.gaze(features.maps.levels[0])[0]
+        return F.log_softmax(logits.flatten(), 0).view_as(logits)
+
     def score_affine(
         self, features: PhotoFeatures, theta: Tensor, reading: Reading = JUDGED
     ) -> Tensor:
@@ -133,6 +138,8 @@ class BoxHead(nn.Module):
             nn.ReLU(),
             nn.Linear(config.hidden // 2, 1),
         )
+        if config.gaze:
+            self.gaze = nn.Conv2d(config.channels, 1, 1)
 
     def fuse(self, taps: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Three taps -> (B, channels, h, w) at stride 16, aligned on the stride-16 pixels."""
