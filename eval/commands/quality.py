@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eval.methods import Method
     from eval.report import Report
 
-__all__ = ["benchmark", "calibration", "faces", "heads", "regret"]
+__all__ = ["attention", "benchmark", "calibration", "faces", "heads", "regret"]
 
 
 @cli.command()
@@ -212,15 +212,10 @@ def heads(*, photos: tuple[Path, ...], scorer: str, device: str, baselines: bool
     from cropper.request import CropRequest
     from eval.environment import read_environment
     from eval.heads import measure_heads, render_heads
-    from eval.methods import Centre, ScorerMethod, installed_baselines
+    from eval.methods import Centre, ScorerMethod
 
     finder = CropFinder(scorer, device)
-    methods: list[Method] = [Centre()]
-    if baselines:
-        others = installed_baselines("given")
-        methods += others.methods
-        for note in others.missing:
-            click.echo(f"not run: {note}", err=True)
+    methods: list[Method] = [Centre(), *_others(baselines)]
     methods.append(ScorerMethod("cropper, --keep none", finder, CropRequest(keep=("none",))))
     methods.append(ScorerMethod("cropper", finder, CropRequest()))
     with progress_bar("photos") as progress:
@@ -242,3 +237,44 @@ def faces(*, root: Path, long_side: int) -> None:
     with progress_bar("photos") as progress:
         counts = measure_faces(root, long_side, progress)
     click.echo(f"{render_faces(counts, long_side)}\n\n{read_environment()}\n{command_line()}")
+
+
+@cli.command()
+@click.option(
+    "--root", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with annotations.json ({image, split, fixations: [viewer, x, y]}) and photos.",
+)  # fmt: skip
+@click.option("--split", default="all", show_default=True, help="A split that the data has.")
+@click.option("--scorer", "scorers", multiple=True, default=["cropnet"], show_default=True,
+    metavar="NAME|FILE", help="May be repeated.")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N photos.")
+@click.option("--baselines", is_flag=True, help="Also smartcrop.py and pyvips, where installed.")
+def attention(
+    *, root: Path, split: str, scorers: tuple[str, ...], device: str, limit: int | None,
+    baselines: bool,
+) -> None:  # fmt: skip
+    """How much of what people look at crops keep, beside a centred one of the same area."""
+    from cropper.request import CropRequest
+    from eval.attention import measure_attention, render_attention
+    from eval.environment import read_environment
+    from eval.methods import Centre, load_scorer_method
+
+    largest = CropRequest(min_scale=1.0)
+    methods: list[Method] = [Centre(), *_others(baselines)]
+    methods += [load_scorer_method(name, largest, device) for name in scorers]
+    with progress_bar("photos") as progress:
+        count, found = measure_attention(root, split, methods, limit, progress)
+    click.echo(f"{render_attention(count, found)}\n\n{read_environment()}\n{command_line()}")
+
+
+def _others(wanted: bool) -> Sequence[Method]:
+    """The croppers of others that are installed; says which are not."""
+    from eval.methods import installed_baselines
+
+    if not wanted:
+        return ()
+    found = installed_baselines("given")
+    for note in found.missing:
+        click.echo(f"not run: {note}", err=True)
+    return found.methods
