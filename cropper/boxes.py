@@ -95,6 +95,20 @@ class Crop:
         width, height = size
         return (self.x0 / width, self.y0 / height, self.x1 / width, self.y1 / height)
 
+    def focus(self, size: tuple[int, int]) -> tuple[float, float]:
+        """The point that has the same relative place in the picture and in the box, in [0, 1].
+
+        As CSS ``object-position`` it makes ``object-fit: cover`` show this box, where the box is
+        the largest of its shape. The middle, along a side that is not cut.
+        """
+        rooms = (size[0] - self.width, size[1] - self.height)
+        low = (self.x0, self.y0)
+        x, y = (
+            min(max(at / room, 0.0), 1.0) if room > 0 else 0.5
+            for at, room in zip(low, rooms, strict=True)
+        )
+        return x, y
+
     def to_dict(self, size: tuple[int, int], *, affine: bool = False) -> dict[str, Any]:
         """The stable JSON fields in a picture of ``size``; ``affine`` adds theta and corners."""
         record = {

@@ -118,10 +118,13 @@ class CropResult:
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON fields; the command adds ``input`` and ``output``."""
         record = self.crop_record(self.best)
+        focus_x, focus_y = self.best.focus(self.source_size)
         affine = {key: record.pop(key) for key in [*record] if key in ("theta", "corners")}
         return {
             "source_size": list(self.source_size),
             **record,
+            "focus_x": round(focus_x, 4),
+            "focus_y": round(focus_y, 4),
             "full_frame_score": self.full_frame_score,
             "centre_score": self.centre_score,
             "preferred_to_full_frame": _rounded(self.preferred_to_full_frame),

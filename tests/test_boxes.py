@@ -237,3 +237,17 @@ def test_an_upright_crop_is_its_box() -> None:
     assert crop.theta((100, 100)) == ((0.4, 0, -0.4), (0, 0.6, 0))
     assert crop.to_dict((100, 100)).keys() == {"box", "box_norm", "score"}
     assert crop.to_dict((100, 100), affine=True)["corners"][2] == [50, 80]
+
+
+@given(SIZES, SIZES, st.floats(0, 1), st.floats(0, 1))
+def test_the_focus_is_where_css_puts_the_crop(
+    sides: tuple[int, int], more: tuple[int, int], x: float, y: float
+) -> None:
+    size = (sides[0] + more[0] - 1, sides[1] + more[1] - 1)
+    low = (round(x * (more[0] - 1)), round(y * (more[1] - 1)))
+    focus = Crop(*low, low[0] + sides[0], low[1] + sides[1], 0.0).focus(size)
+    for axis, place in enumerate(focus):
+        if more[axis] == 1:
+            assert place == 0.5
+        else:  # the point at this share of the picture lies at this share of the box
+            assert place * size[axis] == pytest.approx(low[axis] + place * sides[axis])

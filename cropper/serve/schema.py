@@ -244,6 +244,8 @@ class CropsAnswer(CropAnswer):
     """Of /v1/crop."""
 
     source_size: Pixels
+    focus_x: Share = Field(description="The best crop's place, as CSS object-position has it.")
+    focus_y: Share
     full_frame_score: float
     scorer: str
     centre_score: float = Field(description="Of a centred crop of the best one's size.")
