@@ -62,9 +62,16 @@ def _load(root: Path, entry: dict[str, object], pixels: int) -> Judged:
     except (CropperError, ValueError, TypeError) as error:
         raise DataError(f"{path}: {error}") from error
     view = image.view(max(image.size)).resized(*input_size(image.size, pixels))
-    held = [*seen.min(0), *seen.max(0)] if len(seen) else [0.0, 0.0, 1.0, 1.0]
     pairs, votes = np.empty((0, 2, 4)), np.empty((0, 2))
-    return Judged(path, image.size, view, np.array([held]), pairs, votes, fixations=seen)
+    return Judged(path, image.size, view, _around(seen), pairs, votes, fixations=seen)
+
+
+def _around(seen: NDArray[np.float64]) -> Boxes:
+    """(F, 2) -> (1, 4): the box that holds them, a tenth of the picture wide and high at least."""
+    low, high = seen.min(0, initial=1.0), seen.max(0, initial=0.0)
+    low, high = np.minimum(low, (low + high) / 2 - 0.05), np.maximum(high, (low + high) / 2 + 0.05)
+    box: Boxes = np.clip([[*low, *high]], 0.0, 1.0)
+    return box
 
 
 def bind_all(net: CropNet, items: Sequence[Judged]) -> list[PhotoFeatures]:

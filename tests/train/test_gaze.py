@@ -103,6 +103,19 @@ def test_the_share_kept_is_counted(seed: int) -> None:
     np.testing.assert_allclose(share_kept(seen, boxes), slow)
 
 
+def test_a_photo_that_was_looked_at_once_can_be_augmented(tmp_path: Path) -> None:
+    root = write_gaze(tmp_path / "gaze", 1)
+    rows = [[0, 0.5, 0.5], [0, 1.0, 0.3], [1, 0.5, 0.5]]
+    entry = {"image": "0.png", "split": "train", "fixations": rows}
+    (root / "annotations.json").write_text(json.dumps([entry]))
+    (item,) = load_watched(root, "train", TINY.pixels)
+    np.testing.assert_allclose(item.expert, [[0.95, 0.25, 1.0, 0.35]])
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        seen = render(item, draw(item, Augment(window=1.0), TINY.pixels, rng))
+        assert min(seen.pixels.shape[:2]) >= 33
+
+
 @given(SEEDS)
 def test_augmentation_moves_fixations_with_the_picture(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -111,9 +124,14 @@ def test_augmentation_moves_fixations_with_the_picture(seed: int) -> None:
     drawn = draw(item, Augment(window=1.0, mirror=1.0), TINY.pixels, rng)
     seen = render(item, drawn)
     assert seen.fixations is not None
-    assert len(seen.fixations) >= len(item.fixations) - 2  # the window is rounded to whole pixels
-    low, high = seen.expert[0, :2], seen.expert[0, 2:]
-    assert ((seen.fixations >= low - 0.02) & (seen.fixations <= high + 0.02)).all()
+    height, width = item.pixels.shape[:2]
+    x0, y0, x1, y1 = np.round(drawn.window * [width, height, width, height])  # as pixels are cut
+    moved = [
+        ((x * width - x0) / (x1 - x0), (y * height - y0) / (y1 - y0)) for x, y in item.fixations
+    ]
+    slow = [(1 - x, y) for x, y in moved if 0 <= x <= 1 and 0 <= y <= 1]
+    assert len(slow) >= len(item.fixations) - 4  # the window holds all but those that rounding cuts
+    np.testing.assert_allclose(seen.fixations, np.array(slow), atol=1e-12)
 
 
 def test_a_density_is_no_further_from_itself_than_nothing() -> None:
