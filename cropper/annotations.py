@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cropper.boxes import Boxes
 from cropper.errors import DataError
 
-__all__ = ["ANNOTATIONS", "fixations_of", "read_annotations"]
+__all__ = ["ANNOTATIONS", "fixations_of", "read_annotations", "share_kept"]
 
 ANNOTATIONS = "annotations.json"
 
@@ -46,3 +47,10 @@ def fixations_of(entry: Mapping[str, Any]) -> NDArray[np.float64]:
     later = np.delete(rows, first, 0)
     inside = ((later[:, 1:] >= 0) & (later[:, 1:] <= 1)).all(1)
     return np.asarray(later[inside])
+
+
+def share_kept(fixations: NDArray[np.float64], boxes: Boxes) -> NDArray[np.float64]:
+    """(F, 2), (N, 4), both normalised -> (N,): the share of the fixations that lie in each box."""
+    points = fixations[None]
+    inside = (points >= boxes[:, None, :2]) & (points <= boxes[:, None, 2:])
+    return np.asarray(inside.all(2).mean(1))

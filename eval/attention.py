@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.annotations import ANNOTATIONS, fixations_of, read_annotations
+from cropper.annotations import ANNOTATIONS, fixations_of, read_annotations, share_kept
 from cropper.boxes import Boxes
 from cropper.errors import CropperError, DataError
 from cropper.image import load_image
@@ -22,7 +22,7 @@ from cropper.space import CropSpace, parse_aspect
 from cropper.statistics import Interval, bootstrap, paired_bootstrap
 from eval.methods import Method
 
-__all__ = ["SHAPES", "Kept", "ceiling", "measure_attention", "render_attention", "share_kept"]
+__all__ = ["SHAPES", "Kept", "ceiling", "measure_attention", "render_attention"]
 
 SHAPES = ("16:9", "1:1", "4:5", "9:16")
 _PLACES = 101  # along the axis on which the box can slide
@@ -71,7 +71,9 @@ def measure_attention(
             space = CropSpace(image.size, parse_aspect(shape))
             for index, method in enumerate(methods):
                 box = method.crop(image, parse_aspect(shape)).box
-                row[index, column] = share_kept(points, np.array([box]) / (image.size * 2))[0]
+                row[index, column] = share_kept(points[:, 1:], np.array([box]) / (image.size * 2))[
+                    0
+                ]
             row[-1, column] = ceiling(points, slid(space))
         rows.append(row)
     if not rows:
@@ -97,13 +99,6 @@ def slid(space: CropSpace) -> Boxes:
     return np.asarray(boxes / (space.size * 2))
 
 
-def share_kept(points: Points, boxes: Boxes) -> NDArray[np.float64]:
-    """(F, 3), (N, 4) normalised -> (N,)."""
-    where = points[None, :, 1:]
-    inside = (where >= boxes[:, None, :2]) & (where <= boxes[:, None, 2:])
-    return np.asarray(inside.all(2).mean(1))
-
-
 def ceiling(points: Points, boxes: Boxes) -> float:
     """The best of ``boxes`` for every second viewer, judged by the others, and back; the mean.
 
@@ -113,9 +108,9 @@ def ceiling(points: Points, boxes: Boxes) -> float:
     first = np.isin(points[:, 0], viewers[::2])
     found = []
     for own, others in ((points[first], points[~first]), (points[~first], points[first])):
-        shares = share_kept(own, boxes)
+        shares = share_kept(own[:, 1:], boxes)
         best = np.flatnonzero(shares >= shares.max() - 1e-9)
-        found.append(share_kept(others, boxes[[best[len(best) // 2]]])[0])
+        found.append(share_kept(others[:, 1:], boxes[[best[len(best) // 2]]])[0])
     return float(np.mean(found))
 
 

@@ -109,8 +109,7 @@ def train_crops(
     config = config or CropsConfig()
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
-    net_config = net_config or CropNetConfig()
-    net = CropNet(replace(net_config, gaze=bool(config.gaze)))
+    net = CropNet(replace(net_config or CropNetConfig(), gaze=bool(config.gaze)))
     if config.start:
         load_trainable(net, Path(config.start))
     else:

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cropper.annotations import ANNOTATIONS, fixations_of, read_annotations
+from cropper.annotations import ANNOTATIONS, fixations_of, read_annotations, share_kept
 from cropper.boxes import Boxes
 from cropper.errors import CropperError, DataError
 from cropper.image import load_image
@@ -30,7 +30,7 @@ from cropper.scorers.trunk import normalise_pixels
 from cropper.train.data import Judged
 from cropper.train.losses import density_loss, list_loss
 
-__all__ = ["bind_all", "fixation_density", "gaze_loss", "load_watched", "share_kept", "windows"]
+__all__ = ["bind_all", "fixation_density", "gaze_loss", "load_watched", "windows"]
 
 _LISTS, _WINDOWS = 2, 24  # of windows for each photo, and windows in a list
 _TEMPERATURE = 0.1  # of the target over the share of fixations kept
@@ -129,10 +129,3 @@ def windows(size: tuple[int, int], count: int, rng: np.random.Generator) -> Boxe
     corners = rng.uniform(0, 1 - sides, (count, 2))
     inside: Boxes = np.clip(np.concatenate([corners, corners + sides], 1), 0.0, 1.0)
     return inside
-
-
-def share_kept(fixations: NDArray[np.float64], boxes: Boxes) -> NDArray[np.float64]:
-    """(F, 2), (N, 4) -> (N,): the share of the fixations that lie in each box."""
-    points = fixations[None]
-    inside = (points >= boxes[:, None, :2]) & (points <= boxes[:, None, 2:])
-    return np.asarray(inside.all(2).mean(1))

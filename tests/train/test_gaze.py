@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cropper import load_scorer
-from cropper.annotations import fixations_of
+from cropper.annotations import fixations_of, share_kept
 from cropper.errors import DataError
 from cropper.scorers.cropnet.config import input_size
 from cropper.scorers.cropnet.network import CropNet, CropNetConfig, CropNetScorer
@@ -26,7 +26,6 @@ from cropper.train.gaze import (
     fixation_density,
     gaze_loss,
     load_watched,
-    share_kept,
     windows,
 )
 from cropper.train.losses import density_loss
