@@ -88,11 +88,13 @@ def _certainty(result: CropResult) -> str:
         return ""
     if not result.best.corners and result.best.box == (0, 0, *result.source_size):
         return "; the whole picture is its best crop"
-    if result.best.score < result.full_frame_score:
-        return f"; no better than the full frame ({whole:.0%} prefer it)"
-    if abs(whole - 0.5) < _UNDECIDED:
-        return f"; hardly better than the full frame ({whole:.0%} prefer it)"
-    return f"; {whole:.0%} prefer it to the full frame, {centre:.0%} to a centred one"
+    share, other = (centre, "a centred crop") if result.has_shape else (whole, "the full frame")
+    if share < 0.5:
+        return f"; no better than {other} ({share:.0%} prefer it)"
+    if share - 0.5 < _UNDECIDED:
+        return f"; hardly better than {other} ({share:.0%} prefer it)"
+    more = "" if result.has_shape else f", {centre:.0%} to a centred one"
+    return f"; {share:.0%} prefer it to {other}{more}"
 
 
 def write_standard(data: bytes) -> None:

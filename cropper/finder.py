@@ -163,7 +163,8 @@ class CropFinder:
     ) -> CropResult:
         config = search_config(self.scorer.spec, request)
         spaces = request.spaces(size)
-        bound = [each.bind(view, spaces) for each in constraints_of(request)]
+        constraints = constraints_of(request, hair=not self.scorer.spec.frames_faces)
+        bound = [each.bind(view, spaces) for each in constraints]
         found = search(constrained(objective, bound), spaces, config, progress)
         whole = np.array([[0.0, 0.0, *size]])
         boxes = snap(np.array([crop.box for crop in found.crops]), size)
@@ -177,7 +178,8 @@ class CropFinder:
         elif not notes:
             notes = ["no crop keeps and avoids all that it should: this one comes nearest"]
         boxes = np.concatenate([boxes, whole])
-        scores = objective(np.concatenate([boxes, centred(boxes[:-1], size)]))
+        middle = snap(spaces[0].centred, size) if request.has_shape else centred(boxes[:-1], size)
+        scores = objective(np.concatenate([boxes, middle]))
         wanted = scores[: len(boxes)] - sum((each.penalty(boxes) for each in bound), 0.0)
         order = np.argsort(-wanted[:-1], kind="stable")
         full = len(boxes) - 1  # its row, and that of its own centred crop
@@ -185,7 +187,8 @@ class CropFinder:
             apart = iou(whole, boxes)[0] <= config.nms_iou
             order = np.array([full, *order[apart[order]]][: request.top_k])
         crops = [Crop.of(boxes[i], scores[i]) for i in order]
-        centre = full if order[0] == full else len(boxes) + order[0]
+        own = 0 if request.has_shape else order[0]
+        centre = full if order[0] == full else len(boxes) + own
         return CropResult(
             source_size=size,
             search=replace(found, crops=tuple(crops)),
@@ -195,6 +198,7 @@ class CropFinder:
             scorer=self.scorer.spec.name,
             seconds=0.0,
             notes=tuple(notes),
+            has_shape=request.has_shape,
         )
 
     def _transformer(self, request: CropRequest) -> TransformFinder:

@@ -144,9 +144,14 @@ class CropRequest:
         return agreed_aspect(self.aspect, self.size)
 
     @property
+    def has_shape(self) -> bool:
+        """Whether a shape is asked for that need not be the photo's."""
+        return self.searched_aspect not in ("original", "free")
+
+    @property
     def takes_whole(self) -> bool:
         """Whether the whole photo is an answer: its own or any aspect is asked for, at scale 1."""
-        return self.searched_aspect in ("original", "free") and self.max_scale == 1
+        return not self.has_shape and self.max_scale == 1
 
     @property
     def label(self) -> str:

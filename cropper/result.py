@@ -58,12 +58,13 @@ class CropResult:
     source_size: tuple[int, int]  # (width, height) of the upright photo, px
     search: SearchResult  # whole-pixel crops, scored as they are cut
     full_frame_score: float  # of the uncropped photo, by the same scorer
-    centre_score: float  # of a centred crop of the best one's size
+    centre_score: float  # of the largest centred crop of the shape, or of one of the best's size
     calibrated: bool  # differences of these scores are log-odds of preference
     scorer: str
     seconds: float  # decode for scoring, scoring and search, wall time
     size: tuple[int, int] | None = None  # exact (width, height) asked of the output, px
     notes: tuple[str, ...] = ()  # what could not be kept, for people to read
+    has_shape: bool = False  # one was asked for, so that the whole photo is no answer
     source: SourceImage | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -81,7 +82,8 @@ class CropResult:
 
     @property
     def preferred_to_centre(self) -> float | None:
-        """The same against a centred crop of its size."""
+        """The same against a centred crop: the largest of the shape that was asked for, and of the
+        best crop's size where it was the photo's own or any."""
         return preference(self.best.score - self.centre_score) if self.calibrated else None
 
     def preferred(self, crop: Crop) -> float | None:

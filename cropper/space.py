@@ -118,6 +118,11 @@ class CropSpace:
         ratio = self.aspect * height / width  # crop aspect over picture aspect
         return np.array([min(ratio, 1.0), min(1 / ratio, 1.0)])
 
+    @property
+    def centred(self) -> Boxes:
+        """(1, 4): the largest box, in the middle, px."""
+        return self.boxes([[self.max_scale, 0.5, 0.5]])
+
     def boxes(self, params: ArrayLike) -> Boxes:
         """(N, 3) params -> (N, 4) px. Scales and centres outside the bounds are clipped to them."""
         params = np.asarray(params, dtype=np.float64).reshape(-1, 3)

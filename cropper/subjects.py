@@ -7,6 +7,7 @@ cut.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from cropper.boxes import Boxes, as_boxes
 from cropper.faces import Face, find_faces
 from cropper.image import View
 from cropper.request import BoundConstraint, Constraint, CropRequest
-from cropper.space import CropSpace
+from cropper.space import CropSpace, parse_aspect
 
 __all__ = ["AvoidBox", "KeepBox", "KeepHeads", "around_kept", "constraints_of", "find_subjects"]
 
@@ -26,17 +27,22 @@ _SLACK = 1.0  # px; a crop is moved to whole pixels after the search
 _IN_GROUP = 0.35  # of the largest face's height; smaller faces are not what the photo is of
 _MISSED = 1e3  # off the score of a crop that misses what it must keep, more the more it misses
 _SCALES, _PLACES = 9, 5  # a side, of crops that just hold what is kept
+_NAMED = ("1:2", "9:16", "2:3", "3:4", "4:5", "1:1", "5:4", "4:3", "3:2", "16:9", "2:1")
+_SHAPES = [(name, parse_aspect(name)) for name in _NAMED]
 _CUT = 2.0  # log-odds off the score of a crop that cuts a head which it cannot keep
 
 
-def constraints_of(request: CropRequest) -> tuple[Constraint, ...]:
-    """Those that a request's ``keep`` and ``avoid`` mean, and its own."""
+def constraints_of(request: CropRequest, hair: bool = True) -> tuple[Constraint, ...]:
+    """Those that a request's ``keep`` and ``avoid`` mean, and its own.
+
+    Without ``hair`` a head is as small as its face.
+    """
     kept: list[Constraint] = []
     for what in request.keep:
         if not isinstance(what, str):
             kept.append(KeepBox(what))
         elif what != "none":
-            kept.append(KeepHeads(alone=what == "largest"))
+            kept.append(KeepHeads(alone=what == "largest", hair=hair))
     return (*kept, *map(AvoidBox, request.avoid), *request.constraints)
 
 
@@ -51,6 +57,7 @@ class KeepHeads:
     """Keeps heads whole as far as the shape can hold them."""
 
     alone: bool = False  # only the largest
+    hair: bool = True  # whether a head has more than its face
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _Bound:
         faces = find_faces(view)
@@ -59,17 +66,20 @@ class KeepHeads:
         least = (1.0 if self.alone else _IN_GROUP) * _height(faces[0])
         group = [face for face in faces if _height(face) >= least]
         rooms = np.array([space.largest * space.max_scale for space in spaces]) * view.size
-        for room in (_HEADROOM, 0.0):
-            heads = as_boxes([face.head(view.size, room) for face in group])
+        for room in (_HEADROOM, 0.0) if self.hair else (0.0,):
+            heads = as_boxes(
+                [face.head(view.size, room) if self.hair else face.box for face in group]
+            )
             chosen = _that_fit(heads, rooms)
             if chosen.all():
                 break
         if not chosen.any():  # then the face without its hair
             face = as_boxes(group[0].box)
             fits = _that_fit(face, rooms).any()
-            what = "head: its face is kept" if fits else "face"
-            return _Bound(face, _NONE, f"no crop of this shape holds the whole {what}")
-        told = "" if chosen.all() else "no crop of this shape holds all heads"
+            what = "the whole head" if fits else "the whole face"
+            told = _cannot(what, heads[:1], spaces) + (": its face is kept" if fits else "")
+            return _Bound(face, _NONE, told)
+        told = "" if chosen.all() else _cannot("all heads", heads, spaces)
         return _Bound(heads[chosen], heads[~chosen], told)
 
 
@@ -178,6 +188,22 @@ def _that_fit(heads: Boxes, rooms: NDArray[np.float64]) -> NDArray[np.bool_]:
                 if (weight := height[inside].sum()) > best:
                     best, chosen = weight, inside
     return chosen
+
+
+def _cannot(what: str, held: Boxes, spaces: Sequence[CropSpace]) -> str:
+    """Says so, and names the shape nearest to the one asked for that holds the boxes, if one does.
+
+    A crop as wide as the photo, or as high, is wide and high enough for aspects of one interval.
+    """
+    space = spaces[0]
+    width, height = np.array(space.size) * space.max_scale
+    wide, tall = held[:, 2:].max(0) - held[:, :2].min(0)
+    able = [
+        (abs(math.log(ratio / space.aspect)), name)
+        for name, ratio in [*_SHAPES, ("original", width / height)]
+        if wide / height <= ratio <= width / tall
+    ]
+    return f"no crop of this shape holds {what}" + (f", {min(able)[1]} would" if able else "")
 
 
 def _in_pixels(box: tuple[float, float, float, float], size: tuple[int, int]) -> Boxes:

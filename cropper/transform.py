@@ -68,6 +68,9 @@ class TransformFinder:
         whole = torch.eye(2, 3)[None]
         middle = thetas[:1].clone()
         middle[:, :, 2] = 0
+        if request.has_shape:
+            box = request.spaces(image.size)[0].centred
+            middle = theta_from_boxes(torch.from_numpy(normalise(box, image.size))).to(middle)
         scores = bound(torch.cat([thetas, whole, middle])).double().cpu().numpy()
         crops = tuple(
             _crop(warp, score, image.size) for warp, score in zip(warps, scores[:-2], strict=True)
@@ -80,6 +83,7 @@ class TransformFinder:
             calibrated=self.scorer.spec.calibrated,
             scorer=self.scorer.spec.name,
             seconds=0.0,
+            has_shape=request.has_shape,
         )
 
 

@@ -435,5 +435,18 @@ def test_no_crop_is_chosen_that_the_whole_photo_beats(size: tuple[int, int], asp
     assert finder.find(blank(*size), aspect=aspect, max_scale=0.9).best.width < size[0]
 
 
+@pytest.mark.parametrize("max_scale", [1.0, 0.8])
+def test_a_shape_is_held_against_its_own_centred_crop(max_scale: float) -> None:
+    """The whole photo is no answer then, and a smaller centred crop would flatter."""
+    finder = CropFinder(Larger())
+    found = finder.find(blank(400, 300), aspect="1:1", max_scale=max_scale, min_scale=0.5)
+    side = 300 * max_scale
+    assert found.has_shape
+    assert found.centre_score == pytest.approx(side**2 / (400 * 300))
+    smaller = finder.find(blank(400, 300), max_scale=0.9)
+    assert not smaller.has_shape
+    assert smaller.centre_score == pytest.approx(smaller.best.score)  # of its own size
+
+
 def test_a_shape_that_was_asked_for_is_kept() -> None:
     assert CropFinder(Larger()).find(blank(430, 300), aspect="1:1").best.box[2:] != (430, 300)

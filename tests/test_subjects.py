@@ -62,7 +62,15 @@ def test_a_head_that_fills_the_shape_is_found() -> None:
 def test_a_face_that_the_shape_cannot_hold_is_told() -> None:
     close = ASTRONAUT[60:200, 160:290]
     found = CropFinder(Low()).find(close, aspect="9:1")
-    assert found.notes == ("no crop of this shape holds the whole face",)
+    assert found.notes == ("no crop of this shape holds the whole face, original would",)
+
+
+@pytest.mark.parametrize("aspect", [5.0, 4.0, 3.0, 0.2, 0.15])
+def test_the_shape_that_is_named_would_do(aspect: float) -> None:
+    close = ASTRONAUT[20:260, 100:340]
+    (note,) = CropFinder(Low()).find(close, aspect=aspect).notes
+    named = note.partition(" would")[0].rpartition(", ")[2]
+    assert CropFinder(Low()).find(close, aspect=named).notes == ()
 
 
 def test_of_a_group_that_does_not_fit_the_larger_is_kept_whole() -> None:
@@ -73,7 +81,7 @@ def test_of_a_group_that_does_not_fit_the_larger_is_kept_whole() -> None:
     large, small = (each.head(size) for each in find_faces(from_array(canvas).view(640)))
     found = CropFinder(Low()).find(canvas, aspect="1:1")
     assert outside(found.best.box, large) <= 1
-    assert found.notes == ("no crop of this shape holds all heads",)
+    assert found.notes == ("no crop of this shape holds all heads, original would",)
     both = CropFinder(Low()).find(canvas, aspect="original")
     assert max(outside(both.best.box, head) for head in (large, small)) <= 1
     alone = CropFinder(Low()).find(canvas, aspect="original", keep=("largest",))

@@ -96,7 +96,8 @@ def test_crops_are_turned_and_sheared_only_if_asked(cup: Path, method: str) -> N
         ran = best(*line, "--json", *more)
         turn, lean = angles(one_record(ran)["corners"])
         found[more] = abs(turn - lean)
-        assert (f"turned {abs(turn):.1f} degrees" in ran.stderr) == (abs(turn) >= 0.05)
+        if not 0.04 < abs(turn) < 0.06:  # where JSON's rounding may decide
+            assert (f"turned {abs(turn):.1f} degrees" in ran.stderr) == (abs(turn) >= 0.05)
         assert ("sheared" in ran.stderr) == (found[more] >= 0.05)
     assert found[()] < 0.05 < found["--shear",]
 

@@ -4,7 +4,7 @@ from cropper.cli.best import best
 from cropper.cli.bulk import bulk
 from cropper.cli.compare import compare
 from cropper.cli.group import main
-from cropper.cli.rank import map_command, rank_command, score_command
+from cropper.cli.rank import map_command, rank_command, score_command, selfie_command
 from cropper.cli.scorers import scorers
 from cropper.cli.serve import serve
 from cropper.cli.train import train
@@ -19,6 +19,7 @@ __all__ = [
     "rank_command",
     "score_command",
     "scorers",
+    "selfie_command",
     "serve",
     "train",
     "train_selfies_command",

@@ -1,4 +1,4 @@
-"""``cropper score``, ``cropper rank`` and ``cropper map`` on the shell."""
+"""``cropper score``, ``cropper rank``, ``cropper map`` and ``cropper selfie`` on the shell."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main
+from cropper.errors import extra
 
-__all__ = ["map_command", "rank_command", "score_command"]
+__all__ = ["map_command", "rank_command", "score_command", "selfie_command"]
 
 _SCORES = """
 Scores are those of whole pictures. 'selfie' and scorers trained on labelled pictures compare one
@@ -31,7 +32,7 @@ def _grid(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 
 
 def _shared(command: Callable[..., None]) -> Callable[..., None]:
-    """Options that all three have."""
+    """Options that all of them have."""
     options = [
         click.argument("inputs", metavar="IN...", nargs=-1, required=True),
         click.option("--scorer", default="selfie", show_default=True, metavar="NAME|FILE"),
@@ -120,6 +121,35 @@ def map_command(inputs: tuple[str, ...], **options: Any) -> None:
 
     with _progress() as progress:
         _end(map_pictures(inputs, MapOptions(**options), progress))
+
+
+@main.command(
+    "selfie",
+    epilog="""
+\b
+Examples:
+  cropper selfie me.jpg
+  cropper best me.jpg --scorer selfie --aspect 1:1
+
+The first says what would help, the second cuts the crop.
+"""
+    + EXIT_CODES,
+)
+@_shared
+@click.option(
+    "--aspect", default="1:1", show_default=True, help="Of the crop: W:H, original, free."
+)
+def selfie_command(inputs: tuple[str, ...], **options: Any) -> None:
+    """Say what would make each selfie in IN better, by trying it.
+
+    The photo is scored as it is and with one thing changed at a time (light, colour, edges), and
+    its best crop is told.
+    """
+    with extra("torch"):
+        from cropper.rank.advice import AdviceOptions, advise  # noqa: PLC0415 - torch
+
+    with _progress() as progress:
+        _end(advise(inputs, AdviceOptions(**options), progress))
 
 
 def _end(code: int) -> None:

@@ -21,7 +21,15 @@ from cropper.rank.sheet import Canvas, columns_for, fitted, pick_continuum, squa
 from cropper.rank.stream import ScoredPhoto, UnreadablePhoto, read_ahead, score_pictures
 from cropper.render import write
 
-__all__ = ["MapOptions", "RankOptions", "ScoreOptions", "map_pictures", "rank", "score"]
+__all__ = [
+    "Failures",
+    "MapOptions",
+    "RankOptions",
+    "ScoreOptions",
+    "map_pictures",
+    "rank",
+    "score",
+]
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
@@ -60,7 +68,7 @@ def score(inputs: Sequence[str], options: ScoreOptions, progress: Progress | Non
     """Print each picture's score as it is known."""
     paths = list_pictures(inputs)
     finder = CropFinder(options.scorer, options.device)
-    failures = _Failures(options.as_json)
+    failures = Failures(options.as_json)
     for found in _counted(score_pictures(paths, finder), len(paths), progress):
         if isinstance(found, UnreadablePhoto):
             failures.add(found)
@@ -80,7 +88,7 @@ def rank(inputs: Sequence[str], options: RankOptions, progress: Progress | None 
         raise ConfigError("a continuum shows best and worst: leave `worst` out")
     paths = list_pictures(inputs)
     finder = CropFinder(options.scorer, options.device)
-    failures = _Failures(options.as_json)
+    failures = Failures(options.as_json)
     found: list[ScoredPhoto] = []
     for each in _counted(score_pictures(paths, finder), len(paths), progress):
         if isinstance(each, UnreadablePhoto):
@@ -99,7 +107,7 @@ def rank(inputs: Sequence[str], options: RankOptions, progress: Progress | None 
 
 
 def _write_sheet(
-    found: Sequence[ScoredPhoto], options: RankOptions, target: Path, failures: _Failures
+    found: Sequence[ScoredPhoto], options: RankOptions, target: Path, failures: Failures
 ) -> None:
     """Pictures are read again for their tiles, so that a ranking keeps names and scores alone."""
     if options.continuum:
@@ -141,7 +149,7 @@ def map_pictures(
         say(f"{options.limit} of {len(paths)} pictures, evenly spread: see `limit`")
         paths = [paths[index] for index in chosen]
     finder = CropFinder(options.scorer, options.device)
-    failures = _Failures(options.as_json)
+    failures = Failures(options.as_json)
     features, tiles, shown = [], [], []
     views = read_ahead(paths, finder.scorer.spec.view)
     for path, view in _counted(views, len(paths), progress):
@@ -169,7 +177,7 @@ def map_pictures(
     return failures.end(len(paths))
 
 
-class _Failures:
+class Failures:
     """Counts bad files, tells of each, and owns the exit code."""
 
     def __init__(self, as_json: bool) -> None:

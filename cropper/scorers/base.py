@@ -42,6 +42,7 @@ class ScorerSpec:
     summary: str  # one line for `cropper scorers`
     licence: str  # of the weights
     calibrated: bool = False  # differences of scores are log-odds that people prefer a crop
+    frames_faces: bool = False  # it knows how much of a head belongs in a crop, hair included
     device: str = "cpu"  # where it computes; anything else has one thread to itself
 
     def view(self, image: SourceImage) -> View:

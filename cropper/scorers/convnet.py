@@ -26,7 +26,7 @@ from cropper.image import View
 from cropper.sampling import Pyramid, pyramid, sample_affine, sample_boxes
 from cropper.scorers.affine import JUDGED, BoundAffine, Reading
 from cropper.scorers.auto_batch import AutoBatch
-from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
+from cropper.scorers.base import BoundScorer, ScorerSpec
 from cropper.scorers.checkpoint import load_weights
 from cropper.scorers.cuda_graphs import upload
 from cropper.scorers.trunk import Trunk, input_size
@@ -123,7 +123,9 @@ def build_backbone(name: str, **head: Any) -> nn.Module:
     return module
 
 
-def load(header: dict[str, Any], path: Path, spec: ScorerSpec, device: torch.device) -> Scorer:
+def load(
+    header: dict[str, Any], path: Path, spec: ScorerSpec, device: torch.device
+) -> ConvNetScorer:
     """The scorer in a checkpoint, on ``device``."""
     module = build_backbone(header["backbone"], **header.get("head", {}))
     load_weights(module, path, header)

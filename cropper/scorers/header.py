@@ -1,6 +1,6 @@
 """What a checkpoint says of itself, read without torch.
 
-The safetensors metadata has one entry ``cropper``, JSON: ``kind`` (cropnet or convnet), ``name``,
+The safetensors metadata has one entry ``cropper``, JSON: ``kind`` (one of KINDS), ``name``,
 ``summary``, ``licence``, ``long_side``, ``batch_size``, and what the kind needs to rebuild its
 module. Nothing is unpickled.
 """
@@ -33,6 +33,7 @@ class Kind:
 KINDS = {
     "cropnet": Kind(False, "cropper.scorers.cropnet.network", "cropper.scorers.cropnet.cpu"),
     "convnet": Kind(True, "cropper.scorers.convnet"),
+    "selfie": Kind(True, "cropper.scorers.selfie"),
 }
 _REMEDY = "train one with `cropper train crops`, or name a registered scorer"
 

@@ -248,7 +248,9 @@ class CropsAnswer(CropAnswer):
     focus_y: Share
     full_frame_score: float
     scorer: str
-    centre_score: float = Field(description="Of a centred crop of the best one's size.")
+    centre_score: float = Field(
+        description="Of the largest centred crop of the shape asked for, or of the best one's size."
+    )
     preferred_to_centre: Share | None
     candidates: int
     seconds: float

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 def calibrate(net: CropNet, items: Sequence[Judged]) -> float:
-    """Scale the last layer so that score differences are log-odds; returns the factor, 1 if unfit.
+    """Scale the scores so that score differences are log-odds; returns the factor, 1 if unfit.
 
     Scores that rank pairs no better than chance have no such factor and stay as they are.
     """
@@ -31,6 +31,8 @@ def calibrate(net: CropNet, items: Sequence[Judged]) -> float:
     with torch.no_grad():
         last.weight.mul_(slope)
         last.bias.mul_(slope)
+        if net.config.gaze:
+            net.head.gaze_weights.mul_(slope)
     return slope
 
 

@@ -24,9 +24,11 @@ import torch
 from torch import Tensor
 
 from cropper.boxes import Boxes, iou
+from cropper.errors import ConfigError
 from cropper.scorers.checkpoint import load_trainable, load_trunk, module_digest, save_scorer
 from cropper.scorers.cropnet.network import CropNet, CropNetConfig, PhotoFeatures
 from cropper.scorers.device import resolve_device
+from cropper.scorers.header import read_header
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.augment import Augment, Drawn, draw, render
@@ -35,7 +37,7 @@ from cropper.train.curve import plot_crops
 from cropper.train.data import Judged, candidates, digest_of, load_judged, overlap
 from cropper.train.distill import DistillConfig, Teacher, teach
 from cropper.train.fit import descend, fit, load_state, save_state, set_rates
-from cropper.train.gaze import bind_all, gaze_loss, load_watched
+from cropper.train.gaze import bind_all, gaze_loss, load_watched, weigh_gaze
 from cropper.train.losses import list_loss, pair_loss
 
 __all__ = ["CropsConfig", "Validation", "header_of", "train_crops", "validate"]
@@ -111,7 +113,7 @@ def train_crops(
     torch.manual_seed(config.seed)
     net = CropNet(replace(net_config or CropNetConfig(), gaze=bool(config.gaze)))
     if config.start:
-        load_trainable(net, Path(config.start))
+        _go_on(net, Path(config.start))
     else:
         load_trunk(net.trunk, trunk)
     net = net.to(resolve_device(device)).to(memory_format=torch.channels_last)  # faster on a CPU
@@ -123,6 +125,18 @@ def train_crops(
     fit(run)
     run.finish()
     return run.validation
+
+
+def _go_on(net: CropNet, start: Path) -> None:
+    """From a checkpoint of the same tasks; raises ConfigError for one of others."""
+    learned = bool(read_header(start).get("config", {}).get("gaze"))
+    if learned and not net.config.gaze:
+        raise ConfigError(f"{start} was trained with gaze: give `gaze` to go on from it")
+    if net.config.gaze and not learned:
+        raise ConfigError(f"{start} was trained without gaze: leave `gaze` out, or start anew")
+    load_trainable(net, start)
+    if net.config.gaze:
+        net.head.gaze_weights.zero_()  # they come back after training
 
 
 def _taught(
@@ -274,8 +288,10 @@ class _Run:
 
     def finish(self) -> None:
         """Write what a finished run leaves, also where it was finished before."""
+        net = copy.deepcopy(self.average)
+        weigh_gaze(net)
+        self.validation = validate(net, self.val)
         if not self.weights.exists():
-            net = copy.deepcopy(self.average)
             header = header_of(net.config, self.config) | {"calibration": calibrate(net, self.val)}
             save_scorer(net, header, self.weights)
         self._write_log()

@@ -30,11 +30,12 @@ from cropper.scorers.trunk import normalise_pixels
 from cropper.train.data import Judged
 from cropper.train.losses import density_loss, list_loss
 
-__all__ = ["bind_all", "fixation_density", "gaze_loss", "load_watched", "windows"]
+__all__ = ["bind_all", "fixation_density", "gaze_loss", "load_watched", "weigh_gaze", "windows"]
 
 _LISTS, _WINDOWS = 2, 24  # of windows for each photo, and windows in a list
 _TEMPERATURE = 0.1  # of the target over the share of fixations kept
 _SPREAD = 1.0  # cells of the map; the standard deviation around each fixation
+_WEIGHTS = (8.0, -2.5)  # of the share of fixations that a box keeps, and of its area, in a score
 
 
 def load_watched(root: Path, split: str, pixels: int, limit: int | None = None) -> list[Judged]:
@@ -88,7 +89,8 @@ def gaze_loss(net: CropNet, items: Sequence[Judged], rng: np.random.Generator) -
         seen = item.fixations
         if seen is None or not len(seen):
             continue
-        found = net.gaze(features)
+        found = features.gaze
+        assert found is not None
         rows, columns = found.shape
         target = torch.from_numpy(fixation_density(seen, (columns, rows))).to(found)
         total = total + density_loss(found, target)
@@ -99,6 +101,16 @@ def gaze_loss(net: CropNet, items: Sequence[Judged], rng: np.random.Generator) -
             share = torch.from_numpy(share_kept(seen, each)).to(found)
             total = total + list_loss(own, share, _TEMPERATURE) / _LISTS
     return total / len(items)
+
+
+@torch.no_grad()
+def weigh_gaze(net: CropNet) -> None:
+    """Lets the gaze that a box keeps count in its score, after training and before calibration.
+
+    Not learned: of a photo that it was trained on, the network knows the gaze too well.
+    """
+    if net.config.gaze:
+        net.head.gaze_weights.copy_(torch.tensor(_WEIGHTS))
 
 
 def fixation_density(fixations: NDArray[np.float64], cells: tuple[int, int]) -> NDArray[np.float64]:

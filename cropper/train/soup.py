@@ -20,6 +20,7 @@ from cropper.scorers.header import read_header
 from cropper.train.calibrate import calibrate
 from cropper.train.crops import CropsConfig, Validation, header_of, train_crops, validate
 from cropper.train.data import load_judged
+from cropper.train.gaze import weigh_gaze
 
 __all__ = ["train_soup"]
 
@@ -50,6 +51,7 @@ def train_soup(
         )
         paths.append(folder / "cropnet.safetensors")
     net = mean_of(paths).eval()
+    weigh_gaze(net)
     val = load_judged(data, "val", net.config.pixels, limit)
     found = validate(net, val)
     header = header_of(net.config, config) | {"calibration": calibrate(net, val), "runs": runs}

@@ -222,6 +222,14 @@ def test_a_crop_below_the_full_frame_is_no_better(
     assert f"no better than the full frame ({share:.0%} prefer it)" in found.stderr
 
 
+def test_a_shape_is_told_against_a_centred_crop(crop: Crop, photo_png: Path) -> None:
+    found = crop("photo.png", "--aspect", "1:1", "--json")
+    share = one_record(found)["preferred_to_centre"]
+    assert f"{share:.0%} prefer it" in found.stderr
+    assert "a centred crop" in found.stderr
+    assert "full frame," not in found.stderr
+
+
 def test_crops_of_a_tiny_picture_are_still_different(crop: Crop) -> None:
     spotted(6, 4).save("tiny.png")
     record = one_record(crop("tiny.png", "--top-k", 5, "--aspect", "free", "--json"))

@@ -31,7 +31,7 @@ def view() -> View:
     return from_array(photo(300, 200)).view(300)
 
 
-@pytest.fixture(scope="module", params=["cropnet", "convnet"])
+@pytest.fixture(scope="module", params=["cropnet", "convnet", "selfie"])
 def scorer(request: pytest.FixtureRequest) -> Scorer:
     return load_scorer(request.param, "cpu")
 

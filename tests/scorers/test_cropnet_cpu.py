@@ -131,7 +131,7 @@ def test_the_graph_in_the_package_is_the_one_that_its_module_builds() -> None:
 
 def test_a_network_of_another_width_runs_on_torch(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
-    net = CropNet(CropNetConfig(channels=8))
+    net = CropNet(CropNetConfig(channels=8, gaze=True))
     save_scorer(net, read_header(PATH) | {"config": net.config.to_dict()}, path)
     assert not isinstance(scorer_at(path, "cpu"), OnnxCropNetScorer)
 
@@ -141,14 +141,14 @@ def test_a_broken_header_is_named(tmp_path: Path, change: dict[str, object]) -> 
     header = {key: value for key, value in read_header(PATH).items() if key not in change}
     header |= {key: value for key, value in change.items() if value is not None}
     path = tmp_path / "broken.safetensors"
-    save_scorer(CropNet(), header, path)
+    save_scorer(CropNet(CropNetConfig(gaze=True)), header, path)
     with pytest.raises(MissingModelError, match=r"broken\.safetensors.* has a broken header"):
         scorer_at(path, "cpu")
 
 
 def test_weights_that_are_not_the_graph_s_are_named(tmp_path: Path) -> None:
     path = tmp_path / "less.safetensors"
-    save_scorer(CropNet(), read_header(PATH), path, leave_out="head.taps.1")
+    save_scorer(CropNet(CropNetConfig(gaze=True)), read_header(PATH), path, leave_out="head.taps.1")
     with pytest.raises(MissingModelError, match=r"less\.safetensors does not fit"):
         scorer_at(path, "cpu")
 

@@ -83,9 +83,9 @@ def test_a_mirrored_input_gets_the_same_scores_from_random_weights() -> None:
     assert (scores - other).abs().max() < 1e-4 * float(scores.max() - scores.min())
 
 
-def head_and_map(seed: int = 0) -> tuple[BoxHead, Tensor, Tensor]:
+def head_and_map(seed: int = 0, gaze: bool = False) -> tuple[BoxHead, Tensor, Tensor]:
     torch.manual_seed(seed)
-    head = BoxHead(CropNetConfig(channels=3, roi=5, rod=4, hidden=12))
+    head = BoxHead(CropNetConfig(channels=3, roi=5, rod=4, hidden=12, gaze=gaze))
     return head.double().eval(), torch.randn(3, 7, 9).double(), torch.randn(320).double()
 
 
@@ -152,6 +152,25 @@ def test_the_folded_head_equals_the_direct_computation() -> None:
         context = head.context(pooled)
         hidden = torch.relu(crop + context) + torch.relu(mirror + context)
         assert torch.allclose(head.out(hidden)[0], score, rtol=0, atol=1e-6)
+
+
+def test_the_gaze_that_a_box_keeps_and_its_area_count_as_they_are_weighed() -> None:
+    head, fused, pooled = head_and_map(3, gaze=True)
+    boxes = torch.tensor([[0.1, 0.2, 0.63, 0.9], [0, 0, 1, 1], [0.4, 0.3, 0.7, 0.55]]).double()
+    plain = head(head.bind(fused, pooled), boxes)
+    head.gaze_weights.copy_(torch.tensor([3.0, -0.5]))
+    logits = torch.einsum("chw,c->hw", fused, head.gaze.weight[0, :, 0, 0])
+    density = (logits.exp() / logits.exp().sum()).tolist()
+    for box, before, after in zip(boxes, plain, head(head.bind(fused, pooled), boxes), strict=True):
+        x0, y0, x1, y1 = box.tolist()
+        share = 0.0
+        for row, column in np.ndindex(7, 9):  # cell i covers 16 px around the centre of pixel 16 i
+            left, top = 16 * column - 7.5, 16 * row - 7.5
+            wide = min(x1 * 129, left + 16) - max(x0 * 129, left)
+            tall = min(y1 * 97, top + 16) - max(y0 * 97, top)
+            share += density[row][column] * max(0.0, wide) * max(0.0, tall) / 16**2
+        gained = 3 * share - 0.5 * (x1 - x0) * (y1 - y0)
+        assert (after - before).item() == pytest.approx(gained, abs=1e-6)
 
 
 def test_what_lies_outside_of_the_box_counts() -> None:

@@ -15,11 +15,13 @@ from PIL import Image
 
 from cropper import load_scorer
 from cropper.annotations import fixations_of, share_kept
-from cropper.errors import DataError
+from cropper.errors import ConfigError, DataError
+from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.cropnet.config import input_size
 from cropper.scorers.cropnet.network import CropNet, CropNetConfig, CropNetScorer
 from cropper.train import train_crops
 from cropper.train.augment import Augment, draw, render
+from cropper.train.crops import header_of
 from cropper.train.data import Judged
 from cropper.train.gaze import (
     bind_all,
@@ -156,7 +158,9 @@ def test_the_loss_falls_and_the_density_finds_the_subject() -> None:
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
     assert item.fixations is not None
     with torch.no_grad():
-        found = net.gaze(bind_all(net, [item])[0]).exp().numpy()
+        log_density = bind_all(net, [item])[0].gaze
+    assert log_density is not None
+    found = log_density.exp().numpy()
     assert found.sum() == pytest.approx(1, abs=1e-5)
     target = fixation_density(item.fixations, found.shape[::-1])
     assert np.corrcoef(found.ravel(), target.ravel())[0, 1] > 0.8
@@ -176,7 +180,25 @@ def test_a_checkpoint_says_and_keeps_what_was_learned(trained: Trained, tmp_path
     assert isinstance(scorer, CropNetScorer)
     assert scorer.net.config.gaze
     assert scorer.net.head.gaze.weight.abs().sum() > 0
+    share, area = scorer.net.head.gaze_weights.tolist()
+    assert share > 0 > area
+    assert share / area == pytest.approx(-3.2, rel=0.01)  # scaled together by the calibration
     assert not CropNetConfig().gaze  # of checkpoints without it
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["with", "without"])
+def test_teachers_of_other_tasks_are_refused(trained: Trained, tmp_path: Path, first: str) -> None:
+    gaze = str(write_gaze(tmp_path / "gaze", 2)) if first == "without" else None
+    data, trunk = trained.folder / "data", trained.folder / "trunk.safetensors"
+    start = trained.out / "cropnet.safetensors"
+    if first == "with":
+        net = CropNet(replace(TINY, gaze=True))
+        start = tmp_path / "start.safetensors"
+        save_scorer(net, header_of(net.config, SHORT), start)
+    config = replace(SHORT, gaze=gaze, start=str(start))
+    with pytest.raises(ConfigError, match=f"trained {first} gaze"):
+        train_crops(data, trunk, tmp_path, config, net_config=TINY, limit=2)
 
 
 @pytest.mark.parametrize(

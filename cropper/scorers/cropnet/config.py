@@ -38,7 +38,7 @@ class CropNetConfig:
     rod: int = 8  # grid over the whole photo
     hidden: int = 192
     dropout: float = 0.2  # of the hidden layer, in training alone
-    gaze: bool = False  # whether where people look is read from the map, too
+    gaze: bool = False  # where people look is read from the map, and counts in the score
 
     def to_dict(self) -> dict[str, float]:
         return asdict(self)

@@ -59,6 +59,7 @@ class _Features:
     symmetric: Floats  # (K_even + rod^2 + geometry + 1, hidden)
     antisymmetric: Floats  # (K_odd + rod^2 + 1, hidden)
     aspect: float  # log of width / height of the network's input
+    density: Floats | None  # (h, w): of fixations over the cells of the map, sum 1
 
 
 class OnnxCropNetScorer:
@@ -114,6 +115,9 @@ class _Head:
         self.context = get("context.weight")
         self.out = get("out.0.weight").T, get("out.0.bias"), get("out.2.weight")[0]
         self.last_bias = float(get("out.2.bias")[0])
+        if config.gaze:
+            self.gaze = get("gaze.weight")[0, :, 0, 0]  # its bias changes no density
+            self.gaze_weights = get("gaze_weights")
 
     @staticmethod
     def _rows(weight: Floats, channels: int, rows: int, columns: int) -> Floats:
@@ -135,7 +139,15 @@ class _Head:
             np.concatenate([self.even, cells[0], self.geometry_even, constant[None]]),
             np.concatenate([self.odd, cells[1], self.geometry_odd]),
             math.log((width - 1) / max(height - 1, 1)),
+            self._density(maps.levels[0]) if config.gaze else None,
         )
+
+    def _density(self, fused: Floats) -> Floats:
+        """(h, w, channels) -> (h, w)."""
+        logits = fused @ self.gaze
+        unscaled = np.exp(logits - logits.max())
+        density: Floats = unscaled / unscaled.sum()
+        return density
 
     def score(self, features: _Features, boxes: NDArray[np.float64]) -> Floats:
         """(N, 4) normalised xyxy -> (N,) logits."""
@@ -166,6 +178,8 @@ class _Head:
         hidden += np.maximum(np.subtract(s, a, out=s), 0, out=s)
         weight, bias, last = self.out
         out: Floats = np.maximum(hidden @ weight + bias, 0) @ last + self.last_bias
+        if features.density is not None:
+            out += _gaze_kept(features.density, boxes) @ self.gaze_weights
         return out
 
 
@@ -224,8 +238,25 @@ def _geometry(boxes: NDArray[np.float64], aspect: float) -> tuple[Floats, Floats
 
 def _outside(boxes: NDArray[np.float64], cells: int) -> Floats:
     """(n, 4) -> (n, cells * cells): the share of each cell that a box cuts away."""
-    edges = np.arange(cells) / cells
-    low = np.maximum(boxes[:, :2, None], edges)
-    high = np.minimum(boxes[:, 2:, None], edges + 1 / cells)
-    covered = ((high - low).clip(0) * cells).astype(np.float32)  # (n, 2, cells)
-    return (1 - covered[:, 1, :, None] * covered[:, 0, None, :]).reshape(len(boxes), -1)
+    across, down = _covered(boxes, cells, cells)
+    return (1 - down[:, :, None] * across[:, None, :]).reshape(len(boxes), -1)
+
+
+def _covered(boxes: NDArray[np.float64], columns: int, rows: int) -> tuple[Floats, Floats]:
+    """(n, 4) -> (n, columns), (n, rows): the share of each column and row that a box covers."""
+    found = []
+    for axis, cells in enumerate((columns, rows)):
+        edges = np.arange(cells) / cells
+        low = np.maximum(boxes[:, axis, None], edges)
+        high = np.minimum(boxes[:, axis + 2, None], edges + 1 / cells)
+        found.append(((high - low).clip(0) * cells).astype(np.float32))
+    return found[0], found[1]
+
+
+def _gaze_kept(density: Floats, boxes: NDArray[np.float64]) -> Floats:
+    """(h, w), (n, 4) -> (n, 2): the share of fixations that a box keeps, and its area."""
+    height, width = density.shape
+    across, down = _covered(_to_map(boxes, (width, height)), width, height)
+    share = ((down @ density) * across).sum(1)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1).astype(np.float32)
+    return np.stack([share, area], 1)

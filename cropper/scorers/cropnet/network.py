@@ -53,6 +53,7 @@ class PhotoFeatures:
     cells: Tensor  # (2, rod * rod, hidden): what each cell would add if left outside; s and a
     context: Tensor  # (hidden,): what the picture as a whole adds
     aspect: float  # log of width / height
+    gaze: Tensor | None  # (h, w): log density of fixations over the cells of the map, sum 1
 
 
 class CropNet(nn.Module):
@@ -99,11 +100,6 @@ class CropNet(nn.Module):
         logits: Tensor = self.head(features, boxes)
         return logits
 
-    def gaze(self, features: PhotoFeatures) -> Tensor:
-        """The log density of fixations over the cells (h, w) of the map; their sum is 1."""
-        logits = self.head.gaze(features.maps.levels[0])[0]
-        return F.log_softmax(logits.flatten(), 0).view_as(logits)
-
     def score_affine(
         self, features: PhotoFeatures, theta: Tensor, reading: Reading = JUDGED
     ) -> Tensor:
@@ -117,6 +113,8 @@ class CropNet(nn.Module):
 
 class BoxHead(nn.Module):
     """Everything after the trunk."""
+
+    gaze_weights: Tensor  # (2,), with config.gaze: of what _gaze_kept gives, in a score
 
     def __init__(self, config: CropNetConfig) -> None:
         super().__init__()
@@ -140,6 +138,7 @@ class BoxHead(nn.Module):
         )
         if config.gaze:
             self.gaze = nn.Conv2d(config.channels, 1, 1)
+            self.register_buffer("gaze_weights", torch.zeros(2))
 
     def fuse(self, taps: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Three taps -> (B, channels, h, w) at stride 16, aligned on the stride-16 pixels."""
@@ -159,7 +158,13 @@ class BoxHead(nn.Module):
         parts = torch.stack([self.rod + mirrored, self.rod - mirrored]) / 2
         cells = torch.einsum("cij,pcijh->pijh", grid, parts).flatten(1, 2)
         aspect = torch.log(torch.tensor((fused.shape[-1] - 1) / max(fused.shape[-2] - 1, 1)))
-        return PhotoFeatures(maps, cells, self.context(pooled), float(aspect))
+        gaze = self.density(fused) if self.config.gaze else None
+        return PhotoFeatures(maps, cells, self.context(pooled), float(aspect), gaze)
+
+    def density(self, fused: Tensor) -> Tensor:
+        """(channels, h, w) -> (h, w): the log density of fixations over the cells of the map."""
+        logits = self.gaze(fused[None])[0, 0]
+        return F.log_softmax(logits.flatten(), 0).view_as(logits)
 
     def forward(self, features: PhotoFeatures, boxes: Tensor) -> Tensor:
         """(N, 4) normalised xyxy -> (N,) logits."""
@@ -189,8 +194,10 @@ class BoxHead(nn.Module):
         a = self.roi_odd(odd.flatten(1)) + self.geometry_odd(antisymmetric)
         a = a + outside @ features.cells[1]
         hidden = F.dropout(F.relu(s + a) + F.relu(s - a), self.config.dropout, self.training)
-        out: Tensor = self.out(hidden)
-        return out.squeeze(1)
+        out: Tensor = self.out(hidden).squeeze(1)
+        if features.gaze is not None:
+            out = out + _gaze_kept(features.gaze.exp(), boxes) @ self.gaze_weights
+        return out
 
 
 def _to_map(boxes: Tensor, fused: Tensor) -> Tensor:
@@ -218,11 +225,27 @@ def _geometry(boxes: Tensor, aspect: float) -> tuple[Tensor, Tensor]:
 
 def _outside(boxes: Tensor, cells: int) -> Tensor:
     """(N, 4) -> (N, cells * cells): the share of each cell of the picture that a box cuts away."""
-    edges = torch.arange(cells, dtype=boxes.dtype, device=boxes.device) / cells
-    low = torch.maximum(boxes[:, :2, None], edges)  # (N, 2, cells)
-    high = torch.minimum(boxes[:, 2:, None], edges + 1 / cells)
-    covered = (high - low).clamp_min(0) * cells
-    return 1 - (covered[:, 1, :, None] * covered[:, 0, None, :]).flatten(1)
+    across, down = _covered(boxes, cells, cells)
+    return 1 - (down[:, :, None] * across[:, None, :]).flatten(1)
+
+
+def _covered(boxes: Tensor, columns: int, rows: int) -> tuple[Tensor, Tensor]:
+    """(N, 4) -> (N, columns), (N, rows): the share of each column and row that a box covers."""
+    found = []
+    for axis, cells in enumerate((columns, rows)):
+        edges = torch.arange(cells, dtype=boxes.dtype, device=boxes.device) / cells
+        low = torch.maximum(boxes[:, axis, None], edges)
+        high = torch.minimum(boxes[:, axis + 2, None], edges + 1 / cells)
+        found.append((high - low).clamp_min(0) * cells)
+    return found[0], found[1]
+
+
+def _gaze_kept(density: Tensor, boxes: Tensor) -> Tensor:
+    """(h, w), (N, 4) -> (N, 2): the share of fixations that a box keeps, and its area."""
+    across, down = _covered(_to_map(boxes, density), *density.shape[::-1])
+    share = ((down @ density) * across).sum(1)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return torch.stack([share, area], 1)
 
 
 def load(header: dict[str, Any], path: Path, spec: ScorerSpec, device: torch.device) -> Scorer:

@@ -29,23 +29,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cropper.annotations import ANNOTATIONS, read_annotations
-from cropper.errors import ConfigError, CropperError, DataError
-from cropper.image import load_image
+from cropper.errors import ConfigError, DataError
 from cropper.scorers import WEIGHTS
 from cropper.scorers.checkpoint import save_scorer, trunk_digest, trunk_from
 from cropper.scorers.convnet import Preprocessing, TrunkClassifier
 from cropper.scorers.device import resolve_device
+from cropper.scorers.probe import probe
 from cropper.statistics import cluster_bootstrap, spearman
-from cropper.train.selfies.probe import probe
+from cropper.train.selfies.geometry import Taste, learn_geometry
+from cropper.train.selfies.tile_data import Tiles, read_tiles
 
 __all__ = ["TilesConfig", "TilesQuality", "train_tiles"]
 
 Floats = NDArray[np.float64]
 _BATCH = 16
-_BLANK = 235  # mean level from which a pixel is white
-_WHITE_SHARE = 0.97  # of a border's pixels
-_DUPLICATE = 0.9  # correlation of 16 x 16 px in grey
 
 
 @dataclass(frozen=True)
@@ -75,18 +72,6 @@ class TilesQuality:
     high: float
 
 
-@dataclass(frozen=True)
-class _Tiles:
-    pixels: tuple[NDArray[np.uint8], ...]  # frame and borders off
-    place: Floats  # (N,): from the best to the worst
-    row: NDArray[np.int64]  # (N,): of the continuum, -1 elsewhere
-    thumbnails: Floats  # (N, 256), standardised
-
-    @property
-    def sides(self) -> NDArray[np.int64]:
-        return np.array([max(tile.shape[:2]) for tile in self.pixels])
-
-
 def train_tiles(
     root: Path,
     trunk: Path | None,
@@ -106,7 +91,7 @@ def train_tiles(
     out.mkdir(parents=True, exist_ok=True)
     if (out / trunk.name).exists() and trunk_digest(out / trunk.name) != trunk_digest(trunk):
         raise ConfigError(f"{out} has another {trunk.name}: train on that one with `trunk`")
-    tiles = _read_tiles(root, config)
+    tiles = read_tiles(root, best=config.best, worst=config.worst, least=2 * config.folds)
     if (small := tiles.sides[tiles.row >= 0] < config.full).any():
         raise DataError(
             f"{root}: {small.sum()} tiles of the continuum are under {config.full} px, and a head "
@@ -131,13 +116,24 @@ def train_tiles(
     )
     _tell_effects(net, tiles, config, log)
     header = _header(config, quality, trunk, tiles)
+
+    def crops(rows: NDArray[np.intp], boxes: Floats) -> Floats:
+        return _look_at_crops(net, config, [tiles.pixels[row] for row in rows], boxes)
+
+    def head(used: NDArray[np.bool_]) -> tuple[Floats, float]:
+        return _fit(levels, used, config, borders)
+
+    full = tiles.sides >= config.full
+    geometry = learn_geometry(tiles, full, Taste(crops, head), config.seed, log)
+    if geometry:
+        header |= {"kind": "selfie", "geometry": geometry.to_dict()}
     save_scorer(net, header, out / "selfie.safetensors", leave_out="trunk.")
     log(f"wrote {out / 'selfie.safetensors'}")
     return quality
 
 
 def _tell_effects(
-    net: TrunkClassifier, tiles: _Tiles, config: TilesConfig, log: Callable[[str], None]
+    net: TrunkClassifier, tiles: Tiles, config: TilesConfig, log: Callable[[str], None]
 ) -> None:
     """What the head likes, on the continuum; the whole range from best to worst row is 2."""
     weight = net.head.weight[0].detach().cpu().double().numpy()  # type: ignore[index]
@@ -153,61 +149,6 @@ def _tell_effects(
         log(f"  {effect.mean:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]  {effect.change}")
 
 
-def _read_tiles(root: Path, config: TilesConfig) -> _Tiles:
-    path = root / ANNOTATIONS
-    remedy = "give `tiles` the folder that holds it"
-    try:
-        entries = [
-            (str(each["image"]), str(each["set"]), int(each["rank"]))
-            for each in read_annotations(path, ("image", "set", "rank"), remedy)
-        ]
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{path}: a rank is a whole number, got {error!r}: {remedy}") from error
-    rows = np.array([rank if kind == "continuum" else -1 for _, kind, rank in entries])
-    last = rows.max(initial=-1)
-    if (rows >= 0).sum() < 2 * config.folds or last < 1:
-        raise DataError(f"{path}: a continuum of {2 * config.folds} tiles or more is needed")
-    places = {"best": config.best, "worst": config.worst}
-    unknown = {kind for _, kind, _ in entries} - {*places, "continuum"}
-    if unknown:
-        raise DataError(f"{path}: a set is best, worst or continuum, got {min(unknown)!r}")
-    place = [places.get(kind, 1 - 2 * rank / last) for _, kind, rank in entries]
-    pixels = []
-    for name, _, _ in entries:
-        try:
-            image = load_image(root / name)
-            pixels.append(_trim(image.view(max(image.size)).pixels[1:-1, 1:-1]))
-        except CropperError as error:
-            raise DataError(f"{path}: {error}") from error
-    return _Tiles(tuple(pixels), np.array(place), rows, _thumbnails(pixels))
-
-
-def _trim(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Without white rows and columns at the edges; at least a tenth of each side stays."""
-    white = pixels.mean(2) > _BLANK
-    top, bottom = _blank_ends(white.mean(1) > _WHITE_SHARE)
-    left, right = _blank_ends(white[top:bottom].mean(0) > _WHITE_SHARE)
-    return np.ascontiguousarray(pixels[top:bottom, left:right])
-
-
-def _blank_ends(blank: NDArray[np.bool_]) -> tuple[int, int]:
-    """(N,) -> the range without the blank ends, each of them at most 45 % of the length."""
-    most = int(0.45 * len(blank))
-    start = int(np.argmin(np.append(blank[:most], False)))
-    end = int(np.argmin(np.append(blank[::-1][:most], False)))
-    return start, len(blank) - end
-
-
-def _thumbnails(pixels: list[NDArray[np.uint8]]) -> Floats:
-    """(N, 256): 16 x 16 px in grey, mean 0, norm 1, so that a product is a correlation."""
-    plain = Preprocessing(16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-    small = [plain.read(plain.levels(torch.from_numpy(tile)), whole)[0] for tile in pixels]
-    grey = torch.stack(small).mean(1).flatten(1).double().numpy()
-    grey -= grey.mean(1, keepdims=True)
-    return np.asarray(grey / np.maximum(np.linalg.norm(grey, axis=1, keepdims=True), 1e-9))
-
-
 @dataclass(frozen=True)
 class _Level:
     """The tiles at one level of detail; those that lack it have weight 0."""
@@ -220,7 +161,7 @@ class _Level:
     def see(
         cls,
         net: TrunkClassifier,
-        tiles: _Tiles,
+        tiles: Tiles,
         config: TilesConfig,
         *,
         detail: int | None,
@@ -257,8 +198,23 @@ def _look(
     return np.asarray(both.cpu().numpy(), dtype=np.float64)
 
 
+@torch.no_grad()
+def _look_at_crops(
+    net: TrunkClassifier, config: TilesConfig, tiles: list[NDArray[np.uint8]], boxes: Floats
+) -> Floats:
+    """(N, K, 4) normalised boxes, K of each tile -> (N, K, D), the mean with the mirror image."""
+    device, preprocessing = next(net.parameters()).device, _preprocessing(config)
+    found = []
+    for tile, own in zip(tiles, boxes, strict=True):
+        where = torch.from_numpy(own).float().to(device)
+        crops = preprocessing.read(preprocessing.levels(torch.from_numpy(tile).to(device)), where)
+        both = (net.features(crops) + net.features(crops.flip(3))) / 2
+        found.append(both.cpu().double().numpy())
+    return np.stack(found)
+
+
 def _border_effects(
-    net: TrunkClassifier, tiles: _Tiles, config: TilesConfig, level: _Level
+    net: TrunkClassifier, tiles: Tiles, config: TilesConfig, level: _Level
 ) -> Floats:
     """(2, N, D): what a white and a black border change in the features of the tiles of a level."""
     effects = np.zeros_like(level.features)
@@ -308,18 +264,16 @@ def _fit(
 
 
 def _cross_validate(
-    levels: list[_Level], tiles: _Tiles, config: TilesConfig, borders: Floats
+    levels: list[_Level], tiles: Tiles, config: TilesConfig, borders: Floats
 ) -> TilesQuality:
     rows = np.flatnonzero(tiles.row >= 0)
-    alike = tiles.thumbnails @ tiles.thumbnails.T > _DUPLICATE
     scores = np.zeros((config.repeats, len(tiles.row)))
     seen = levels[0].features.mean(0)  # as the scorer sees a crop
     for repeat in range(config.repeats):
         shuffled = np.random.default_rng((config.seed, repeat)).permutation(rows)
         for fold in range(config.folds):
             held_out = shuffled[fold :: config.folds]
-            used = np.asarray(~alike[:, held_out].any(1))
-            used[held_out] = False
+            used = ~tiles.like(held_out)
             weight, bias = _fit(levels, used, config, borders)
             scores[repeat, held_out] = seen[held_out] @ weight + bias
 
@@ -342,7 +296,7 @@ def _preprocessing(config: TilesConfig, detail: int | None = None) -> Preprocess
 
 
 def _header(
-    config: TilesConfig, quality: TilesQuality, trunk: Path, tiles: _Tiles
+    config: TilesConfig, quality: TilesQuality, trunk: Path, tiles: Tiles
 ) -> dict[str, Any]:
     return {
         "kind": "convnet",

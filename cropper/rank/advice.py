@@ -1,0 +1,165 @@
+"""``cropper selfie``: what would make a selfie better by its scorer, measured on the photo itself.
+
+Every change is made to the photo and scored; what the place of a face is worth is told by the crop
+that the search finds. Nothing is said that was not tried.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cropper.boxes import Crop
+from cropper.console import print_line
+from cropper.errors import CropperError
+from cropper.faces import Face, find_faces
+from cropper.finder import CropFinder
+from cropper.image import View, load_image
+from cropper.listing import list_pictures
+from cropper.rank.commands import Failures, ScoreOptions
+from cropper.rank.stream import UnreadablePhoto
+from cropper.scorers import Scorer
+from cropper.scorers.probe import CHANGES
+from cropper.scorers.selfie import SelfieScorer, place_of
+
+__all__ = ["Advice", "AdviceOptions", "advise", "advise_on"]
+
+_CONTROLS = ("upside down", "half the resolution")  # nobody's wish
+_WORTH_IT = 0.03  # of a score whose range from the best to the worst row of 2015 is 2
+
+
+@dataclass(frozen=True)
+class AdviceOptions(ScoreOptions):
+    aspect: str = "1:1"  # of the crop
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the largest face of a picture is."""
+
+    across: float  # its centre, in shares of the picture's width
+    down: float  # and height
+    size: float  # the root of its share of the area
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the scorer makes of one photo as a whole, of changes to it and of a crop."""
+
+    path: Path
+    score: float
+    gains: dict[str, float]  # of each change to the whole picture
+    crop: Crop
+    gain: float  # of the crop; not in the unit of the changes, since its place counts
+    faces: int
+    face: Place | None  # in the whole picture
+    in_crop: Place | None
+    best: Place | None  # the mean of the best selfies, where the scorer knows it
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        places = {"face": self.face, "face_in_crop": self.in_crop, "face_in_best": self.best}
+        return {
+            "path": str(self.path),
+            "score": self.score,
+            "changes": self.gains,
+            "crop": [self.crop.x0, self.crop.y0, self.crop.x1, self.crop.y1],
+            "crop_gain": self.gain,
+            "faces": self.faces,
+        } | {name: vars(place) if place else None for name, place in places.items()}
+
+    def lines(self) -> Iterator[str]:
+        """In words, what helps most first."""
+        yield f"{self.path}: {self.score:.2f} as a selfie; the best of 2015 had 1, the worst -1"
+        for change, gain in sorted(self.gains.items(), key=lambda item: -item[1]):
+            if gain >= _WORTH_IT and change not in _CONTROLS:
+                yield f"  {gain:+.2f}  {change}"
+        x0, y0 = round(self.crop.x0), round(self.crop.y0)
+        yield f"  best crop: {self.crop.width:.0f}x{self.crop.height:.0f} at ({x0}, {y0})"
+        if self.face is None:
+            yield "  no face was found: of selfies it knows those with one"
+        elif self.in_crop and self.best:
+            faces = "face" if self.faces == 1 else f"largest of {self.faces} faces"
+            yield f"  {faces:24}{'photo':>7}{'crop':>7}{'best':>7}  (the best selfies of 2015)"
+            for name, what in (
+                ("size", "share of the side"),
+                ("across", "centre, from the left"),
+                ("down", "centre, from the top"),
+            ):
+                three = (getattr(each, name) for each in (self.face, self.in_crop, self.best))
+                yield f"    {what:22}" + "".join(f"{value:7.2f}" for value in three)
+
+
+def advise(
+    inputs: Sequence[str],
+    options: AdviceOptions,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Print the advice for each picture, and return the exit code."""
+    paths = list_pictures(inputs)
+    finder = CropFinder(options.scorer, options.device)
+    failures = Failures(options.as_json)
+    for done, path in enumerate(paths, 1):
+        try:
+            found = advise_on(path, finder, options.aspect)
+        except (CropperError, MemoryError) as error:
+            failures.add(UnreadablePhoto(path, str(error) or f"{path}: not enough memory"))
+            continue
+        for line in [json.dumps(found.to_dict())] if options.as_json else found.lines():
+            print_line(line)
+        if progress:
+            progress(done, len(paths))
+    return failures.end(len(paths))
+
+
+def advise_on(path: Path, finder: CropFinder, aspect: str = "1:1") -> Advice:
+    """The advice for one photo. Raises what ``load_image`` and ``find`` raise."""
+    image = load_image(path)
+    view = finder.scorer.spec.view(image)
+    score = _whole_score(finder, view)
+    gains = {}
+    for name, change in CHANGES.items():
+        pixels = change(view.pixels)
+        height, width = pixels.shape[:2]
+        gains[name] = _whole_score(finder, View(pixels, (width, height))) - score
+    result = finder.find(image, aspect=aspect, view=view)
+    faces = find_faces(view)
+    return Advice(
+        path=path,
+        score=score,
+        gains=gains,
+        crop=result.best,
+        gain=result.best.score - score,
+        faces=len(faces),
+        face=_place(faces, (0.0, 0.0, *map(float, image.size))),
+        in_crop=_place(faces, result.best.box),
+        best=_best_place(finder.scorer),
+    )
+
+
+def _whole_score(finder: CropFinder, view: View) -> float:
+    whole = np.array([[0.0, 0.0, *map(float, view.size)]])
+    return float(finder.bind_view(view)(whole)[0])
+
+
+def _place(faces: Sequence[Face], box: Sequence[float]) -> Place | None:
+    """Of the largest face, in a crop."""
+    if not faces:
+        return None
+    across, down, size = place_of(torch.tensor(faces[0].box), torch.tensor([list(box)]))[0].tolist()
+    return Place(across, down, math.exp(size))
+
+
+def _best_place(scorer: Scorer) -> Place | None:
+    """The mean of the best selfies."""
+    if not isinstance(scorer, SelfieScorer):
+        return None
+    across, down, size = scorer.geometry.liked.mean
+    return Place(across, down, math.exp(size))

@@ -1,0 +1,74 @@
+"""``cropper selfie``: advice that comes true when it is followed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from skimage import data
+
+from cropper import CropFinder, load_image
+from cropper.cli import main
+
+pytestmark = pytest.mark.slow
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["selfie", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def astronaut(tmp_path: Path) -> Path:
+    path = tmp_path / "astronaut.png"
+    Image.fromarray(data.astronaut()).save(path)
+    return path
+
+
+def score_of(path: Path) -> float:
+    """As ``cropper score`` tells it."""
+    done = CliRunner().invoke(main, ["score", str(path), "--json"], catch_exceptions=False)
+    return float(json.loads(done.stdout)["score"])
+
+
+def test_advice_is_what_happens_when_it_is_followed(astronaut: Path) -> None:
+    done = run(astronaut, "--json")
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    assert told["score"] == pytest.approx(score_of(astronaut), abs=1e-4)
+    brighter = astronaut.with_name("brighter.png")
+    pixels = (1.3 * data.astronaut().astype(float)).round().clip(0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(brighter)
+    gained = score_of(brighter) - score_of(astronaut)
+    assert told["changes"]["brighter by 30 %"] == pytest.approx(gained, abs=1e-3)
+    best = CropFinder("selfie").find(load_image(astronaut), aspect="1:1").best
+    assert told["crop"] == list(best.box)
+    assert told["faces"] == 1
+
+
+def test_the_crop_brings_the_face_nearer_to_where_the_best_have_it(astronaut: Path) -> None:
+    told = json.loads(run(astronaut, "--json").stdout)
+    wanted = told["face_in_best"]["size"]
+    assert told["face"]["size"] < told["face_in_crop"]["size"] < 1.2 * wanted
+
+
+def test_in_words_what_helps_most_comes_first(astronaut: Path) -> None:
+    lines = run(astronaut).stdout.splitlines()
+    assert lines[0].startswith(f"{astronaut}: 0.")
+    gains = [float(line.split()[0]) for line in lines if line.startswith("  +")]
+    assert gains == sorted(gains, reverse=True)
+    assert len(gains) > 1
+    assert any("best crop: " in line for line in lines)
+    assert not any("upside down" in line for line in lines)
+
+
+def test_a_picture_without_a_face_and_a_broken_one(tmp_path: Path) -> None:
+    Image.fromarray(data.coffee()).save(tmp_path / "cup.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    done = run(tmp_path)
+    assert done.exit_code == 1
+    assert "broken.png" in done.stderr
+    assert "no face was found" in done.stdout
