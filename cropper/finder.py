@@ -29,7 +29,7 @@ from cropper.scorers import (
 )
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace
-from cropper.subjects import around_kept, constraints_of
+from cropper.subjects import around_kept, constraints_of, find_subjects
 
 if TYPE_CHECKING:
     from cropper.transform import TransformFinder
@@ -164,6 +164,7 @@ class CropFinder:
         config = search_config(self.scorer.spec, request)
         spaces = request.spaces(size)
         constraints = constraints_of(request, hair=not self.scorer.spec.frames_faces)
+        faces = find_subjects(request, view)
         bound = [each.bind(view, spaces) for each in constraints]
         found = search(constrained(objective, bound), spaces, config, progress)
         whole = np.array([[0.0, 0.0, *size]])
@@ -198,6 +199,7 @@ class CropFinder:
             scorer=self.scorer.spec.name,
             seconds=0.0,
             notes=tuple(notes),
+            faces=None if faces is None else tuple(face.box for face in faces),
             has_shape=request.has_shape,
         )
 

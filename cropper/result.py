@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ __all__ = [
     "StopReason",
     "preference",
 ]
+
+Edges = tuple[float, float, float, float]  # x0, y0, x1, y1
 
 SEARCH = "search"
 AFFINE_METHODS = ("stn", "localizer", "search+stn")  # whose crops may be turned
@@ -64,6 +67,7 @@ class CropResult:
     seconds: float  # decode for scoring, scoring and search, wall time
     size: tuple[int, int] | None = None  # exact (width, height) asked of the output, px
     notes: tuple[str, ...] = ()  # what could not be kept, for people to read
+    faces: tuple[Edges, ...] | None = None  # px, the largest first; None: nobody looked
     has_shape: bool = False  # one was asked for, so that the whole photo is no answer
     source: SourceImage | None = field(default=None, repr=False, compare=False)
 
@@ -127,6 +131,7 @@ class CropResult:
             **record,
             "focus_x": round(focus_x, 4),
             "focus_y": round(focus_y, 4),
+            "faces": _rounded_boxes(self.faces),
             "full_frame_score": self.full_frame_score,
             "centre_score": self.centre_score,
             "preferred_to_full_frame": _rounded(self.preferred_to_full_frame),
@@ -141,6 +146,10 @@ class CropResult:
 def preference(gain: float) -> float:
     """Log-odds -> the probability that people prefer one of two crops (Bradley-Terry)."""
     return 1 / (1 + math.exp(-gain)) if gain > -700 else 0.0
+
+
+def _rounded_boxes(boxes: Sequence[Edges] | None) -> list[list[float]] | None:
+    return None if boxes is None else [[round(edge, 1) for edge in box] for box in boxes]
 
 
 def _rounded(probability: float | None) -> float | None:

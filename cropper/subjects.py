@@ -46,10 +46,14 @@ def constraints_of(request: CropRequest, hair: bool = True) -> tuple[Constraint,
     return (*kept, *map(AvoidBox, request.avoid), *request.constraints)
 
 
-def find_subjects(request: CropRequest, view: View) -> None:
-    """Does the slow part of what ``constraints_of`` gives, in the caller's own thread."""
+def find_subjects(request: CropRequest, view: View) -> tuple[Face, ...] | None:
+    """The faces, the largest first; None where none are to be kept.
+
+    The slow part of what ``constraints_of`` gives, in the caller's own thread.
+    """
     if {"faces", "largest"} & {what for what in request.keep if isinstance(what, str)}:
-        find_faces(view)
+        return find_faces(view)
+    return None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ def test_no_head_is_cut_that_fits(aspect: str) -> None:
     assert outside(without.best.box, head) > 20
     assert outside(kept.best.box, head) <= 1
     assert kept.notes == ()
+    assert without.faces is None
+    assert kept.faces == tuple(face.box for face in find_faces(from_array(ASTRONAUT).view(640)))
     assert kept.best.score == pytest.approx(sum(kept.best.box[:2]) / 100)  # the scorer's own
 
 

@@ -116,6 +116,7 @@ class Cropped:
                 "state": self.state,
                 "signature": asdict(self.signature),
                 "source_size": result.source_size,
+                "faces": result.faces,
                 "full_frame_score": result.full_frame_score,
                 "centre_score": result.centre_score,
                 "calibrated": result.calibrated,
@@ -212,6 +213,8 @@ def outcome_from_json(text: str) -> Outcome:
     found = SearchResult((best,), strategy, record["candidates"], 0, StopReason.BUDGET)
     names = ("full_frame_score", "centre_score", "calibrated", "scorer", "seconds")
     own = {name: record[name] for name in names}
+    faces = record.get("faces")
+    own["faces"] = None if faces is None else tuple(map(tuple, faces))
     result = CropResult(source_size=tuple(record["source_size"]), search=found, **own)
     signature = Signature(**record["signature"])
     return Cropped(record["source"], signature, result, written, tuple(record["notes"]))

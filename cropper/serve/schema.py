@@ -246,6 +246,9 @@ class CropsAnswer(CropAnswer):
     source_size: Pixels
     focus_x: Share = Field(description="The best crop's place, as CSS object-position has it.")
     focus_y: Share
+    faces: list[Box] | None = Field(
+        description="The faces, the largest first; null where none are to be kept."
+    )
     full_frame_score: float
     scorer: str
     centre_score: float = Field(
