@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cropper.boxes import Crop
@@ -49,6 +49,7 @@ class BestOptions:
     as_json: bool = False
     dry_run: bool = False
     overwrite: bool = False
+    skip_existing: bool = False  # photos whose best crop is there already
     max_mpixels: float = 200
     quiet: bool = False
     verbose: bool = False
@@ -57,15 +58,25 @@ class BestOptions:
 def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
     """Crop every input and return the exit code. Raises what stops everything before it starts."""
     _check_inputs(inputs)
-    request, replace = options.request, options.overwrite or options.dry_run
-    plan = plan_outputs(inputs, options.output, request.top_k, request.label, replace)
+    if options.overwrite and options.skip_existing:
+        raise ConfigError(
+            "`overwrite` makes a crop again, `skip_existing` does not: use one of them"
+        )
+    request = options.request
+    may_exist = options.overwrite or options.dry_run or options.skip_existing
+    plan = plan_outputs(inputs, options.output, request.top_k, request.label, may_exist)
+    plan, present = _without_present(plan) if options.skip_existing else (plan, ())
     overlays = _plan_overlays(plan, options)
     _check_output(plan, options)
     batch = _Batch(options, len(plan.inputs))
     for source in plan.skipped:
         batch.tell(f"{source}: skipped, it is the crop of another input")
+    for item in present:
+        batch.tell(f"{item.source}: skipped, {item.outputs[0]} is there")
     there = [*existing(plan), *(path for path in overlays if path and path.exists())]
-    for path in [] if options.overwrite else there:  # only a dry run comes here with any
+    for path in (
+        there if options.dry_run and not options.overwrite else []
+    ):  # only a dry run comes here with any
         batch.tell(f"note: {path} exists: without `dry_run` this needs `overwrite`")
     try:
         for item, overlay in zip(plan.inputs, overlays, strict=True):
@@ -165,12 +176,24 @@ def _check_inputs(inputs: Sequence[str]) -> None:
     paths = [Path(name) for name in inputs if name != STANDARD]
     for path in paths:
         if _is(path.is_dir):
-            raise ConfigError(f"{path} is a folder: name its photos, as in {path}/*.jpg")
+            raise ConfigError(
+                f"{path} is a folder: name its photos, as in {path}/*.jpg, or use `cropper bulk`"
+            )
     if inputs.count(STANDARD) > 1:
         raise ConfigError("standard input can be read once: give '-' once")
     if len(paths) == len(inputs) and not any(_is(path.exists) for path in paths):
         names = ", ".join(inputs[:3]) + (", ..." if len(inputs) > 3 else "")
         raise NoInputError(f"no input pictures: there is no {names}")
+
+
+def _without_present(plan: Plan) -> tuple[Plan, tuple[PlannedInput, ...]]:
+    """Without the inputs whose best crop is there already, and those."""
+    missing: list[PlannedInput] = []
+    present: list[PlannedInput] = []
+    for item in plan.inputs:
+        is_there = bool(item.outputs) and item.outputs[0].exists()
+        (present if is_there else missing).append(item)
+    return replace(plan, inputs=tuple(missing)), tuple(present)
 
 
 def _check_output(plan: Plan, options: BestOptions) -> None:
@@ -204,8 +227,8 @@ def _plan_overlays(plan: Plan, options: BestOptions) -> list[Path | None]:
     if options.overlay is None:
         return [None] * len(plan.inputs)
     sources = [item.source for item in plan.inputs]
-    replace = options.overwrite or options.dry_run
-    overlays = plan_outputs(sources, options.overlay, 1, "overlay", replace, option="overlay")
+    may_exist = options.overwrite or options.dry_run
+    overlays = plan_outputs(sources, options.overlay, 1, "overlay", may_exist, option="overlay")
     crops = {path.resolve() for item in plan.inputs for path in item.outputs}
     paths: list[Path | None] = []
     for item in overlays.inputs:

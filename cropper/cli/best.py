@@ -58,6 +58,9 @@ Examples:
     help="Also draw the crop, the runners-up and a heat map of the score over position.",
 )
 @click.option("--dry-run", is_flag=True, help="Find crops and write nothing.")
+@click.option(
+    "--skip-existing", is_flag=True, help="Pass over photos whose best crop is there already."
+)
 @output_options
 def best(inputs: tuple[str, ...], **options: Any) -> None:
     """Write the best crop of each IN, beside it unless -o says where. '-' is standard input."""

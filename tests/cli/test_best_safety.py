@@ -50,6 +50,18 @@ def test_an_output_that_exists_is_replaced_only_when_asked(crop: Crop, photo_png
     assert pixels("photo-best.png").ndim == 3
 
 
+def test_photos_whose_crop_is_there_are_passed_over_when_asked(crop: Crop, photo_png: Path) -> None:
+    spotted().save("second.png")
+    Path("photo-best.png").write_bytes(b"mine")
+    found = crop("photo.png", "second.png", "--skip-existing")
+    assert found.exit_code == 0
+    assert "photo.png: skipped, photo-best.png is there" in found.stderr
+    assert Path("photo-best.png").read_bytes() == b"mine"
+    assert pixels("second-best.png").ndim == 3
+    assert crop("photo.png", "second.png", "--skip-existing").exit_code == 0
+    assert crop("photo.png", "--skip-existing", "--overwrite").exit_code == 2
+
+
 def test_an_overlay_that_exists_is_replaced_only_when_asked(crop: Crop, photo_png: Path) -> None:
     Path("why.png").write_bytes(b"mine")
     assert crop("photo.png", "--overlay", "why.png").exit_code == 2
