@@ -74,9 +74,8 @@ def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
     for item in present:
         batch.tell(f"{item.source}: skipped, {item.outputs[0]} is there")
     there = [*existing(plan), *(path for path in overlays if path and path.exists())]
-    for path in (
-        there if options.dry_run and not options.overwrite else []
-    ):  # only a dry run comes here with any
+    would_fail = options.dry_run and not options.overwrite
+    for path in there if would_fail else []:
         batch.tell(f"note: {path} exists: without `dry_run` this needs `overwrite`")
     try:
         for item, overlay in zip(plan.inputs, overlays, strict=True):

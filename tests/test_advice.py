@@ -72,3 +72,9 @@ def test_a_picture_without_a_face_and_a_broken_one(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "broken.png" in done.stderr
     assert "no face was found" in done.stdout
+
+
+def test_a_wrong_shape_is_told_before_the_work(astronaut: Path) -> None:
+    done = run(astronaut, "--aspect", "round")
+    assert done.exit_code == 2
+    assert "round" in done.stderr

@@ -1,7 +1,7 @@
 """``cropper selfie``: what would make a selfie better by its scorer, measured on the photo itself.
 
-Every change is made to the photo and scored; what the place of a face is worth is told by the crop
-that the search finds. Nothing is said that was not tried.
+Every change is made to the photo and scored, and the place of the face is held against that in the
+best crop and in the best selfies. Nothing is said that was not tried.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from cropper.image import View, load_image
 from cropper.listing import list_pictures
 from cropper.rank.commands import Failures, ScoreOptions
 from cropper.rank.stream import UnreadablePhoto
+from cropper.request import CropRequest
 from cropper.scorers import Scorer
 from cropper.scorers.probe import CHANGES
 from cropper.scorers.selfie import SelfieScorer, place_of
@@ -54,6 +55,7 @@ class Advice:
     """What the scorer makes of one photo as a whole, of changes to it and of a crop."""
 
     path: Path
+    scorer: str
     score: float
     gains: dict[str, float]  # of each change to the whole picture
     crop: Crop
@@ -68,6 +70,7 @@ class Advice:
         places = {"face": self.face, "face_in_crop": self.in_crop, "face_in_best": self.best}
         return {
             "path": str(self.path),
+            "scorer": self.scorer,
             "score": self.score,
             "changes": self.gains,
             "crop": [self.crop.x0, self.crop.y0, self.crop.x1, self.crop.y1],
@@ -77,7 +80,8 @@ class Advice:
 
     def lines(self) -> Iterator[str]:
         """In words, what helps most first."""
-        yield f"{self.path}: {self.score:.2f} as a selfie; the best of 2015 had 1, the worst -1"
+        range_of = "; the best selfies of 2015 had 1, the worst -1" if self.best else ""
+        yield f"{self.path}: {self.score:.2f} by {self.scorer}{range_of}"
         for change, gain in sorted(self.gains.items(), key=lambda item: -item[1]):
             if gain >= _WORTH_IT and change not in _CONTROLS:
                 yield f"  {gain:+.2f}  {change}"
@@ -103,23 +107,24 @@ def advise(
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Print the advice for each picture, and return the exit code."""
+    request = CropRequest(aspect=options.aspect)
     paths = list_pictures(inputs)
     finder = CropFinder(options.scorer, options.device)
     failures = Failures(options.as_json)
     for done, path in enumerate(paths, 1):
         try:
-            found = advise_on(path, finder, options.aspect)
+            found = advise_on(path, finder, request)
         except (CropperError, MemoryError) as error:
             failures.add(UnreadablePhoto(path, str(error) or f"{path}: not enough memory"))
-            continue
-        for line in [json.dumps(found.to_dict())] if options.as_json else found.lines():
-            print_line(line)
+        else:
+            for line in [json.dumps(found.to_dict())] if options.as_json else found.lines():
+                print_line(line)
         if progress:
             progress(done, len(paths))
     return failures.end(len(paths))
 
 
-def advise_on(path: Path, finder: CropFinder, aspect: str = "1:1") -> Advice:
+def advise_on(path: Path, finder: CropFinder, request: CropRequest) -> Advice:
     """The advice for one photo. Raises what ``load_image`` and ``find`` raise."""
     image = load_image(path)
     view = finder.scorer.spec.view(image)
@@ -129,10 +134,11 @@ def advise_on(path: Path, finder: CropFinder, aspect: str = "1:1") -> Advice:
         pixels = change(view.pixels)
         height, width = pixels.shape[:2]
         gains[name] = _whole_score(finder, View(pixels, (width, height))) - score
-    result = finder.find(image, aspect=aspect, view=view)
+    result = finder.find(image, request, view=view)
     faces = find_faces(view)
     return Advice(
         path=path,
+        scorer=finder.scorer.spec.name,
         score=score,
         gains=gains,
         crop=result.best,
