@@ -49,7 +49,7 @@ class BestOptions:
     as_json: bool = False
     dry_run: bool = False
     overwrite: bool = False
-    skip_existing: bool = False  # photos whose best crop is there already
+    skip_existing: bool = False  # outputs that are there stay as they are
     max_mpixels: float = 200
     quiet: bool = False
     verbose: bool = False
@@ -72,7 +72,7 @@ def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
     for source in plan.skipped:
         batch.tell(f"{source}: skipped, it is the crop of another input")
     for item in present:
-        batch.tell(f"{item.source}: skipped, {item.outputs[0]} is there")
+        batch.tell(f"{item.source}: skipped, {item.outputs[-1]} is there")
     there = [*existing(plan), *(path for path in overlays if path and path.exists())]
     would_fail = options.dry_run and not options.overwrite
     for path in there if would_fail else []:
@@ -160,6 +160,8 @@ class _Batch:
         if not item.outputs:
             write_standard(render(source, crops[0], source.format, size=size, quality=quality))
         for crop, output in zip(crops, item.outputs, strict=False):  # there may be fewer crops
+            if self.options.skip_existing and output.exists():
+                continue
             data = render(source, crop, writable_format(output), size=size, quality=quality)
             write(data, output, overwrite=self.options.overwrite)
 
@@ -186,11 +188,11 @@ def _check_inputs(inputs: Sequence[str]) -> None:
 
 
 def _without_present(plan: Plan) -> tuple[Plan, tuple[PlannedInput, ...]]:
-    """Without the inputs whose best crop is there already, and those."""
+    """Without the inputs whose outputs are all there already, and those."""
     missing: list[PlannedInput] = []
     present: list[PlannedInput] = []
     for item in plan.inputs:
-        is_there = bool(item.outputs) and item.outputs[0].exists()
+        is_there = bool(item.outputs) and all(path.exists() for path in item.outputs)
         (present if is_there else missing).append(item)
     return replace(plan, inputs=tuple(missing)), tuple(present)
 

@@ -74,6 +74,10 @@ def test_a_picture_without_a_face_and_a_broken_one(tmp_path: Path) -> None:
     assert "no face was found" in done.stdout
 
 
+def test_a_shape_that_cannot_hold_the_face_is_told(astronaut: Path) -> None:
+    assert "note: no crop of this shape holds" in run(astronaut, "--aspect", "6:1").stdout
+
+
 def test_a_wrong_shape_is_told_before_the_work(astronaut: Path) -> None:
     done = run(astronaut, "--aspect", "round")
     assert done.exit_code == 2

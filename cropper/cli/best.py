@@ -59,7 +59,9 @@ Examples:
 )
 @click.option("--dry-run", is_flag=True, help="Find crops and write nothing.")
 @click.option(
-    "--skip-existing", is_flag=True, help="Pass over photos whose best crop is there already."
+    "--skip-existing",
+    is_flag=True,
+    help="Leave outputs that are there; pass over photos that have all of theirs.",
 )
 @output_options
 def best(inputs: tuple[str, ...], **options: Any) -> None:

@@ -63,6 +63,7 @@ class Advice:
     faces: int
     face: Place | None  # in the whole picture
     in_crop: Place | None
+    notes: tuple[str, ...]  # on what the crop cannot keep
     best: Place | None  # the mean of the best selfies, where the scorer knows it
 
     def to_dict(self) -> dict[str, Any]:
@@ -75,6 +76,7 @@ class Advice:
             "changes": self.gains,
             "crop": [self.crop.x0, self.crop.y0, self.crop.x1, self.crop.y1],
             "crop_gain": self.gain,
+            "notes": list(self.notes),
             "faces": self.faces,
         } | {name: vars(place) if place else None for name, place in places.items()}
 
@@ -87,6 +89,7 @@ class Advice:
                 yield f"  {gain:+.2f}  {change}"
         x0, y0 = round(self.crop.x0), round(self.crop.y0)
         yield f"  best crop: {self.crop.width:.0f}x{self.crop.height:.0f} at ({x0}, {y0})"
+        yield from (f"  note: {note}" for note in self.notes)
         if self.face is None:
             yield "  no face was found: of selfies it knows those with one"
         elif self.in_crop and self.best:
@@ -146,6 +149,7 @@ def advise_on(path: Path, finder: CropFinder, request: CropRequest) -> Advice:
         faces=len(faces),
         face=_place(faces, (0.0, 0.0, *map(float, image.size))),
         in_crop=_place(faces, result.best.box),
+        notes=result.notes,
         best=_best_place(finder.scorer),
     )
 

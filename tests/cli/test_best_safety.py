@@ -60,6 +60,9 @@ def test_photos_whose_crop_is_there_are_passed_over_when_asked(crop: Crop, photo
     assert pixels("second-best.png").ndim == 3
     assert crop("photo.png", "second.png", "--skip-existing").exit_code == 0
     assert crop("photo.png", "--skip-existing", "--overwrite").exit_code == 2
+    assert crop("photo.png", "--skip-existing", "--top-k", 2).exit_code == 0
+    assert Path("photo-best.png").read_bytes() == b"mine"
+    assert pixels("photo-best-2.png").ndim == 3  # what was missing
 
 
 def test_an_overlay_that_exists_is_replaced_only_when_asked(crop: Crop, photo_png: Path) -> None:
