@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 
 from cropper.boxes import Crop
@@ -189,12 +190,11 @@ def _check_inputs(inputs: Sequence[str]) -> None:
 
 def _without_present(plan: Plan) -> tuple[Plan, tuple[PlannedInput, ...]]:
     """Without the inputs whose outputs are all there already, and those."""
-    missing: list[PlannedInput] = []
-    present: list[PlannedInput] = []
-    for item in plan.inputs:
-        is_there = bool(item.outputs) and all(path.exists() for path in item.outputs)
-        (present if is_there else missing).append(item)
-    return replace(plan, inputs=tuple(missing)), tuple(present)
+    there = set(existing(plan))
+    has_all = [bool(item.outputs) and there.issuperset(item.outputs) for item in plan.inputs]
+    present = tuple(compress(plan.inputs, has_all))
+    missing = tuple(item for item, done in zip(plan.inputs, has_all, strict=True) if not done)
+    return replace(plan, inputs=missing), present
 
 
 def _check_output(plan: Plan, options: BestOptions) -> None:

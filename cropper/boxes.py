@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from cropper.errors import BoxError
 
 __all__ = [
+    "Box",
     "Boxes",
     "Corners",
     "Crop",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 Boxes = NDArray[np.float64]  # (N, 4)
+Box = tuple[float, float, float, float]
 
 
 Corners = tuple[tuple[float, float], ...]  # four (x, y), px: top left, then clockwise

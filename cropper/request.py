@@ -15,7 +15,7 @@ from typing import Protocol, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, as_boxes
+from cropper.boxes import Box, Boxes, as_boxes
 from cropper.errors import ConfigError
 from cropper.image import View
 from cropper.image.source import MAX_PIXELS
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
-Box = tuple[float, float, float, float]  # px, or fractions where all edges are at most 1
 KEPT = ("faces", "largest", "none")  # heads that are kept whole
 _ON_OVERLAY = 4  # crops
 _FORBIDDEN = 1e6  # taken off the score of a crop that a constraint excludes
@@ -105,7 +104,7 @@ class CropRequest:
     budget: int | None = None  # crops scored at most; None: what suits scorer and strategy
     seed: int = 0  # of random draws
     keep: tuple[str | Box, ...] = ("faces",)  # or largest, none, and boxes; method 'search' alone
-    avoid: tuple[Box, ...] = ()  # boxes to leave out, as those of ``keep`` in px or fractions
+    avoid: tuple[Box, ...] = ()  # boxes to leave out; all in px, or fractions if no edge is above 1
     constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cropper.boxes import Crop
+from cropper.boxes import Box, Crop
 from cropper.image import SourceImage
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ __all__ = [
     "StopReason",
     "preference",
 ]
-
-Edges = tuple[float, float, float, float]  # x0, y0, x1, y1
 
 SEARCH = "search"
 AFFINE_METHODS = ("stn", "localizer", "search+stn")  # whose crops may be turned
@@ -67,7 +65,7 @@ class CropResult:
     seconds: float  # decode for scoring, scoring and search, wall time
     size: tuple[int, int] | None = None  # exact (width, height) asked of the output, px
     notes: tuple[str, ...] = ()  # what could not be kept, for people to read
-    faces: tuple[Edges, ...] | None = None  # px, the largest first; None: nobody looked
+    faces: tuple[Box, ...] | None = None  # px, the largest first; None: nobody looked
     has_shape: bool = False  # one was asked for, so that the whole photo is no answer
     source: SourceImage | None = field(default=None, repr=False, compare=False)
 
@@ -148,7 +146,7 @@ def preference(gain: float) -> float:
     return 1 / (1 + math.exp(-gain)) if gain > -700 else 0.0
 
 
-def _rounded_boxes(boxes: Sequence[Edges] | None) -> list[list[float]] | None:
+def _rounded_boxes(boxes: Sequence[Box] | None) -> list[list[float]] | None:
     return None if boxes is None else [[round(edge, 1) for edge in box] for box in boxes]
 
 

@@ -71,9 +71,8 @@ def measure_attention(
             space = CropSpace(image.size, parse_aspect(shape))
             for index, method in enumerate(methods):
                 box = method.crop(image, parse_aspect(shape)).box
-                row[index, column] = share_kept(points[:, 1:], np.array([box]) / (image.size * 2))[
-                    0
-                ]
+                boxes = np.array([box]) / (image.size * 2)
+                row[index, column] = share_kept(points[:, 1:], boxes)[0]
             row[-1, column] = ceiling(points, slid(space))
         rows.append(row)
     if not rows:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from cropper.boxes import Crop
@@ -23,8 +22,8 @@ from cropper.faces import Face, find_faces
 from cropper.finder import CropFinder
 from cropper.image import View, load_image
 from cropper.listing import list_pictures
-from cropper.rank.commands import Failures, ScoreOptions
-from cropper.rank.stream import UnreadablePhoto
+from cropper.rank.commands import Failures, ScoreOptions, counted
+from cropper.rank.stream import UnreadablePhoto, whole_score
 from cropper.request import CropRequest
 from cropper.scorers import Scorer
 from cropper.scorers.probe import CHANGES
@@ -114,7 +113,7 @@ def advise(
     paths = list_pictures(inputs)
     finder = CropFinder(options.scorer, options.device)
     failures = Failures(options.as_json)
-    for done, path in enumerate(paths, 1):
+    for path in counted(paths, len(paths), progress):
         try:
             found = advise_on(path, finder, request)
         except (CropperError, MemoryError) as error:
@@ -122,8 +121,6 @@ def advise(
         else:
             for line in [json.dumps(found.to_dict())] if options.as_json else found.lines():
                 print_line(line)
-        if progress:
-            progress(done, len(paths))
     return failures.end(len(paths))
 
 
@@ -131,12 +128,12 @@ def advise_on(path: Path, finder: CropFinder, request: CropRequest) -> Advice:
     """The advice for one photo. Raises what ``load_image`` and ``find`` raise."""
     image = load_image(path)
     view = finder.scorer.spec.view(image)
-    score = _whole_score(finder, view)
+    score = whole_score(finder, view)
     gains = {}
     for name, change in CHANGES.items():
         pixels = change(view.pixels)
         height, width = pixels.shape[:2]
-        gains[name] = _whole_score(finder, View(pixels, (width, height))) - score
+        gains[name] = whole_score(finder, View(pixels, (width, height))) - score
     result = finder.find(image, request, view=view)
     faces = find_faces(view)
     return Advice(
@@ -152,11 +149,6 @@ def advise_on(path: Path, finder: CropFinder, request: CropRequest) -> Advice:
         notes=result.notes,
         best=_best_place(finder.scorer),
     )
-
-
-def _whole_score(finder: CropFinder, view: View) -> float:
-    whole = np.array([[0.0, 0.0, *map(float, view.size)]])
-    return float(finder.bind_view(view)(whole)[0])
 
 
 def _place(faces: Sequence[Face], box: Sequence[float]) -> Place | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ __all__ = [
     "MapOptions",
     "RankOptions",
     "ScoreOptions",
+    "counted",
     "map_pictures",
     "rank",
     "score",
@@ -69,7 +70,7 @@ def score(inputs: Sequence[str], options: ScoreOptions, progress: Progress | Non
     paths = list_pictures(inputs)
     finder = CropFinder(options.scorer, options.device)
     failures = Failures(options.as_json)
-    for found in _counted(score_pictures(paths, finder), len(paths), progress):
+    for found in counted(score_pictures(paths, finder), len(paths), progress):
         if isinstance(found, UnreadablePhoto):
             failures.add(found)
         else:
@@ -90,7 +91,7 @@ def rank(inputs: Sequence[str], options: RankOptions, progress: Progress | None 
     finder = CropFinder(options.scorer, options.device)
     failures = Failures(options.as_json)
     found: list[ScoredPhoto] = []
-    for each in _counted(score_pictures(paths, finder), len(paths), progress):
+    for each in counted(score_pictures(paths, finder), len(paths), progress):
         if isinstance(each, UnreadablePhoto):
             failures.add(each)
         else:
@@ -152,7 +153,7 @@ def map_pictures(
     failures = Failures(options.as_json)
     features, tiles, shown = [], [], []
     views = read_ahead(paths, finder.scorer.spec.view)
-    for path, view in _counted(views, len(paths), progress):
+    for path, view in counted(views, len(paths), progress):
         if isinstance(view, UnreadablePhoto):
             failures.add(view)
             continue
@@ -195,7 +196,8 @@ class Failures:
         return 1 if self.count else 0
 
 
-def _counted(items: Iterator[T], total: int, progress: Progress | None) -> Iterator[T]:
+def counted(items: Iterable[T], total: int, progress: Progress | None) -> Iterator[T]:
+    """The items; each is counted when it has been used."""
     for done, item in enumerate(items, 1):
         yield item
         if progress:

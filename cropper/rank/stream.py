@@ -14,7 +14,7 @@ from cropper.errors import CropperError
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, View, load_image
 
-__all__ = ["ScoredPhoto", "UnreadablePhoto", "read_ahead", "score_pictures"]
+__all__ = ["ScoredPhoto", "UnreadablePhoto", "read_ahead", "score_pictures", "whole_score"]
 
 _READERS = 2  # threads; decoders let go of Python's lock
 _AHEAD = 8  # pictures decoded and not yet used
@@ -59,6 +59,12 @@ def read_ahead(
         pool.shutdown(cancel_futures=True)
 
 
+def whole_score(finder: CropFinder, view: View) -> float:
+    """Of a picture that is not cropped."""
+    whole = np.array([[0.0, 0.0, *map(float, view.size)]])
+    return float(finder.bind_view(view)(whole)[0])
+
+
 def score_pictures(
     paths: Iterable[Path], finder: CropFinder
 ) -> Iterator[ScoredPhoto | UnreadablePhoto]:
@@ -68,7 +74,6 @@ def score_pictures(
             yield view
             continue
         try:
-            whole = np.array([[0.0, 0.0, *map(float, view.size)]])
-            yield ScoredPhoto(path, float(finder.bind_view(view)(whole)[0]), view.size)
+            yield ScoredPhoto(path, whole_score(finder, view), view.size)
         except (CropperError, MemoryError) as error:
             yield UnreadablePhoto(path, f"{path}: {str(error) or 'not enough memory'}")

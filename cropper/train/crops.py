@@ -289,8 +289,9 @@ class _Run:
     def finish(self) -> None:
         """Write what a finished run leaves, also where it was finished before."""
         net = copy.deepcopy(self.average)
-        weigh_gaze(net)
-        self.validation = validate(net, self.val)
+        if net.config.gaze:  # else it is the network that was validated last
+            weigh_gaze(net)
+            self.validation = validate(net, self.val)
         if not self.weights.exists():
             header = header_of(net.config, self.config) | {"calibration": calibrate(net, self.val)}
             save_scorer(net, header, self.weights)

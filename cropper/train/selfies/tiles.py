@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ __all__ = ["TilesConfig", "TilesQuality", "train_tiles"]
 
 Floats = NDArray[np.float64]
 _BATCH = 16
+_WHOLE = np.array([[0.0, 0.0, 1.0, 1.0]])
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ def train_tiles(
     header = _header(config, quality, trunk, tiles)
 
     def crops(rows: NDArray[np.intp], boxes: Floats) -> Floats:
-        return _look_at_crops(net, config, [tiles.pixels[row] for row in rows], boxes)
+        seen = zip(rows, boxes, strict=True)
+        look = partial(_look, net, _preprocessing(config))
+        return np.stack([look([tiles.pixels[row]], own).mean(0) for row, own in seen])
 
     def head(used: NDArray[np.bool_]) -> tuple[Floats, float]:
         return _fit(levels, used, config, borders)
@@ -183,34 +187,22 @@ class _Level:
 
 @torch.no_grad()
 def _look(
-    net: TrunkClassifier, preprocessing: Preprocessing, tiles: list[NDArray[np.uint8]]
+    net: TrunkClassifier,
+    preprocessing: Preprocessing,
+    tiles: list[NDArray[np.uint8]],
+    boxes: Floats = _WHOLE,
 ) -> Floats:
-    """-> (2, N, D): as they are, and mirrored."""
+    """(K, 4) normalised boxes of each tile -> (2, N * K, D): as they are, and mirrored."""
     device = next(net.parameters()).device
-    whole = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device)
+    where = torch.from_numpy(boxes).float().to(device)
     crops = torch.cat(
         [
-            preprocessing.read(preprocessing.levels(torch.from_numpy(tile).to(device)), whole)
+            preprocessing.read(preprocessing.levels(torch.from_numpy(tile).to(device)), where)
             for tile in tiles
         ]
     )
     both = torch.stack([net.features(crops), net.features(crops.flip(3))])
     return np.asarray(both.cpu().numpy(), dtype=np.float64)
-
-
-@torch.no_grad()
-def _look_at_crops(
-    net: TrunkClassifier, config: TilesConfig, tiles: list[NDArray[np.uint8]], boxes: Floats
-) -> Floats:
-    """(N, K, 4) normalised boxes, K of each tile -> (N, K, D), the mean with the mirror image."""
-    device, preprocessing = next(net.parameters()).device, _preprocessing(config)
-    found = []
-    for tile, own in zip(tiles, boxes, strict=True):
-        where = torch.from_numpy(own).float().to(device)
-        crops = preprocessing.read(preprocessing.levels(torch.from_numpy(tile).to(device)), where)
-        both = (net.features(crops) + net.features(crops.flip(3))) / 2
-        found.append(both.cpu().double().numpy())
-    return np.stack(found)
 
 
 def _border_effects(
