@@ -136,7 +136,8 @@ class CropFinder:
         crop is scored again as it will be cut. ``objective`` is what ``bind`` gave for this photo
         and ``view`` what the scorer sees of it, for several searches of one photo. Where no crop
         meets the constraints, the result has those that come nearest and says so in its notes.
-        Raises what ``open_photo``, ``CropRequest`` and ``search`` raise.
+        Raises CropTooSmallError where the best has fewer pixels than it has to have, and what
+        ``open_photo``, ``CropRequest`` and ``search`` raise.
         """
         started = time.perf_counter()
         request = replace(request or CropRequest(), **fields)
@@ -147,6 +148,7 @@ class CropFinder:
             result = self._search(image.size, view, request, objective, progress)
         else:
             result = self._transformer(request).find(image, request)
+        request.check_pixels(result.best)
         return replace(
             result, seconds=time.perf_counter() - started, size=request.size, source=image
         )

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from typing import Protocol, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Box, Boxes, as_boxes
-from cropper.errors import ConfigError
+from cropper.boxes import Box, Boxes, Crop, as_boxes
+from cropper.errors import ConfigError, CropTooSmallError
 from cropper.image import View
 from cropper.image.source import MAX_PIXELS
 from cropper.result import METHODS, SEARCH
@@ -37,6 +38,7 @@ __all__ = [
 COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
 KEPT = ("faces", "largest", "none")  # heads that are kept whole
 _ON_OVERLAY = 4  # crops
+_ROUNDING = 1e-9  # of a scale
 _FORBIDDEN = 1e6  # taken off the score of a crop that a constraint excludes
 
 
@@ -72,6 +74,8 @@ class CropFields(TypedDict, total=False):
     size: tuple[int, int] | None
     min_scale: float
     max_scale: float
+    min_pixels: int | None
+    no_enlarge: bool
     top_k: int
     method: str
     shear: bool
@@ -96,6 +100,8 @@ class CropRequest:
     size: tuple[int, int] | None = None  # exact (width, height) of the output, px
     min_scale: float = MIN_SCALE  # of the largest box of the aspect
     max_scale: float = 1.0
+    min_pixels: int | None = None  # of the source in a crop; a photo that has none so large fails
+    no_enlarge: bool = False  # a photo that has no crop with the pixels of `size` fails
     top_k: int = 1  # crops, best first
     method: str = SEARCH  # one of METHODS
     shear: bool = False  # crops that may be turned may also be sheared
@@ -113,6 +119,10 @@ class CropRequest:
         SearchConfig(self.strategy or "grid", budget, self.seed, self.top_k)
         if self.size and self.size[0] * self.size[1] > MAX_PIXELS:
             raise ConfigError(f"`size` has at most {MAX_PIXELS} px, got {self.size}")
+        if self.min_pixels is not None and self.min_pixels < 1:
+            raise ConfigError(f"`min_pixels` is at least 1, got {self.min_pixels}")
+        if self.no_enlarge and not self.size:
+            raise ConfigError("`no_enlarge` is about the pixels of `size`: add that")
         for what in (*self.keep, *self.avoid):
             if isinstance(what, str):
                 if what not in KEPT:
@@ -164,8 +174,43 @@ class CropRequest:
         return replace(self, top_k=max(self.top_k, _ON_OVERLAY))
 
     def spaces(self, size: tuple[int, int]) -> tuple[CropSpace, ...]:
-        """The crop spaces in a photo of ``size`` = (width, height)."""
-        return crop_spaces(size, self.searched_aspect, self.min_scale, self.max_scale)
+        """The crop spaces in a photo of ``size`` = (width, height).
+
+        Their crops have the pixels of ``size`` and ``min_pixels`` where the photo has them.
+        """
+        spaces = crop_spaces(size, self.searched_aspect, self.min_scale, self.max_scale)
+        least = [self._least_scale(space) for space in spaces]
+        enough = [scale <= space.max_scale for space, scale in zip(spaces, least, strict=True)]
+        if not any(enough):
+            return spaces
+        return tuple(
+            replace(space, min_scale=max(space.min_scale, scale))
+            for space, scale, has in zip(spaces, least, enough, strict=True)
+            if has
+        )
+
+    def _least_scale(self, space: CropSpace) -> float:
+        """Of crops that need no enlargement and have ``min_pixels``."""
+        width, height = space.largest * space.size
+        wide, high = self.size or (0, 0)
+        scale: float = max(
+            wide / width, high / height, math.sqrt((self.min_pixels or 0) / width / height)
+        )
+        return scale if scale > space.max_scale + _ROUNDING else min(scale, space.max_scale)
+
+    def check_pixels(self, crop: Crop) -> None:
+        """Raises CropTooSmallError for a crop with fewer pixels than it has to have."""
+        width, height = crop.output_size
+        if width * height < (self.min_pixels or 0):
+            raise CropTooSmallError(
+                f"the crop has {width}x{height} px, fewer than {self.min_pixels}: "
+                "take a larger photo, or a smaller `min_pixels`"
+            )
+        if self.size and self.no_enlarge and (width < self.size[0] or height < self.size[1]):
+            raise CropTooSmallError(
+                "the crop has {}x{} px and would be enlarged to {}x{}: take a larger photo, or "
+                "leave `no_enlarge` out".format(width, height, *self.size)
+            )
 
 
 def constrained(objective: Objective, constraints: Sequence[BoundConstraint]) -> Objective:

@@ -15,10 +15,10 @@ from cropper.bulk.options import BulkOptions
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, View
-from cropper.request import CropRequest
 from cropper.result import SEARCH, CropResult
 from cropper.scoring_thread import ScoringThread
 from cropper.search import Objective
+from cropper.space import CropSpace
 from cropper.subjects import find_subjects
 
 __all__ = ["PhotoFinder", "ThreadedPhotoFinder", "load_photo_finder"]
@@ -56,14 +56,15 @@ class PhotoFinder:
     def _find(
         self, image: SourceImage, view: View | None, objective: Objective | None
     ) -> tuple[CropResult, ...]:
-        """Requests of one aspect share what was found."""
-        found: dict[CropRequest, CropResult] = {}
+        """Requests of one crop space share what was found."""
+        found: dict[tuple[bool, tuple[CropSpace, ...]], CropResult] = {}
         results = []
-        for request in self.requests:
-            question = replace(request, aspect=request.searched_aspect, size=None)
-            if question not in found:
-                found[question] = self.finder.find(image, question, objective=objective, view=view)
-            results.append(replace(found[question], size=request.size))
+        for request in self.requests:  # they differ in aspect and size alone
+            asked = (request.has_shape, request.spaces(image.size))
+            if asked not in found:
+                found[asked] = self.finder.find(image, request, objective=objective, view=view)
+            request.check_pixels(found[asked].best)
+            results.append(replace(found[asked], size=request.size))
         return tuple(results)
 
 

@@ -19,7 +19,7 @@ from cropper.space import SAME_ASPECT, canonical_aspect, parse_aspect
 __all__ = ["BACKENDS", "BulkOptions", "each_target"]
 
 BACKENDS = ("local", "dask", "ray")
-_RECIPE = 2  # raised when the same settings would give other pixels, so that resume redoes them
+_RECIPE = 3  # raised when the same settings would give other pixels, so that resume redoes them
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,8 @@ class BulkOptions:
             "xmp": self.xmp,
             "min_gain": self.min_gain,
         }
+        if request.min_pixels or request.no_enlarge:
+            settings["pixels"] = [request.min_pixels, request.no_enlarge]
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):

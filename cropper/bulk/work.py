@@ -76,7 +76,7 @@ def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped
     if photo.overlay and wanted[0]:
         content = _explain(photo.overlay, job, finder, image, first)
         written.append(_write_for(first.best, content, job, photo.overlay, FileKind.OVERLAY))
-    total = replace(first.search, crops=(first.best,), evaluations=_evaluations(job, results))
+    total = replace(first.search, crops=(first.best,), evaluations=_evaluations(results))
     told = replace(first, search=total, source=None, size=None, notes=())
     return Cropped(photo.source, signature, told, tuple(written), tuple(notes))
 
@@ -118,10 +118,9 @@ def _explain(
     return encode(overlay, from_array(overlay), format_for(path), job.options.quality)
 
 
-def _evaluations(job: PhotoJob, results: Sequence[CropResult]) -> int:
-    """Requests of one aspect share their search."""
-    aspects = [request.searched_aspect for request in job.options.requests]
-    each = dict(zip(aspects, (result.search.evaluations for result in results), strict=True))
+def _evaluations(results: Sequence[CropResult]) -> int:
+    """Requests of one crop space share their search."""
+    each = {id(result.search): result.search.evaluations for result in results}
     return sum(each.values())
 
 

@@ -41,6 +41,15 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def _pixels(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if re.fullmatch("[1-9][0-9]{0,11}", text):
+        return int(text)
+    width, height = _size(text)
+    return width * height
+
+
 def _kept(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
     """Names and boxes; boxes alone are kept beside the faces."""
     kept = tuple(text if "," not in text else _box(text) for text in texts)
@@ -87,6 +96,17 @@ _FIND = (
         help="Smallest crop, as a fraction of the largest box of its aspect.",
     ),
     click.option("--max-scale", type=float, default=1.0, show_default=True, help="Largest crop."),
+    click.option(
+        "--min-pixels",
+        callback=_pixels,
+        metavar="N|WxH",
+        help="Refuse a photo whose crops of this shape all have fewer pixels.",
+    ),
+    click.option(
+        "--no-enlarge",
+        is_flag=True,
+        help="Refuse a photo whose crops of this shape are all smaller than --size.",
+    ),
     click.option(
         "--keep",
         multiple=True,
