@@ -175,7 +175,8 @@ class CropFinder:
         notes = [each.note for each in bound if each.note]
         allowed = _allowed(boxes, bound)
         if not len(allowed):
-            allowed = _best(objective, _allowed(around_kept(bound, spaces), bound))
+            near = np.concatenate([_nudged(boxes, size), around_kept(bound, spaces)])
+            allowed = _best(objective, _allowed(near, bound))
         if len(allowed):
             boxes = allowed
         elif not notes:
@@ -261,6 +262,12 @@ def _allowed(boxes: Boxes, constraints: Sequence[BoundConstraint]) -> Boxes:
     for each in constraints:
         boxes = boxes[each.mask(boxes)]
     return boxes
+
+
+def _nudged(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """(N, 4) -> (9 N, 4): moved by a pixel at most, for what rounding took out of bounds."""
+    steps = np.array([(x, y, x, y) for x in (0, -1, 1) for y in (0, -1, 1)], dtype=np.float64)
+    return snap(np.concatenate([boxes + step for step in steps]), size)
 
 
 def _best(objective: Objective, boxes: Boxes) -> Boxes:

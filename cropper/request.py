@@ -32,10 +32,12 @@ __all__ = [
     "Constraint",
     "CropFields",
     "CropRequest",
+    "Point",
     "constrained",
 ]
 
 COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
+Point = tuple[float, float]
 KEPT = ("faces", "largest", "none")  # heads that are kept whole
 _ON_OVERLAY = 4  # crops
 _ROUNDING = 1e-9  # of a scale
@@ -85,6 +87,7 @@ class CropFields(TypedDict, total=False):
     seed: int
     keep: tuple[str | Box, ...]
     avoid: tuple[Box, ...]
+    focus: Point | None
     constraints: tuple[Constraint, ...]
 
 
@@ -111,6 +114,7 @@ class CropRequest:
     seed: int = 0  # of random draws
     keep: tuple[str | Box, ...] = ("faces",)  # or largest, none, and boxes; method 'search' alone
     avoid: tuple[Box, ...] = ()  # boxes to leave out; all in px, or fractions if no edge is above 1
+    focus: Point | None = None  # to lie in the middle half of the crop, px or fractions
     constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
@@ -129,6 +133,8 @@ class CropRequest:
                     raise ConfigError(f"`keep` is a box or one of {', '.join(KEPT)}, got {what!r}")
             elif as_boxes(what).min() < 0:
                 raise ConfigError(f"a box to keep or avoid lies inside the photo, got {what}")
+        if self.focus and not 0 <= min(self.focus) <= max(self.focus) < math.inf:
+            raise ConfigError(f"`focus` is a point x,y of the photo, got {self.focus}")
         self._check_method()
 
     def _check_method(self) -> None:
@@ -144,7 +150,7 @@ class CropRequest:
         if self.strategy and method in ("stn", "localizer"):
             raise ConfigError(f"`strategy` is of a search: {method} has none, leave it out")
         boxes = [what for what in (*self.keep, *self.avoid) if not isinstance(what, str)]
-        if (self.constraints or boxes) and method != SEARCH:
+        if (self.constraints or boxes or self.focus) and method != SEARCH:
             raise ConfigError(f"constraints are on boxes: {method} gives others, leave it out")
 
     @property

@@ -56,6 +56,16 @@ def _kept(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tupl
     return kept if any(isinstance(each, str) for each in kept) else ("faces", *kept)
 
 
+def _point(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no point x,y, as in 640,200 or .5,.3") from None
+    return x, y
+
+
 def _boxes(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(_box(text) for text in texts)
 
@@ -121,6 +131,12 @@ _FIND = (
         callback=_boxes,
         metavar="BOX",
         help="A box x,y,w,h to leave out; repeatable.",
+    ),
+    click.option(
+        "--focus",
+        callback=_point,
+        metavar="X,Y",
+        help="A point, in pixels or fractions, that lies in the middle half of the crop.",
     ),
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(

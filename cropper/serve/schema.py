@@ -30,6 +30,7 @@ MAX_BUDGET = 20_000  # candidates of one search
 _RATIO = r"[1-9][0-9]{0,4}(\.[0-9]{1,4})?:[1-9][0-9]{0,4}(\.[0-9]{1,4})?"
 _ASPECT = f"^(original|free|{_RATIO})$"
 _SIZE = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
+_POINT = r"^[0-9]{0,6}\.?[0-9]{1,6},[0-9]{0,6}\.?[0-9]{1,6}$"
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
 
 
@@ -51,6 +52,13 @@ def _size(text: str) -> tuple[int, int]:
         raise _broken("is WIDTHxHEIGHT in pixels, as in 1080x1350")
     width, height = text.split("x")
     return int(width), int(height)
+
+
+def _point(text: str) -> tuple[float, float]:
+    if not re.fullmatch(_POINT, text):
+        raise _broken("is x,y in pixels or fractions of the photo, as in .5,.3")
+    x, y = text.split(",")
+    return float(x), float(y)
 
 
 def _boxes(text: str) -> Boxes:
@@ -87,6 +95,7 @@ Aspect = Annotated[
     _text(_ASPECT, "4:5"),
 ]
 Size = Annotated[tuple[int, int], BeforeValidator(_size), _text(_SIZE, "1080x1350")]
+Point = Annotated[tuple[float, float], BeforeValidator(_point), _text(_POINT, ".5,.3")]
 Scale = Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)]
 # bounds come before the check of the text: after it pydantic names them ge and le in the schema
 Quality = Annotated[int, Field(ge=1, le=100), _DIGITS]
@@ -123,6 +132,15 @@ class CropOptions(_Options):
     keep: Literal["faces", "largest", "none"] = Field(
         "faces",
         description="Heads, hair included, that no crop may cut where the shape holds them.",
+    )
+    focus: Point | None = Field(
+        None, description="A point, in pixels or fractions, for the middle half of the crop."
+    )
+    min_pixels: Annotated[int, Field(ge=1, le=10**9), _DIGITS] | None = Field(
+        None, description="Refuse a photo whose crops of this shape all have fewer pixels."
+    )
+    no_enlarge: Annotated[bool, _TRUTH] = Field(
+        False, description="Refuse a photo whose crops of this shape are all smaller than size."
     )
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
     heat: Annotated[bool, _TRUTH] = Field(

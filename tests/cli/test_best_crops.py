@@ -51,7 +51,7 @@ def test_a_resized_crop_shows_its_box(crop: Crop, photo_png: Path) -> None:
     assert difference(pixels("photo-best.png"), expected) < 1
 
 
-def test_the_box_does_not_depend_on_a_size_that_it_has_or_cannot_have(crop: Crop, photo_png: Path) -> None:
+def test_the_box_does_not_depend_on_a_size_that_is_no_bound(crop: Crop, photo_png: Path) -> None:
     shapes = [["--size", size] for size in ("16x9", "160x90", "1920x1080")]
     shapes += [["--aspect", "16:9"], ["--aspect", "16:9", "--size", "320x180"]]
     found = [one_record(crop("photo.png", "--dry-run", "--json", *shape)) for shape in shapes]
