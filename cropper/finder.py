@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, Crop, distinct, iou, snap
+from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
 from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.request import COSTLY_BUDGET, BoundConstraint, CropFields, CropRequest, constrained
@@ -29,7 +30,7 @@ from cropper.scorers import (
 )
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace
-from cropper.subjects import around_kept, constraints_of, find_subjects
+from cropper.subjects import around_kept, aspect_for_all, constraints_of, find_subjects
 
 if TYPE_CHECKING:
     from cropper.transform import TransformFinder
@@ -168,6 +169,10 @@ class CropFinder:
         constraints = constraints_of(request, hair=not self.scorer.spec.frames_faces)
         faces = find_subjects(request, view)
         bound = [each.bind(view, spaces) for each in constraints]
+        if request.fit != "crop" and request.has_shape:
+            aspect = aspect_for_all(bound, spaces)
+            if aspect is not None:
+                return self._padded(aspect, view, request, objective)
         found = search(constrained(objective, bound), spaces, config, progress)
         whole = np.array([[0.0, 0.0, *size]])
         boxes = snap(np.array([crop.box for crop in found.crops]), size)
@@ -205,6 +210,18 @@ class CropFinder:
             faces=None if faces is None else tuple(face.box for face in faces),
             has_shape=request.has_shape,
         )
+
+    def _padded(
+        self, aspect: float, view: View, request: CropRequest, objective: Objective
+    ) -> CropResult:
+        """Crops of another aspect, on canvases of the one that is asked for."""
+        (space,) = request.spaces(view.size)
+        canvas = Canvas(space.aspect, request.fit, request.background)
+        other = replace(request, aspect=aspect, size=None, no_enlarge=False, fit="crop")
+        result = self._search(view.size, view, other, objective, None)
+        crops = tuple(replace(crop, canvas=canvas) for crop in result.crops)
+        notes = (*result.notes, "no crop of this shape holds all that is kept: it is padded")
+        return replace(result, search=replace(result.search, crops=crops), notes=notes)
 
     def _transformer(self, request: CropRequest) -> TransformFinder:
         """Kept for the requests to come: a localizer is a file to load."""

@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.boxes import Box, Boxes, Crop, as_boxes
+from cropper.canvas import FILLS
 from cropper.errors import ConfigError, CropTooSmallError
 from cropper.image import View
+from cropper.image.padding import check_colour
 from cropper.image.source import MAX_PIXELS
 from cropper.result import METHODS, SEARCH
 from cropper.search import Objective, SearchConfig
@@ -88,6 +90,8 @@ class CropFields(TypedDict, total=False):
     keep: tuple[str | Box, ...]
     avoid: tuple[Box, ...]
     focus: Point | None
+    fit: str
+    background: str
     constraints: tuple[Constraint, ...]
 
 
@@ -115,6 +119,8 @@ class CropRequest:
     keep: tuple[str | Box, ...] = ("faces",)  # or largest, none, and boxes; method 'search' alone
     avoid: tuple[Box, ...] = ()  # boxes to leave out; all in px, or fractions if no edge is above 1
     focus: Point | None = None  # to lie in the middle half of the crop, px or fractions
+    fit: str = "crop"  # or pad, blur, extend: what is done where the shape would cut what is kept
+    background: str = "white"  # colour of pad
     constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
@@ -135,6 +141,9 @@ class CropRequest:
                 raise ConfigError(f"a box to keep or avoid lies inside the photo, got {what}")
         if self.focus and not 0 <= min(self.focus) <= max(self.focus) < math.inf:
             raise ConfigError(f"`focus` is a point x,y of the photo, got {self.focus}")
+        if self.fit not in ("crop", *FILLS):
+            raise ConfigError(f"`fit` is one of crop, {', '.join(FILLS)}, got {self.fit!r}")
+        check_colour(self.background)
         self._check_method()
 
     def _check_method(self) -> None:
@@ -150,7 +159,7 @@ class CropRequest:
         if self.strategy and method in ("stn", "localizer"):
             raise ConfigError(f"`strategy` is of a search: {method} has none, leave it out")
         boxes = [what for what in (*self.keep, *self.avoid) if not isinstance(what, str)]
-        if (self.constraints or boxes or self.focus) and method != SEARCH:
+        if (self.constraints or boxes or self.focus or self.fit != "crop") and method != SEARCH:
             raise ConfigError(f"constraints are on boxes: {method} gives others, leave it out")
 
     @property
@@ -212,7 +221,7 @@ class CropRequest:
                 f"the crop has {width}x{height} px, fewer than {self.min_pixels}: "
                 "take a larger photo, or a smaller `min_pixels`"
             )
-        if self.size and self.no_enlarge and (width < self.size[0] or height < self.size[1]):
+        if self.size and self.no_enlarge and crop.is_enlarged(self.size):
             raise CropTooSmallError(
                 "the crop has {}x{} px and would be enlarged to {}x{}: take a larger photo, or "
                 "leave `no_enlarge` out".format(width, height, *self.size)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, as_boxes
+from cropper.boxes import Boxes, as_boxes, clip
 from cropper.faces import Face, find_faces
 from cropper.image import View
 from cropper.request import BoundConstraint, Constraint, CropRequest, Point
@@ -26,6 +26,7 @@ __all__ = [
     "KeepBox",
     "KeepHeads",
     "around_kept",
+    "aspect_for_all",
     "constraints_of",
     "find_subjects",
 ]
@@ -106,9 +107,9 @@ class KeepHeads:
             fits = _that_fit(face, rooms).any()
             what = "the whole head" if fits else "the whole face"
             told = _cannot(what, heads[:1], spaces) + (": its face is kept" if fits else "")
-            return _Bound(face, _NONE, told)
+            return _Bound(face, _NONE, told, heads)
         told = "" if chosen.all() else _cannot("all heads", heads, spaces)
-        return _Bound(heads[chosen], heads[~chosen], told)
+        return _Bound(heads[chosen], heads[~chosen], told, heads)
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ class _Bound:
     kept: Boxes  # (M, 4) to lie inside
     whole: Boxes  # (K, 4) to lie inside or outside
     note: str = ""  # what cannot be had, whichever crop is chosen
+    subject: Boxes | None = None  # (L, 4) what would be kept by a shape for all; None: ``kept``
 
     def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
         return np.asarray((_missed(self.kept, boxes) <= _SLACK).all(0))
@@ -220,6 +222,27 @@ def around_kept(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]) -
                     corner = np.clip(np.round([x, y]), 0, limits - sides)
                     found.append([*corner, *(corner + sides)])
     return np.array(found)
+
+
+def aspect_for_all(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]) -> float | None:
+    """The aspect nearest to that of the spaces whose largest crop holds all that is to be kept.
+
+    None where the spaces' own crops hold it.
+    """
+    parts = [
+        each.kept if each.subject is None else each.subject
+        for each in bound
+        if isinstance(each, _Bound)
+    ]
+    subject = clip(np.concatenate([_NONE, *parts]), spaces[0].size)
+    if not len(subject):
+        return None
+    rooms = np.array([space.largest * space.max_scale for space in spaces]) * spaces[0].size
+    wide, tall = subject[:, 2:].max(0) - subject[:, :2].min(0)
+    if (np.array([wide, tall]) <= rooms + _SLACK).all(1).any():
+        return None
+    width, height = np.array(spaces[0].size) * spaces[0].max_scale
+    return float(np.clip(spaces[0].aspect, wide / height, width / max(tall, 1.0)))
 
 
 def _missed(kept: Boxes, boxes: Boxes) -> NDArray[np.float64]:

@@ -100,6 +100,8 @@ class BulkOptions:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):
             settings["subjects"] = [request.keep, request.avoid]
+        if request.fit != "crop":
+            settings["fit"] = [request.fit, request.background]
         if request.focus:
             settings["focus"] = request.focus
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]

@@ -77,7 +77,7 @@ def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped
         content = _explain(photo.overlay, job, finder, image, first)
         written.append(_write_for(first.best, content, job, photo.overlay, FileKind.OVERLAY))
     total = replace(first.search, crops=(first.best,), evaluations=_evaluations(results))
-    told = replace(first, search=total, source=None, size=None, notes=())
+    told = replace(first, search=total, source=None, notes=())
     return Cropped(photo.source, signature, told, tuple(written), tuple(notes))
 
 

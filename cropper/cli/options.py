@@ -138,6 +138,22 @@ _FIND = (
         metavar="X,Y",
         help="A point, in pixels or fractions, that lies in the middle half of the crop.",
     ),
+    click.option(
+        "--fit",
+        type=click.Choice(["crop", "pad", "blur", "extend"]),
+        default="crop",
+        show_default=True,
+        help="Where the shape would cut what is kept, keep it whole and fill the shape around it: "
+        "pad with --background, blur with the crop itself, enlarged and blurred, extend with "
+        "its edge pixels, for plain backgrounds.",
+    ),
+    click.option(
+        "--background",
+        default="white",
+        show_default=True,
+        metavar="COLOUR",
+        help="Of --fit pad: a name, or #rrggbb.",
+    ),
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(
         "--scorer",

@@ -96,6 +96,10 @@ Aspect = Annotated[
 ]
 Size = Annotated[tuple[int, int], BeforeValidator(_size), _text(_SIZE, "1080x1350")]
 Point = Annotated[tuple[float, float], BeforeValidator(_point), _text(_POINT, ".5,.3")]
+_COLOUR = "^(#[0-9a-fA-F]{6}|[a-zA-Z]{3,24})$"
+Colour = Annotated[
+    str, _matching(_COLOUR, "is a colour, as white or #20242a"), _text(_COLOUR, "#20242a")
+]
 Scale = Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)]
 # bounds come before the check of the text: after it pydantic names them ge and le in the schema
 Quality = Annotated[int, Field(ge=1, le=100), _DIGITS]
@@ -136,6 +140,12 @@ class CropOptions(_Options):
     focus: Point | None = Field(
         None, description="A point, in pixels or fractions, for the middle half of the crop."
     )
+    fit: Literal["crop", "pad", "blur", "extend"] = Field(
+        "crop",
+        description="What is done where the shape would cut what is kept: fill the shape around "
+        "it with a colour, with the crop itself, blurred, or with its edge pixels.",
+    )
+    background: Colour = Field("white", description="Of fit=pad: a name, or #rrggbb.")
     min_pixels: Annotated[int, Field(ge=1, le=10**9), _DIGITS] | None = Field(
         None, description="Refuse a photo whose crops of this shape all have fewer pixels."
     )
@@ -258,8 +268,18 @@ class HeatAnswer(BaseModel):
     )
 
 
+class PaddingAnswer(BaseModel):
+    """How the best crop lies in a picture that it does not fill."""
+
+    fit: Literal["pad", "blur", "extend"]
+    size: Pixels
+    place: Annotated[list[int], Field(min_length=4, max_length=4)]
+
+
 class CropsAnswer(CropAnswer):
     """Of /v1/crop."""
+
+    padding: PaddingAnswer | None = None
 
     source_size: Pixels
     focus_x: Share = Field(description="The best crop's place, as CSS object-position has it.")
