@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypedDict
@@ -36,6 +36,9 @@ __all__ = [
     "CropRequest",
     "Point",
     "constrained",
+    "parse_box",
+    "parse_kept",
+    "parse_point",
 ]
 
 COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
@@ -226,6 +229,39 @@ class CropRequest:
                 "the crop has {}x{} px and would be enlarged to {}x{}: take a larger photo, or "
                 "leave `no_enlarge` out".format(width, height, *self.size)
             )
+
+
+def parse_kept(texts: Iterable[str]) -> tuple[str | Box, ...]:
+    """``keep`` as people write it: names and boxes; boxes alone are kept beside the faces.
+
+    Raises ConfigError for what is neither.
+    """
+    kept = tuple(parse_box(text) if "," in text else text for text in texts)
+    return kept if any(isinstance(each, str) for each in kept) else ("faces", *kept)
+
+
+def parse_box(text: str) -> Box:
+    """``x,y,w,h`` -> xyxy. Raises ConfigError.
+
+    >>> parse_box(".1,.2,.5,.25")
+    (0.1, 0.2, 0.6, 0.45)
+    """
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        x = y = width = height = -1.0
+    if not (x >= 0 and y >= 0 and width > 0 and height > 0):
+        raise ConfigError(f"{text!r} is no box x,y,w,h, as in 120,80,200,200 or .1,.1,.3,.4")
+    return (x, y, x + width, y + height)
+
+
+def parse_point(text: str) -> Point:
+    """``x,y``. Raises ConfigError."""
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"{text!r} is no point x,y, as in 640,200 or .5,.3") from None
+    return x, y
 
 
 def constrained(objective: Objective, constraints: Sequence[BoundConstraint]) -> Objective:

@@ -34,6 +34,7 @@ class BulkOptions:
     overwrite: bool = False  # files in the output folder that no earlier run wrote
     include: tuple[str, ...] = ()  # globs on paths below the input folder; none: all pictures
     exclude: tuple[str, ...] = ()
+    subjects: Path | None = None  # a table of what single photos keep, avoid and focus on
     workers: int | None = None  # None: one a core; of a cluster, what it has
     backend: str = "local"
     cluster: str | None = None  # address of a scheduler; None: one on this machine, for the run

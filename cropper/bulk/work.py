@@ -6,7 +6,7 @@ import errno
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cropper.boxes import Crop
@@ -19,6 +19,7 @@ from cropper.bulk.xmp import sidecar
 from cropper.errors import CropperError, ImageReadError, ImageWriteError
 from cropper.image import SourceImage, encode, format_for, from_array, load_image, sniff
 from cropper.render import render, write
+from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult, preference
 
 __all__ = ["PhotoJob", "crop_photo"]
@@ -35,6 +36,7 @@ class PhotoJob:
     source: str  # the input folder, as the workers see it
     root: str  # the output folder
     options: BulkOptions
+    own: CropFields = field(default_factory=CropFields)  # of the request, for this photo alone
 
 
 def crop_photo(job: PhotoJob, finder: PhotoFinder) -> Outcome:
@@ -56,7 +58,7 @@ def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped
     sizes = [request.size for request in options.requests if request.size]
     if len(sizes) == len(options.requests) and options.method == SEARCH:
         image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
-    results = finder.find(image)
+    results = finder.find(image, job.own)
     wanted = [_gain(each) >= options.min_gain for each in results]
     notes = [*image.notes, *dict.fromkeys(note for each in results for note in each.notes)]
     for planned in photo.crops:

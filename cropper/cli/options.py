@@ -50,35 +50,27 @@ def _pixels(_: click.Context, __: click.Parameter, text: str | None) -> int | No
     return width * height
 
 
-def _kept(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
-    """Names and boxes; boxes alone are kept beside the faces."""
-    kept = tuple(text if "," not in text else _box(text) for text in texts)
-    return kept if any(isinstance(each, str) for each in kept) else ("faces", *kept)
+def _read(parse: str, value: Any) -> Any:
+    """``value`` by a function of ``cropper.request``, its errors as the shell's own."""
+    from cropper import request  # noqa: PLC0415 - numpy and pillow
+    from cropper.errors import ConfigError  # noqa: PLC0415
 
-
-def _point(_: click.Context, __: click.Parameter, text: str | None) -> Any:
-    if text is None:
-        return None
     try:
-        x, y = (float(part) for part in text.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no point x,y, as in 640,200 or .5,.3") from None
-    return x, y
+        return getattr(request, parse)(value)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _kept(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> Any:
+    return _read("parse_kept", texts) if texts else ("faces",)
 
 
 def _boxes(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(_box(text) for text in texts)
+    return tuple(_read("parse_box", text) for text in texts)
 
 
-def _box(text: str) -> tuple[float, float, float, float]:
-    """x,y,w,h -> xyxy."""
-    try:
-        x, y, width, height = (float(part) for part in text.split(","))
-    except ValueError:
-        x = y = width = height = -1.0
-    if not (x >= 0 and y >= 0 and width > 0 and height > 0):
-        raise click.BadParameter(f"{text!r} is no box x,y,w,h, as in 120,80,200,200 or .1,.1,.3,.4")
-    return (x, y, x + width, y + height)
+def _point(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+    return None if text is None else _read("parse_point", text)
 
 
 _METHOD = (
