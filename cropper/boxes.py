@@ -57,6 +57,13 @@ class Crop:
         x0, y0, x1, y1 = box.tolist()
         return cls(x0, y0, x1, y1, float(score), corners)
 
+    @classmethod
+    def within(cls, corners: Corners, score: float, size: tuple[int, int]) -> Crop:
+        """A parallelogram in a picture of ``size`` = (width, height), in whole pixels around it."""
+        points = np.array(corners).round(6)
+        edges = np.concatenate([np.floor(points.min(0)), np.ceil(points.max(0))])
+        return cls.of(np.clip(edges, 0, [*size, *size]), score, corners)
+
     @property
     def box(self) -> tuple[float, float, float, float]:
         return (self.x0, self.y0, self.x1, self.y1)

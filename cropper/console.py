@@ -63,6 +63,11 @@ def text_of(
     lines[0] += _certainty(result)
     if verbose:
         found = result.search
+        if result.tilt:
+            lines[-1] += (
+                f"\n  tilted by {result.tilt.angle:.1f} degrees with probability "
+                f"{result.tilt.probability:.2f}"
+            )
         lines[-1] += (
             f"\n  {result.scorer}, {found.strategy}: {found.evaluations} crops in {found.rounds} "
             f"rounds, ended by {found.stop}, {result.seconds:.2f} s"

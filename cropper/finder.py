@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, Crop, distinct, iou, snap
+from cropper.boxes import Boxes, distinct, iou, snap
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
 from cropper.image import Photo, SourceImage, View, open_photo
@@ -31,6 +31,8 @@ from cropper.scorers import (
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace
 from cropper.subjects import around_kept, aspect_for_all, constraints_of, find_subjects
+from cropper.tilt import find_tilt
+from cropper.turn import Turn
 
 if TYPE_CHECKING:
     from cropper.transform import TransformFinder
@@ -145,8 +147,12 @@ class CropFinder:
         image = open_photo(photo)
         if request.method == SEARCH:
             view = view or self.scorer.spec.view(image)
+            tilt = find_tilt(view) if request.straighten else None
+            turn = Turn(image.size, tilt.turned if tilt else 0.0)
+            if turn.angle:
+                view, objective = turn.view(view), None
             objective = objective or self.bind_view(view)
-            result = self._search(image.size, view, request, objective, progress)
+            result = replace(self._search(view, turn, request, objective, progress), tilt=tilt)
         else:
             result = self._transformer(request).find(image, request)
         request.check_pixels(result.best)
@@ -158,36 +164,40 @@ class CropFinder:
 
     def _search(
         self,
-        size: tuple[int, int],
         view: View,
+        turn: Turn,
         request: CropRequest,
         objective: Objective,
         progress: Progress | None,
     ) -> CropResult:
+        """``view`` and ``objective`` are of the turned photo, and so are the boxes in here."""
+        size = view.size
         config = search_config(self.scorer.spec, request)
         spaces = request.spaces(size)
-        constraints = constraints_of(request, hair=not self.scorer.spec.frames_faces)
+        constraints = constraints_of(request, turn, hair=not self.scorer.spec.frames_faces)
         faces = find_subjects(request, view)
         bound = [each.bind(view, spaces) for each in constraints]
         if request.fit != "crop" and request.has_shape:
             aspect = aspect_for_all(bound, spaces)
             if aspect is not None:
-                return self._padded(aspect, view, request, objective)
-        found = search(constrained(objective, bound), spaces, config, progress)
-        whole = np.array([[0.0, 0.0, *size]])
-        boxes = snap(np.array([crop.box for crop in found.crops]), size)
+                return self._padded(aspect, view, turn, request, objective)
+        wanted_of = constrained(objective, bound)
+        found = search(lambda boxes: wanted_of(turn.fit(boxes)), spaces, config, progress)
+        whole = turn.place(np.array([[0.0, 0.0, *size]]))
+        boxes = turn.place(np.array([crop.box for crop in found.crops]))
         boxes = distinct(boxes)  # in a tiny photo two crops may round to one
-        notes = [each.note for each in bound if each.note]
         allowed = _allowed(boxes, bound)
         if not len(allowed):
             near = np.concatenate([_nudged(boxes, size), around_kept(bound, spaces)])
-            allowed = _best(objective, _allowed(near, bound))
-        if len(allowed):
-            boxes = allowed
-        elif not notes:
+            allowed = _best(objective, _allowed(turn.place(near), bound))
+        notes = [each.note for each in bound if each.note]
+        if not len(allowed) and not notes:
             notes = ["no crop keeps and avoids all that it should: this one comes nearest"]
-        boxes = np.concatenate([boxes, whole])
-        middle = snap(spaces[0].centred, size) if request.has_shape else centred(boxes[:-1], size)
+        boxes = np.concatenate([allowed if len(allowed) else boxes, whole])
+        if request.has_shape:
+            middle = turn.place(spaces[0].centred)
+        else:
+            middle = turn.fit(centred(boxes[:-1], size))
         scores = objective(np.concatenate([boxes, middle]))
         wanted = scores[: len(boxes)] - sum((each.penalty(boxes) for each in bound), 0.0)
         order = np.argsort(-wanted[:-1], kind="stable")
@@ -195,7 +205,7 @@ class CropFinder:
         if request.takes_whole and wanted[full] > wanted[:-1].max() and len(_allowed(whole, bound)):
             apart = iou(whole, boxes)[0] <= config.nms_iou
             order = np.array([full, *order[apart[order]]][: request.top_k])
-        crops = [Crop.of(boxes[i], scores[i]) for i in order]
+        crops = [turn.crop(boxes[i], scores[i]) for i in order]
         own = 0 if request.has_shape else order[0]
         centre = full if order[0] == full else len(boxes) + own
         return CropResult(
@@ -207,18 +217,23 @@ class CropFinder:
             scorer=self.scorer.spec.name,
             seconds=0.0,
             notes=tuple(notes),
-            faces=None if faces is None else tuple(face.box for face in faces),
+            faces=None if faces is None else turn.home(face.box for face in faces),
             has_shape=request.has_shape,
         )
 
     def _padded(
-        self, aspect: float, view: View, request: CropRequest, objective: Objective
+        self,
+        aspect: float,
+        view: View,
+        turn: Turn,
+        request: CropRequest,
+        objective: Objective,
     ) -> CropResult:
         """Crops of another aspect, on canvases of the one that is asked for."""
         (space,) = request.spaces(view.size)
         canvas = Canvas(space.aspect, request.fit, request.background)
         other = replace(request, aspect=aspect, size=None, no_enlarge=False, fit="crop")
-        result = self._search(view.size, view, other, objective, None)
+        result = self._search(view, turn, other, objective, None)
         crops = tuple(replace(crop, canvas=canvas) for crop in result.crops)
         notes = (*result.notes, "no crop of this shape holds all that is kept: it is padded")
         return replace(result, search=replace(result.search, crops=crops), notes=notes)

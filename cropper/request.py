@@ -29,6 +29,7 @@ from cropper.space import MIN_SCALE, CropSpace, agreed_aspect, crop_spaces
 __all__ = [
     "COSTLY_BUDGET",
     "KEPT",
+    "STRAIGHTENED",
     "BoundConstraint",
     "Box",
     "Constraint",
@@ -44,6 +45,7 @@ __all__ = [
 COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
 Point = tuple[float, float]
 KEPT = ("faces", "largest", "none")  # heads that are kept whole
+STRAIGHTENED = ("crop", "only")  # the best crop of the level photo, or as much of it as there is
 _ON_OVERLAY = 4  # crops
 _ROUNDING = 1e-9  # of a scale
 _FORBIDDEN = 1e6  # taken off the score of a crop that a constraint excludes
@@ -95,6 +97,7 @@ class CropFields(TypedDict, total=False):
     focus: Point | None
     fit: str
     background: str
+    straighten: str | None
     constraints: tuple[Constraint, ...]
 
 
@@ -124,6 +127,7 @@ class CropRequest:
     focus: Point | None = None  # to lie in the middle half of the crop, px or fractions
     fit: str = "crop"  # or pad, blur, extend: what is done where the shape would cut what is kept
     background: str = "white"  # colour of pad
+    straighten: str | None = None  # crop, or only: a tilted photo is turned level, and cropped
     constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
@@ -164,6 +168,11 @@ class CropRequest:
         boxes = [what for what in (*self.keep, *self.avoid) if not isinstance(what, str)]
         if (self.constraints or boxes or self.focus or self.fit != "crop") and method != SEARCH:
             raise ConfigError(f"constraints are on boxes: {method} gives others, leave it out")
+        if self.straighten not in (None, *STRAIGHTENED):
+            told = ", ".join(STRAIGHTENED)
+            raise ConfigError(f"`straighten` is one of {told}, got {self.straighten!r}")
+        if self.straighten and method != SEARCH:
+            raise ConfigError(f"`straighten` turns a search: {method} turns by itself, use one")
 
     @property
     def searched_aspect(self) -> str | float:
@@ -196,7 +205,8 @@ class CropRequest:
 
         Their crops have the pixels of ``size`` and ``min_pixels`` where the photo has them.
         """
-        spaces = crop_spaces(size, self.searched_aspect, self.min_scale, self.max_scale)
+        smallest = self.max_scale if self.straighten == "only" else self.min_scale
+        spaces = crop_spaces(size, self.searched_aspect, smallest, self.max_scale)
         least = [self._least_scale(space) for space in spaces]
         enough = [scale <= space.max_scale for space, scale in zip(spaces, least, strict=True)]
         if not any(enough):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cropper.boxes import Box, Crop
 from cropper.image import SourceImage
+from cropper.turn import Tilt
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,6 +67,7 @@ class CropResult:
     size: tuple[int, int] | None = None  # exact (width, height) asked of the output, px
     notes: tuple[str, ...] = ()  # what could not be kept, for people to read
     faces: tuple[Box, ...] | None = None  # px, the largest first; None: nobody looked
+    tilt: Tilt | None = None  # None: nobody looked
     has_shape: bool = False  # one was asked for, so that the whole photo is no answer
     source: SourceImage | None = field(default=None, repr=False, compare=False)
 
@@ -123,7 +125,8 @@ class CropResult:
 
     def crop_record(self, crop: Crop) -> dict[str, Any]:
         """The stable JSON fields of one crop."""
-        return crop.to_dict(self.source_size, affine=self.search.strategy in AFFINE_METHODS)
+        may_turn = self.search.strategy in AFFINE_METHODS or self.tilt is not None
+        return crop.to_dict(self.source_size, affine=may_turn)
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON fields; the command adds ``input`` and ``output``."""
@@ -144,6 +147,7 @@ class CropResult:
             "scorer": self.scorer,
             "candidates": self.search.evaluations,
             "seconds": round(self.seconds, 4),
+            **({} if self.tilt is None else self.tilt.to_dict()),
             **affine,
         }
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, as_boxes, clip
+from cropper.boxes import Box, Boxes, as_boxes, clip
 from cropper.faces import Face, find_faces
 from cropper.image import View
 from cropper.request import BoundConstraint, Constraint, CropRequest, Point
 from cropper.space import CropSpace, parse_aspect
+from cropper.turn import Turn
 
 __all__ = [
     "AvoidBox",
@@ -56,19 +57,20 @@ _SHAPES = [(name, parse_aspect(name)) for name in _NAMED]
 _CUT = 2.0  # log-odds off the score of a crop that cuts a head which it cannot keep
 
 
-def constraints_of(request: CropRequest, hair: bool = True) -> tuple[Constraint, ...]:
-    """Those that a request's ``keep``, ``avoid`` and ``focus`` mean, and its own.
+def constraints_of(request: CropRequest, turn: Turn, hair: bool = True) -> tuple[Constraint, ...]:
+    """Those that ``keep``, ``avoid`` and ``focus`` mean in the turned photo, and the request's own.
 
     Without ``hair`` a head is as small as its face.
     """
     kept: list[Constraint] = []
     for what in request.keep:
         if not isinstance(what, str):
-            kept.append(KeepBox(what))
+            kept.append(KeepBox(_in_turned(what, turn)))
         elif what != "none":
             kept.append(KeepHeads(alone=what == "largest", hair=hair))
-    focus = [FocusOn(request.focus)] if request.focus else []
-    return (*kept, *map(AvoidBox, request.avoid), *focus, *request.constraints)
+    avoided = (AvoidBox(_in_turned(box, turn)) for box in request.avoid)
+    focus = [FocusOn(_point_in_turned(request.focus, turn))] if request.focus else []
+    return (*kept, *avoided, *focus, *request.constraints)
 
 
 def find_subjects(request: CropRequest, view: View) -> tuple[Face, ...] | None:
@@ -116,7 +118,7 @@ class KeepHeads:
 class KeepBox:
     """Keeps a box whole; px, or fractions of the photo where all edges are at most 1."""
 
-    box: tuple[float, float, float, float]
+    box: Box
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _Bound:
         return _Bound(_in_pixels(self.box, view.size), _NONE)
@@ -126,7 +128,7 @@ class KeepBox:
 class AvoidBox:
     """Leaves a box out; px or fractions as in KeepBox."""
 
-    box: tuple[float, float, float, float]
+    box: Box
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _BoundAvoid:
         return _BoundAvoid(_in_pixels(self.box, view.size))
@@ -293,7 +295,24 @@ def _cannot(what: str, held: Boxes, spaces: Sequence[CropSpace]) -> str:
     return f"no crop of this shape holds {what}" + (f", {min(able)[1]} would" if able else "")
 
 
-def _in_pixels(box: tuple[float, float, float, float], size: tuple[int, int]) -> Boxes:
+def _in_turned(box: Box, turn: Turn) -> Box:
+    """The upright box around a box of the photo once that is turned."""
+    if not turn.angle:
+        return box
+    left, top, right, bottom = turn.around(_in_pixels(box, turn.size))[0].tolist()
+    return (left, top, right, bottom)
+
+
+def _point_in_turned(point: Point, turn: Turn) -> Point:
+    """The same for a point."""
+    if not turn.angle:
+        return point
+    where = np.array([point], dtype=np.float64)
+    x, y = turn.in_turned(where * turn.size if where.max() <= 1 else where)[0].tolist()
+    return (x, y)
+
+
+def _in_pixels(box: Box, size: tuple[int, int]) -> Boxes:
     edges = as_boxes(box)
     return edges * np.array(size * 2, dtype=np.float64) if edges.max() <= 1 else edges
 

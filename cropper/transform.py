@@ -114,8 +114,6 @@ def _on_pixels(warp: Warp, size: tuple[int, int]) -> Warp:
 
 
 def _crop(warp: Warp, score: float, size: tuple[int, int]) -> Crop:
-    """With the box of the whole pixels that the crop touches."""
-    box = warp.box.round(6)
-    low, high = np.floor(box[:2]), np.ceil(box[2:])
-    around = np.concatenate([np.clip(low, 0, size), np.clip(high, 0, size)])
-    return Crop.of(around, score, None if warp.upright else warp.corners)
+    if warp.upright:
+        return Crop.of(warp.box.round(6), score)
+    return Crop.within(warp.corners, score, size)

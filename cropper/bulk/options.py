@@ -58,8 +58,10 @@ class BulkOptions:
             raise ConfigError("`cluster` is the address of a dask or ray cluster: add `backend`")
         if self.xmp not in (None, "beside", "instead"):
             raise ConfigError(f"xmp is 'beside' or 'instead', got {self.xmp!r}")
-        if self.xmp and self.method != SEARCH:
-            raise ConfigError("a sidecar describes an upright crop: leave `xmp` or `method` out")
+        if self.xmp and (self.method != SEARCH or self.requests[0].straighten):
+            raise ConfigError(
+                "a sidecar describes an upright crop: leave `xmp`, or `method` and `straighten` out"
+            )
         if not 0 <= self.min_gain < 1:
             raise ConfigError(f"min_gain is a probability in [0, 1), got {self.min_gain}")
         for name, value in (("workers", self.workers or 1), ("batch_size", self.batch_size)):
@@ -97,6 +99,8 @@ class BulkOptions:
         }
         if request.min_pixels or request.no_enlarge:
             settings["pixels"] = [request.min_pixels, request.no_enlarge]
+        if request.straighten:
+            settings["straighten"] = request.straighten
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):

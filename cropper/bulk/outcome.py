@@ -15,6 +15,7 @@ from cropper.bulk.signature import Signature
 from cropper.canvas import Canvas
 from cropper.request import CropRequest
 from cropper.result import CropResult, SearchResult, StopReason
+from cropper.turn import Tilt
 
 __all__ = ["Cropped", "Failed", "FileKind", "Outcome", "State", "Written", "outcome_from_json"]
 
@@ -123,6 +124,7 @@ class Cropped:
                 "source_size": result.source_size,
                 "size": result.size,
                 "faces": result.faces,
+                "tilt": result.tilt and asdict(result.tilt),
                 "full_frame_score": result.full_frame_score,
                 "centre_score": result.centre_score,
                 "calibrated": result.calibrated,
@@ -222,6 +224,7 @@ def outcome_from_json(text: str) -> Outcome:
     own["size"] = tuple(record["size"]) if record.get("size") else None
     faces = record.get("faces")
     own["faces"] = None if faces is None else tuple(map(tuple, faces))
+    own["tilt"] = Tilt(**record["tilt"]) if record.get("tilt") else None
     result = CropResult(source_size=tuple(record["source_size"]), search=found, **own)
     signature = Signature(**record["signature"])
     return Cropped(record["source"], signature, result, written, tuple(record["notes"]))

@@ -6,6 +6,7 @@ configuration, 3 missing model or extra, 4 no input pictures, 5 cannot write, 13
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 import click
@@ -29,7 +30,14 @@ class _Group(click.Group):
 
 class _Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """An option that takes one value is refused twice: the first would be lost in silence."""
+        """An option that takes one value is refused twice: the first would be lost in silence.
+
+        ``--straighten`` has a value where that is one of its own, and else takes no photo for it.
+        """
+        args = [
+            f"{arg}=crop" if arg == "--straighten" and after not in ("crop", "only") else arg
+            for arg, after in zip_longest(args, args[1:])
+        ]
         if not ctx.resilient_parsing and not self.ignore_unknown_options:
             _, _, given = self.make_parser(ctx).parse_args(args=list(args))
             for param in given:

@@ -146,6 +146,13 @@ _FIND = (
         metavar="COLOUR",
         help="Of --fit pad: a name, or #rrggbb.",
     ),
+    click.option(
+        "--straighten",
+        type=click.Choice(["crop", "only"]),
+        metavar="[only]",
+        help="Turn a photo level, where it is surely tilted, and crop it; 'only' keeps as much of "
+        "it as there is.",
+    ),
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(
         "--scorer",

@@ -69,6 +69,25 @@ class View:
         picture = Image.fromarray(self.pixels)
         return np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
 
+    def turned(self, matrix: NDArray[np.float64]) -> View:
+        """What lies at ``d`` from the middle is read at ``matrix`` (2, 2) ``@ d`` from there.
+
+        Beyond the edges their pixels go on.
+        """
+        height, width = self.pixels.shape[:2]
+        margin = math.ceil(max(width, height) * abs(matrix - np.eye(2)).max())
+        padded = np.pad(self.pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+        middle = np.array([width, height]) / 2
+        x, y = (middle + margin - matrix @ middle).tolist()
+        (a, b), (c, d) = matrix.tolist()
+        read = Image.fromarray(padded).transform(
+            (width, height),
+            Image.Transform.AFFINE,
+            (a, b, x, c, d, y),
+            Image.Resampling.BICUBIC,
+        )
+        return View(np.array(read), self.size)
+
 
 class SourceImage:
     """A picture that was read and checked. ``load_image`` and ``from_array`` make them."""

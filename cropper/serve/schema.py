@@ -152,6 +152,11 @@ class CropOptions(_Options):
     no_enlarge: Annotated[bool, _TRUTH] = Field(
         False, description="Refuse a photo whose crops of this shape are all smaller than size."
     )
+    straighten: Literal["crop", "only"] | None = Field(
+        None,
+        description="Turn a photo level where it is surely tilted, and crop it; only keeps as much "
+        "of it as there is.",
+    )
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
     heat: Annotated[bool, _TRUTH] = Field(
         False,
@@ -238,6 +243,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 BoxShares = Annotated[
     list[Share], Field(min_length=4, max_length=4, description="The box in [0, 1].")
 ]
+Pixel = Annotated[list[float], Field(min_length=2, max_length=2)]
 Pixels = Annotated[list[int], Field(min_length=2, max_length=2)]
 ToFullFrame = Annotated[
     Share | None,
@@ -255,6 +261,14 @@ class CropAnswer(BaseModel):
     box_norm: BoxShares
     score: float
     preferred_to_full_frame: ToFullFrame
+    corners: list[Pixel] | None = Field(
+        None,
+        description="With straighten: top left, then clockwise, px of the upright photo; the box "
+        "is then the whole pixels around them.",
+    )
+    theta: list[list[float]] | None = Field(
+        None, description="With straighten: 2 rows of 3, as affine_grid takes them."
+    )
 
 
 class HeatAnswer(BaseModel):
@@ -286,6 +300,15 @@ class CropsAnswer(CropAnswer):
     focus_y: Share
     faces: list[Box] | None = Field(
         description="The faces, the largest first; null where none are to be kept."
+    )
+    angle: float | None = Field(
+        None, description="With straighten: degrees clockwise by which the crops are turned."
+    )
+    tilt: float | None = Field(
+        None, description="With straighten: degrees clockwise by which the photo is likely tilted."
+    )
+    tilt_probability: Share | None = Field(
+        None, description="With straighten: that it is, give or take a degree."
     )
     full_frame_score: float
     scorer: str

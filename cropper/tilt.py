@@ -1,0 +1,199 @@
+"""How far a photo is tilted: a small network on the directions of its edges.
+
+Buildings, people and horizons are upright or level, so the edges of a level photo gather at two
+directions. What the network reads is a histogram of edge directions near those two for each cell
+of a grid over the photo, at two scales; which cells and peaks tell something it has learned from
+photos that were turned by known angles (``cropper train tilt``).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from cropper.errors import MissingModelError
+from cropper.image import View
+from cropper.turn import Tilt
+
+__all__ = [
+    "ANGLES",
+    "BINS",
+    "CELLS",
+    "LONG_SIDE",
+    "PLACES",
+    "TiltFinder",
+    "edge_directions",
+    "find_tilt",
+]
+
+Floats = NDArray[np.float32]
+
+_WEIGHTS = Path(__file__).parent / "scorers" / "weights" / "tilt.safetensors"
+LONG_SIDE = 384  # px of what is looked at
+CELLS = 8  # a side of the grid
+BINS = 90  # of half a degree, around upright and around level
+_RANGE = BINS / 4  # degrees, either way
+ANGLES = (np.arange(BINS, dtype=np.float32)[12:-12] + 0.5) / 2 - _RANGE  # that may be found
+_LEAST = 1.0  # of an edge's strength, in grey levels a pixel; less is noise
+_SMOOTHINGS = (2, 4)  # of the structure tensor: the second scale is smoothed on top of the first
+
+
+def _places() -> Floats:
+    """(CELLS ** 2, 5): where each cell is, as the network is told."""
+    steps = (np.arange(CELLS) + 0.5) / (CELLS / 2) - 1
+    y, x = (each.ravel() for each in np.meshgrid(steps, steps, indexing="ij"))
+    return np.stack([x, y, np.abs(x), x * x, y * y], 1).astype(np.float32)
+
+
+PLACES = _places()
+
+
+class TiltFinder:
+    """The network without torch. Threads may share it."""
+
+    def __init__(self, weights: Path = _WEIGHTS) -> None:
+        """Raises MissingModelError for a file that holds no such network."""
+        try:
+            stored = load_file(weights)
+            self._weights = {name: value.astype(np.float32) for name, value in stored.items()}
+            self.odds(np.zeros((len(_SMOOTHINGS), 2, CELLS, CELLS, BINS), np.float32))
+        except (OSError, KeyError, ValueError, SafetensorError) as error:
+            raise MissingModelError(f"{weights} holds no tilt network: {error}") from error
+
+    def find(self, view: View) -> Tilt:
+        """Of a photo and of its mirror image alike, but for the sign."""
+        edges = edge_directions(view)
+        mirrored = edges[:, :, :, ::-1, ::-1]
+        odds = self.odds(edges) + self.odds(mirrored)[::-1]
+        return likeliest(odds / 2)
+
+    def odds(self, edges: Floats) -> Floats:
+        """(scales, 2, CELLS, CELLS, BINS) -> (angles,): log-odds of each of ``ANGLES``."""
+        cells = edges.reshape(-1, CELLS**2, BINS).transpose(1, 0, 2)
+        x = np.concatenate([4 * cells, np.sqrt(cells + 1e-6)], 1)
+        for layer in ("cell.0", "cell.1"):
+            x = np.maximum(self._convolved(x, layer), 0)
+        seen = np.concatenate([x.mean(2), x.max(2), PLACES], 1)
+        looked = np.maximum(self._linear(seen, "looks.0"), 0)
+        weight = np.logaddexp(0, self._linear(looked, "looks.1"))  # (cells, heads)
+        y = weight.T @ x.reshape(len(x), -1)
+        y /= y.mean(1, keepdims=True) + 0.05
+        y = np.maximum(self._convolved(y.reshape(1, -1, BINS), "angles.0"), 0)
+        for layer in ("angles.1", "angles.2"):
+            y = y + np.maximum(self._convolved(y, layer), 0)
+        out: Floats = self._convolved(y, "out")[0, 0, 12:-12]
+        return out
+
+    def _linear(self, x: Floats, layer: str) -> Floats:
+        out: Floats = x @ self._weights[f"{layer}.weight"].T + self._weights[f"{layer}.bias"]
+        return out
+
+    def _convolved(self, x: Floats, layer: str) -> Floats:
+        """(N, C, BINS) -> (N, D, BINS), padded with zeros."""
+        kernel, bias = self._weights[f"{layer}.weight"], self._weights[f"{layer}.bias"]
+        margin = kernel.shape[2] // 2
+        padded = np.pad(x, ((0, 0), (0, 0), (margin, margin)))
+        windows = sliding_window_view(padded, kernel.shape[2], axis=2)  # (N, C, BINS, taps)
+        columns = windows.transpose(0, 2, 1, 3).reshape(-1, kernel[0].size)
+        out = (columns @ kernel.reshape(len(kernel), -1).T + bias).reshape(len(x), BINS, -1)
+        return np.ascontiguousarray(out.transpose(0, 2, 1))
+
+
+def likeliest(odds: NDArray[np.floating]) -> Tilt:
+    """Log-odds of each of ``ANGLES`` -> the angle with the most probability around it."""
+    chance = np.exp(odds - odds.max())
+    chance /= chance.sum()
+    near = np.convolve(chance, np.ones(5), mode="same")  # a degree either way, and a bin
+    peak = int(near.argmax())
+    part = slice(max(peak - 2, 0), peak + 3)
+    return Tilt(float(chance[part] @ ANGLES[part] / near[peak]), float(near[peak]))
+
+
+@lru_cache(1)
+def _shared() -> TiltFinder:
+    return TiltFinder()
+
+
+def find_tilt(view: View) -> Tilt:
+    """By the package's network, loaded once."""
+    return _shared().find(view)
+
+
+def edge_directions(view: View) -> Floats:
+    """(scales, 2, CELLS, CELLS, BINS): strength of edges by direction, upright ones and level ones.
+
+    The direction of an edge at a pixel is that of the structure tensor (Foerstner and Guelch 1987)
+    around it: degrees clockwise from upright or level, bin ``i`` from ``i / 2 - 22.5`` on. Strength
+    counts as far as the edges around agree. Means over the pixels of a cell.
+    """
+    grey = _grey(view)
+    across, down = _gradient(_smooth(grey, 2))
+    tensor = np.stack([across * across, down * down, across * down])
+    found = []
+    for passes in _SMOOTHINGS:
+        tensor = _smooth(tensor, passes)
+        xx, yy, xy = tensor
+        agreed = np.sqrt((xx - yy) ** 2 + 4 * xy * xy)  # difference of the eigenvalues
+        strength = np.sqrt(agreed)
+        strength *= agreed / (xx + yy + 1e-6)
+        rows, columns = np.nonzero(np.sqrt(agreed) > _LEAST)
+        normal = np.degrees(np.arctan2(2 * xy, xx - yy)[rows, columns]) / 2  # in (-90, 90]
+        cell = rows * CELLS // grey.shape[0] * CELLS + columns * CELLS // grey.shape[1]
+        level = np.where(normal > 0, normal - 90, normal + 90)
+        weight = strength[rows, columns]
+        found.append([_histogram(cell, each, weight) for each in (normal, level)])
+    return np.array(found, np.float32) / (grey.size / CELLS**2)
+
+
+def _grey(view: View) -> Floats:
+    height, width = view.pixels.shape[:2]
+    scale = LONG_SIDE / max(width, height)
+    pixels = view.pixels
+    if scale < 1:
+        pixels = view.resized(max(round(width * scale), 1), max(round(height * scale), 1))
+    grey: Floats = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    return grey
+
+
+def _smooth(x: Floats, passes: int) -> Floats:
+    """(..., H, W): the binomial filter (1, 2, 1) / 4 along both axes; edges continue."""
+    for _ in range(passes):
+        for axis in (-1, -2):
+            x = np.moveaxis(x, axis, -1)
+            out = x * 2
+            out[..., 1:] += x[..., :-1]
+            out[..., :-1] += x[..., 1:]
+            out[..., 0] += x[..., 0]
+            out[..., -1] += x[..., -1]
+            x = np.moveaxis(out * np.float32(0.25), -1, axis)
+    return x
+
+
+def _gradient(x: Floats) -> tuple[Floats, Floats]:
+    """(H, W) -> its slopes to the right and down by Scharr's filter; 0 at the border."""
+    across, down = np.zeros_like(x), np.zeros_like(x)
+    wide, high = x[:, 2:] - x[:, :-2], x[2:] - x[:-2]
+    across[1:-1, 1:-1] = (3 * (wide[:-2] + wide[2:]) + 10 * wide[1:-1]) / 32
+    down[1:-1, 1:-1] = (3 * (high[:, :-2] + high[:, 2:]) + 10 * high[:, 1:-1]) / 32
+    return across, down
+
+
+def _histogram(
+    cell: NDArray[np.intp], degrees: NDArray[np.floating], weight: Floats
+) -> NDArray[np.float64]:
+    """(N,) each -> (CELLS, CELLS, BINS), every edge shared between the two nearest bins."""
+    near = np.abs(degrees) < _RANGE
+    place = (degrees[near] + _RANGE) * 2 - 0.5
+    first = np.floor(place).astype(np.intp)
+    total = np.zeros(CELLS * CELLS * BINS)
+    for step in (0, 1):
+        bins = cell[near] * BINS + np.clip(first + step, 0, BINS - 1)
+        share = weight[near] * (1 - np.abs(place - first - step))
+        total += np.bincount(bins, share, len(total))
+    return total.reshape(CELLS, CELLS, BINS)
