@@ -1,9 +1,9 @@
 """Pictures: files to pixels, and crops back to files. The only room that decodes or encodes.
 
-Read the files as the way of a picture: ``formats`` tells what a file is, ``header`` what can be
-known before decoding, ``pixels`` what Pillow's modes and colour profiles mean, ``source`` decodes
-and cuts, ``photo`` takes whatever holds a photo, ``exif`` keeps metadata true for a crop,
-``output`` encodes and writes.
+Read the files as the way of a picture: ``formats`` tells what a file is, ``structure`` what would
+take too long to read, ``header`` what can be known before decoding, ``pixels`` what Pillow's modes
+and colour profiles mean, ``source`` decodes and cuts, ``photo`` takes whatever holds a photo,
+``exif`` keeps metadata true for a crop, ``output`` encodes, ``files`` writes.
 """
 
 from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, sniff
