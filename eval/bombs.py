@@ -31,7 +31,10 @@ def bombs() -> dict[str, bytes]:
 
 def heavy_files() -> dict[str, bytes]:
     """Name -> a picture of nearly 60 megapixels in at most some 230 KB."""
-    return {"float TIFF": _float_tiff(7500, HEAVY // 7500), "PNG": _png(7500, HEAVY // 7500)}
+    side = 7500, HEAVY // 7500
+    source = from_array(np.zeros(side[::-1], np.uint8))
+    webp = encode(source.cut((0, 0, *side)), source, "WEBP", 1)
+    return {"float TIFF": _float_tiff(*side), "PNG": _png(*side), "WebP": webp}
 
 
 def _segment(marker: int, content: bytes = b"") -> bytes:

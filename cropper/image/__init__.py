@@ -7,6 +7,7 @@ and colour profiles mean, ``source`` decodes and cuts, ``photo`` takes whatever 
 """
 
 from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, sniff
+from cropper.image.header import Header
 from cropper.image.output import (
     check_target,
     encode,
@@ -15,13 +16,16 @@ from cropper.image.output import (
     write_atomic,
 )
 from cropper.image.photo import Photo, open_photo
+from cropper.image.pixels import Span
 from cropper.image.source import SourceImage, View, from_array, load_image
 
 __all__ = [
     "EXTENSION_OF",
     "FORMATS",
+    "Header",
     "Photo",
     "SourceImage",
+    "Span",
     "View",
     "check_target",
     "encode",
