@@ -17,7 +17,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -25,6 +24,7 @@ import numpy as np
 from cropper.errors import DataError
 from eval.bench import synthetic_photo
 from eval.environment import Environment, read_environment
+from eval.memory import memory
 
 __all__ = ["ServeBench", "render_serve_bench", "run_serve_bench"]
 
@@ -38,7 +38,7 @@ class ServeBench:
     seconds: float
     latencies: tuple[float, ...]  # s, of the answers with a crop, their upload included
     statuses: tuple[tuple[str, int], ...]  # how often; 'broken' for a connection that broke
-    idle_mb: float  # resident, before the first request
+    idle_mb: float  # resident, decoders included, before the first request
     peak_mb: float
     exit_code: int  # after the SIGTERM
 
@@ -89,14 +89,14 @@ def run_serve_bench(clients: int = 200, seconds: float = 60) -> ServeBench:
             address = re.search(r"http://\S+", said)
             if address is None:
                 raise DataError(f"cropper serve did not start: {said}")
-            idle = _memory(service.pid, "VmRSS")
+            idle = memory(service.pid)
             stop = threading.Event()
             all_clients = _Clients(address[0], synthetic_photo(*PHOTO), stop)
             threads = [threading.Thread(target=all_clients.run) for _ in range(clients)]
             for thread in threads:
                 thread.start()
             time.sleep(seconds)
-            peak = _memory(service.pid, "VmHWM")
+            peak = memory(service.pid, "VmHWM")
             stop.set()
             service.send_signal(signal.SIGTERM)
             for thread in threads:
@@ -107,15 +107,6 @@ def run_serve_bench(clients: int = 200, seconds: float = 60) -> ServeBench:
                 service.kill()
     counted = tuple(sorted(all_clients.statuses.items()))
     return ServeBench(clients, seconds, tuple(all_clients.latencies), counted, idle, peak, code)
-
-
-def _memory(pid: int, what: str) -> float:
-    """MB, by Linux's own account."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text("ascii")
-        return int(status.partition(f"{what}:")[2].split()[0]) / 1000
-    except (OSError, IndexError):
-        return float("nan")
 
 
 def render_serve_bench(bench: ServeBench, environment: Environment | None = None) -> str:

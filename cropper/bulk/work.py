@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from cropper.bulk.outcome import Cropped, Failed, FileKind, Outcome, Written
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.signature import Signature, digest
 from cropper.bulk.xmp import sidecar
+from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import CropperError, ImageReadError, ImageWriteError
-from cropper.image import SourceImage, encode, format_for, from_array, load_image, sniff
+from cropper.image import SourceImage, encode, format_for, from_array, sniff
 from cropper.render import render, write
 from cropper.result import SEARCH, CropResult, preference
 
@@ -37,22 +38,34 @@ class PhotoJob:
     options: BulkOptions
 
 
-def crop_photo(job: PhotoJob, finder: PhotoFinder) -> Outcome:
-    """Never raises: whatever is wrong with one photo is its outcome and nobody else's."""
+def crop_photo(
+    job: PhotoJob, finder: PhotoFinder, decoders: Decoders, check: Callable[[], None]
+) -> Outcome:
+    """Never raises: whatever is wrong with one photo is its outcome and nobody else's.
+
+    What ``check`` raises while the photo is decoded ends that.
+    """
     started = time.perf_counter()
     written: list[Written] = []
+    path, seconds = Path(job.source, job.photo.source), job.options.time_limit
     try:
-        cropped = _crop(job, finder, written)
+        data, signature = _read(path)
+        with decoders.open(data, str(path), seconds, check) as image:
+            cropped = _crop(job, finder, image, signature, written)
     except Exception as error:
         return _failure(job, error, written)
     return replace(cropped, result=replace(cropped.result, seconds=time.perf_counter() - started))
 
 
-def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped:
+def _crop(
+    job: PhotoJob,
+    finder: PhotoFinder,
+    image: RemoteImage,
+    signature: Signature,
+    written: list[Written],
+) -> Cropped:
     """Fills ``written`` as it goes, so that it is known also where a later file fails."""
-    path, photo, options = Path(job.source, job.photo.source), job.photo, job.options
-    data, signature = _read(path)
-    image = load_image(data, max_mpixels=options.max_mpixels, name=str(path))
+    photo, options = job.photo, job.options
     sizes = [request.size for request in options.requests if request.size]
     if len(sizes) == len(options.requests) and options.method == SEARCH:
         image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
@@ -65,7 +78,7 @@ def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped
             continue
         crop = result.crops[planned.rank - 1]
         kind = format_for(planned.path)
-        content = render(image, crop, kind, size=result.size, quality=options.quality)
+        content = image.apply(render, crop, kind, size=result.size, quality=options.quality)
         written.append(_write(content, job, planned, crop))
         if result.size and result.enlarged(crop):
             notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import Ending
 from cropper.bulk.signature import Signature
 from cropper.bulk.user_edits import is_user_edit
+from cropper.image import SourceImage
+from cropper.render import render
 from eval.crash import run_crash, write_photos
 from tests.bulk.conftest import Bulk, inodes, tree
 from tests.conftest import Crop, pixels, process, records, spotted
@@ -270,6 +273,47 @@ def test_signals_end_a_run_in_order(number: int, tmp_path: Path) -> None:
     again = subprocess.run(line, capture_output=True, check=False, **more)
     assert again.returncode == 0
     assert len(again.stdout.splitlines()) == 100 - len(told)
+
+
+def stuck_at_b(image: SourceImage, *arguments: Any, **options: Any) -> bytes:
+    """In the place of ``render``."""
+    if image.name.endswith("b.png"):
+        time.sleep(3600)
+    return render(image, *arguments, **options)
+
+
+def test_a_photo_that_takes_too_long_has_failed_and_the_rest_is_done(
+    bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cropper.bulk.work.render", stuck_at_b)
+    found = bulk("--time-limit", "1")
+    assert found.exit_code == 1
+    assert "error: in/b.png: not decoded and encoded within its time limit" in found.stderr
+    assert "3 done, 1 failed (1 too slow)" in found.stderr
+    assert set(tree(tmp_path / "out")) == {"a.jpg", "sub/a.jpg", "sub/deep/c.jpeg"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_that_hangs(number: int, photos: Path, tmp_path: Path) -> None:
+    prelude = (
+        "import cropper.bulk.work, tests.bulk.test_run\n"
+        "cropper.bulk.work.render = tests.bulk.test_run.stuck_at_b\n"
+    )
+    options = ["bulk", "in", "-o", "out", "--scorer", "spot", "--json"]
+    line, more = process(tmp_path, *options, spot=True, prelude=prelude)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}
+    with subprocess.Popen(line, **pipes, **more) as run:
+        assert run.stdout
+        for _ in range(3):
+            run.stdout.readline()
+        at = time.monotonic()
+        run.send_signal(number)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130, errors
+    assert time.monotonic() - at < 6
+    assert b"interrupted: 3 done, 1 failed (1 interrupted)" in errors
+    assert subprocess.run([*line, "--exclude", "b.png"], check=False, **more).returncode == 0
 
 
 def test_fail_fast_stops_at_the_first_failure(bulk: Bulk, photos: Path) -> None:
