@@ -27,7 +27,7 @@ from cropper.bulk.outcome import Failed, Outcome, State, outcome_from_json
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError, ImageWriteError
-from cropper.image import make_folder
+from cropper.image import FileId, make_folder
 
 __all__ = ["THE_REPORT", "Manifest", "PriorOutcome"]
 
@@ -75,6 +75,12 @@ class Manifest:
         path = root / MANIFEST
         make_folder(path.parent)
         self._open(str(path))
+        self.folder, self._file = _id_of(root), _id_of(path)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the folder and the file are still what was opened: not moved, nor unmounted."""
+        return (_id_of(self.root), _id_of(Path(self.path))) == (self.folder, self._file)
 
     def _open(self, path: str) -> None:
         self._lock = threading.Lock()
@@ -206,7 +212,7 @@ class Manifest:
     def add(self, photo: PlannedPhoto, *, current: bool) -> None:
         """A photo of this plan: ``current`` if there is nothing left to do for it."""
         crops = [list(astuple(crop)) for crop in photo.crops]
-        planned = json.dumps([crops, photo.sidecar, photo.overlay])
+        planned = json.dumps([crops, photo.sidecar, photo.overlay, photo.present])
         source = os.fsencode(photo.source)
         if current:
             self._run(
@@ -222,7 +228,7 @@ class Manifest:
     def add_failure(self, outcome: Failed) -> None:
         """What the walk found and could not read."""
         self._run(
-            "INSERT OR REPLACE INTO photos VALUES (?, ?, '[[], null, null]', ?, '', ?)",
+            "INSERT OR REPLACE INTO photos VALUES (?, ?, '[[], null, null, []]', ?, '', ?)",
             (os.fsencode(outcome.source), self.plan, State.FAILED, outcome.to_json()),
         )
 
@@ -276,9 +282,20 @@ class Manifest:
             last = rows[-1][0]
 
 
+def _id_of(path: Path) -> FileId | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _photo(source: str, planned: str) -> PlannedPhoto:
-    crops, *others = json.loads(planned)
-    return PlannedPhoto(source, tuple(PlannedCrop(*crop) for crop in crops), *others)
+    crops, sidecar, overlay, present = json.loads(planned)
+    there = tuple((path, (device, inode)) for path, (device, inode) in present)
+    return PlannedPhoto(
+        source, tuple(PlannedCrop(*crop) for crop in crops), sidecar, overlay, there
+    )
 
 
 def _collision(first: str, second: str, output: str) -> str:

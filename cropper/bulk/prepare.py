@@ -18,6 +18,7 @@ from cropper.bulk.signature import recheck
 from cropper.bulk.user_edits import UserEdits
 from cropper.bulk.walk import walk
 from cropper.errors import ConfigError
+from cropper.image import FileId
 
 __all__ = ["Prepared", "prepare"]
 
@@ -78,8 +79,11 @@ def prepare(
             unreadable.append(failure)
         else:
             photo = layout.plan(entry.path)
+            present = []
             for output in photo.outputs:
-                outputs.check(output, own=manifest.claim(output, photo.source))
+                there = outputs.check(output, own=manifest.claim(output, photo.source))
+                present += [(output, there)] if there else []
+            photo = replace(photo, present=tuple(present))
             prior = manifest.prior(photo.source)
             match _decision(photo, layout, prior, settings, edits):
                 case Current(outcome):
@@ -112,14 +116,15 @@ class _Outputs:
         # photos come folder by folder, so few folders are asked about again
         self.check_folder = functools.lru_cache(maxsize=64)(self._check_folder)
 
-    def check(self, output: str, *, own: bool) -> None:
-        """``own``: an earlier run wrote it."""
+    def check(self, output: str, *, own: bool) -> FileId | None:
+        """The file that is there and may be replaced; ``own``: an earlier run wrote it."""
         self.check_folder(os.path.dirname(output))
         path = self.layout.root / output
         try:
-            mode = os.lstat(path).st_mode
+            there = os.lstat(path)
+            mode = there.st_mode
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:
             raise ConfigError(f"{path}: not a place for a file: {error.strerror}") from error
         if stat.S_ISDIR(mode):
@@ -136,6 +141,7 @@ class _Outputs:
                 f"{path} exists and no earlier run wrote it: use `overwrite`, or write elsewhere "
                 "with `output`"
             )
+        return there.st_dev, there.st_ino
 
     def _check_folder(self, folder: str) -> None:
         """Through a link, or with the input below the output folder, it may hold sources."""

@@ -23,6 +23,7 @@ from cropper.bulk.report import BulkReport, Ending, Tally, Watcher
 from cropper.bulk.walk import IN_PLACE, MANIFEST
 from cropper.bulk.work import PhotoJob
 from cropper.errors import ConfigError, ImageWriteError, NoInputError
+from cropper.image import FileId
 
 __all__ = ["crop_folder"]
 
@@ -103,6 +104,9 @@ class _Run:
                 self.watcher.started(prepared)
                 if backend:
                     self._crop(manifest, backend, tally)
+                    if not manifest.in_place:
+                        what = "stopped, the output folder was moved, replaced or unmounted"
+                        self._end(Ending.NO_ROOM, what)
                     if self.options.backend != "local":
                         _sweep(self.layout.root)
         if self.all_noted:
@@ -153,7 +157,8 @@ class _Run:
         folders = (self.layout.source, self.layout.root)
         source, root = (str(path.absolute() if remote else path) for path in folders)
         try:
-            for outcome in backend.run(self._jobs(manifest, source, root)):
+            jobs = self._jobs(manifest, source, root, None if remote else manifest.folder)
+            for outcome in backend.run(jobs):
                 self._note(outcome, manifest, tally)
         except Exception as error:
             if self.options.backend == "local":
@@ -179,11 +184,13 @@ class _Run:
         elif isinstance(outcome, Failed) and self.options.fail_fast:
             self._end(Ending.STOPPED, "stopped at the first failure")
 
-    def _jobs(self, manifest: Manifest, source: str, root: str) -> Iterator[PhotoJob]:
+    def _jobs(
+        self, manifest: Manifest, source: str, root: str, folder: FileId | None
+    ) -> Iterator[PhotoJob]:
         for photo in manifest.todo():
             if self.stop.is_set():
                 return
-            yield PhotoJob(photo, source, root, self.options)
+            yield PhotoJob(photo, source, root, folder, self.options)
 
     def _end(self, ending: Ending, what: str) -> None:
         """The first end counts."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +17,23 @@ from cropper.bulk.signature import Signature, digest
 from cropper.bulk.xmp import sidecar
 from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import CropperError, ImageReadError, ImageWriteError
-from cropper.image import SourceImage, encode, format_for, from_array, sniff
-from cropper.render import render, write
+from cropper.image import (
+    FileId,
+    SourceImage,
+    encode,
+    format_for,
+    from_array,
+    read_below,
+    sniff,
+    write_below,
+)
+from cropper.render import render
 from cropper.result import SEARCH, CropResult, preference
 
 __all__ = ["PhotoJob", "crop_photo"]
 
 _HEAD = 4096  # bytes that tell a format
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE}  # no other file is written
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class PhotoJob:
     photo: PlannedPhoto
     source: str  # the input folder, as the workers see it
     root: str  # the output folder
+    folder: FileId | None  # what that was when the run began; None: of another machine
     options: BulkOptions
 
 
@@ -49,7 +58,7 @@ def crop_photo(
     written: list[Written] = []
     path, seconds = Path(job.source, job.photo.source), job.options.time_limit
     try:
-        data, signature = _read(path)
+        data, signature = _read(job)
         with decoders.open(data, str(path), seconds, check) as image:
             cropped = _crop(job, finder, image, signature, written)
     except Exception as error:
@@ -94,22 +103,21 @@ def _crop(
     return Cropped(photo.source, signature, told, tuple(written), tuple(notes))
 
 
-def _read(path: Path) -> tuple[bytes, Signature]:
+def _read(job: PhotoJob) -> tuple[bytes, Signature]:
     """The content and what the file was when it was read; of no picture, the head alone."""
     try:
-        with path.open("rb") as file:
-            stat = os.fstat(file.fileno())
-            data = file.read(_HEAD)
-            data = data + file.read() if sniff(data) else data
+        data, stat = read_below(Path(job.source), job.photo.source, _HEAD, sniff)
     except OSError as error:
+        path = Path(job.source, job.photo.source)
         raise ImageReadError(f"{path}: cannot be read: {error.strerror}", "unreadable") from error
     return data, Signature.of(stat, digest(data))
 
 
 def _write(content: bytes, job: PhotoJob, planned: PlannedCrop, crop: Crop) -> Written:
-    place = Path(job.root, planned.path)
-    write(content, place, overwrite=True)  # that it may be replaced was planned
-    signature = Signature.of(place.lstat(), digest(content))
+    """To where nothing is, or in the place of the file that the plan saw."""
+    there = dict(job.photo.present).get(planned.path)
+    stat = write_below(content, Path(job.root), planned.path, replaces=there, inside=job.folder)
+    signature = Signature.of(stat, digest(content))
     return Written(planned.path, signature, planned.target, planned.rank, crop)
 
 
@@ -147,7 +155,7 @@ def _failure(job: PhotoJob, error: Exception, written: Sequence[Written]) -> Fai
         message = f"{name}: {message}"
     cause = error if isinstance(error, OSError) else error.__cause__
     stops = isinstance(error, OSError | ImageWriteError) and (
-        isinstance(cause, OSError) and cause.errno in _NO_ROOM
+        isinstance(cause, OSError) and cause.errno in _FOR_ALL
     )
     return Failed(
         job.photo.source,

@@ -6,22 +6,26 @@ and colour profiles mean, ``source`` decodes and cuts, ``photo`` takes whatever 
 ``exif`` keeps metadata true for a crop, ``output`` encodes, ``files`` writes.
 """
 
+from cropper.image.files import (
+    FileId,
+    check_target,
+    make_folder,
+    read_below,
+    write_atomic,
+    write_below,
+)
 from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, sniff
 from cropper.image.header import Header
-from cropper.image.output import (
-    check_target,
-    encode,
-    make_folder,
-    writable_format,
-    write_atomic,
-)
+from cropper.image.output import encode, writable_format
 from cropper.image.photo import Photo, open_photo
 from cropper.image.pixels import Span
 from cropper.image.source import SourceImage, View, from_array, load_image
+from cropper.image.structure import is_cut_off
 
 __all__ = [
     "EXTENSION_OF",
     "FORMATS",
+    "FileId",
     "Header",
     "Photo",
     "SourceImage",
@@ -31,10 +35,13 @@ __all__ = [
     "encode",
     "format_for",
     "from_array",
+    "is_cut_off",
     "load_image",
     "make_folder",
     "open_photo",
+    "read_below",
     "sniff",
     "writable_format",
     "write_atomic",
+    "write_below",
 ]

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 
 from cropper.image.formats import png_chunks
 
-__all__ = ["MAX_SIDE", "excess"]
+__all__ = ["MAX_SIDE", "excess", "is_cut_off"]
 
 MAX_SIDE = 100_000  # px; Pillow keeps a pointer for each row
 _MAX_SCANS = 100  # of a JPEG; encoders write 1 to some 20
@@ -31,6 +32,7 @@ _SHARED_VALUES = (
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SOS, _EOI = 0xDA, 0xD9
+_FRAME, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B  # of a GIF
 _WITHOUT_LENGTH = {*range(0xD0, 0xDA), 0xC8, *range(0xF0, 0xFE)}  # Pillow reads on right behind
 # of a TIFF: type -> bytes of one value
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -47,6 +49,22 @@ def excess(kind: str, data: bytes) -> str | None:
         return look(data) if look else None
     except (IndexError, struct.error):  # it ends early
         return None
+
+
+def is_cut_off(kind: str, data: bytes) -> bool:
+    """Whether the end of a file is missing that a decoder may do without."""
+    try:
+        if kind == "PNG":
+            end = (at for chunk, at, _ in png_chunks(data) if chunk == b"IEND")
+            return len(data) < next(end, len(data)) + 4  # its checksum
+        if kind == "GIF":
+            for _ in _gif_blocks(data):
+                pass
+            return False
+        size = {"BMP": (2, 0), "WEBP": (4, 8)}.get(kind)
+        return size is not None and len(data) < size[1] + struct.unpack_from("<I", data, size[0])[0]
+    except (IndexError, struct.error):
+        return True
 
 
 def _of_jpeg(data: bytes) -> str | None:
@@ -92,25 +110,28 @@ def _of_png(data: bytes) -> str | None:
 
 
 def _of_gif(data: bytes) -> str | None:
-    at, frames = 13 + _table(data[10]), 0
-    for _ in range(_MAX_BLOCKS):
-        what = data[at]
-        if what == 0x3B:  # the end
-            return None
-        if what == 0x2C:
-            frames += 1
-            if frames > _MAX_FRAMES:
-                return f"more than {_MAX_FRAMES} frames"
-            at += 11 + _table(data[at + 9])
-        elif what == 0x21:
-            at += 2
-        else:
+    frames = 0
+    for number, what in enumerate(_gif_blocks(data)):
+        frames += what == _FRAME
+        if frames > _MAX_FRAMES:
+            return f"more than {_MAX_FRAMES} frames"
+        if number == _MAX_BLOCKS:
+            return f"more than {_MAX_BLOCKS} blocks"
+    return None
+
+
+def _gif_blocks(data: bytes) -> Iterator[int]:
+    """What each block is, and each stray byte, up to the end; raises IndexError where it is cut."""
+    at = 13 + _table(data[10])
+    while (what := data[at]) != _TRAILER:
+        yield what
+        if what not in (_FRAME, _EXTENSION):
             at += 1
             continue
+        at += 11 + _table(data[at + 9]) if what == _FRAME else 2
         while data[at]:
             at += data[at] + 1
         at += 1
-    return f"more than {_MAX_BLOCKS} blocks"
 
 
 def _table(flags: int) -> int:

@@ -101,6 +101,30 @@ def test_what_somebody_changed_since_is_kept(
     assert path.read_bytes() != mine
 
 
+def test_what_somebody_changed_is_kept_whatever_its_date(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    assert bulk().exit_code == 0
+    path = tmp_path / "out/b.png"
+    spotted(50, 50).save(path)
+    mine = path.read_bytes()
+    os.utime(path, (946_684_800, 946_684_800))  # as an archive or a copy of a backup has it
+    found = bulk()
+    assert "out/b.png: changed since it was written: kept" in found.stderr
+    assert path.read_bytes() == mine
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "b.png", "c.gif", "d.bmp"])
+def test_a_crop_without_its_end_is_made_again(bulk: Bulk, photos: Path, name: str) -> None:
+    spotted().save(photos / name)
+    assert bulk().exit_code == 0
+    path = Path("out", name)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    assert "1 done" in bulk().stderr
+    assert path.read_bytes() == whole
+
+
 def test_what_somebody_changed_is_kept_where_another_crop_is_missing(
     bulk: Bulk, photos: Path, tmp_path: Path
 ) -> None:
@@ -129,9 +153,9 @@ def test_a_truncated_file_is_not_somebodys_work(tmp_path: Path, kind: str) -> No
     path.write_bytes(whole)
     assert is_user_edit(path, seen)
     assert not is_user_edit(path, Signature.of(path.stat(), ""))
-    for share in (0.3, 0.9):
-        path.write_bytes(whole[: int(share * len(whole))])
-        assert not is_user_edit(path, seen)
+    for length in (0.3 * len(whole), 0.9 * len(whole), len(whole) - 20, len(whole) - 1):
+        path.write_bytes(whole[: int(length)])
+        assert not is_user_edit(path, seen) or (kind == "TIFF" and length > len(whole) - 20)
     path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
     assert kind in ("BMP", "TIFF") or not is_user_edit(path, seen)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cropper.errors import ImageWriteError
-from cropper.image.output import write_atomic
+from cropper.image.files import write_atomic
 from tests.image.encoding import listing
 
 
@@ -102,7 +102,7 @@ def test_full_disk(old: bytes | None, tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys\nfrom pathlib import Path\n"
         "from cropper.errors import ImageWriteError\n"
-        "from cropper.image.output import write_atomic\n"
+        "from cropper.image.files import write_atomic\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_atomic(bytes(100_000), Path(sys.argv[1]), overwrite=True)\n"
@@ -125,7 +125,7 @@ def test_interrupted_at_any_step(
     target = tmp_path / "a"
     target.write_bytes(b"old")
 
-    def fail(*arguments: Any) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
         assert len(listing(tmp_path)) == 2
         raise error
 
@@ -149,7 +149,7 @@ def test_file_that_comes_up_meanwhile_is_kept(
 
 
 def test_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*arguments: Any) -> None:
+    def no_links(*arguments: Any, **options: Any) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr("os.link", no_links)
