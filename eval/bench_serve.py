@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import collections
 import http.client
-import re
 import signal
-import subprocess
-import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from cropper.errors import DataError
 from eval.bench import synthetic_photo
 from eval.environment import Environment, read_environment
 from eval.memory import memory
+from eval.service import running_service
 
 __all__ = ["ServeBench", "render_serve_bench", "run_serve_bench"]
 
@@ -49,14 +44,14 @@ class ServeBench:
 class _Clients:
     """All clients, and what they count together."""
 
-    def __init__(self, url: str, photo: bytes, stop: threading.Event) -> None:
-        self.url, self.photo, self.stop = urlsplit(url), photo, stop
+    def __init__(self, address: str, photo: bytes, stop: threading.Event) -> None:
+        self.address, self.photo, self.stop = address, photo, stop
         self.lock = threading.Lock()
         self.latencies: list[float] = []
         self.statuses: collections.Counter[str] = collections.Counter()
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection(self.url.netloc, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection(self.address, timeout=_PATIENCE)
         while not self.stop.is_set():
             started = time.perf_counter()
             try:
@@ -81,30 +76,20 @@ class _Clients:
 
 def run_serve_bench(clients: int = 200, seconds: float = 60) -> ServeBench:
     """Raises DataError where the service does not start."""
-    line = [sys.executable, "-m", "cropper", "serve", "--port", "0"]
-    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as service:
-        try:
-            assert service.stderr is not None
-            said = service.stderr.readline()
-            address = re.search(r"http://\S+", said)
-            if address is None:
-                raise DataError(f"cropper serve did not start: {said}")
-            idle = memory(service.pid)
-            stop = threading.Event()
-            all_clients = _Clients(address[0], synthetic_photo(*PHOTO), stop)
-            threads = [threading.Thread(target=all_clients.run) for _ in range(clients)]
-            for thread in threads:
-                thread.start()
-            time.sleep(seconds)
-            peak = memory(service.pid, "VmHWM")
-            stop.set()
-            service.send_signal(signal.SIGTERM)
-            for thread in threads:
-                thread.join()
-            code = service.wait(_PATIENCE)
-        finally:
-            with suppress(OSError):
-                service.kill()
+    with running_service() as (service, address):
+        idle = memory(service.pid)
+        stop = threading.Event()
+        all_clients = _Clients(address, synthetic_photo(*PHOTO), stop)
+        threads = [threading.Thread(target=all_clients.run) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        time.sleep(seconds)
+        peak = memory(service.pid, "VmHWM")
+        stop.set()
+        service.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        code = service.wait(_PATIENCE)
     counted = tuple(sorted(all_clients.statuses.items()))
     return ServeBench(clients, seconds, tuple(all_clients.latencies), counted, idle, peak, code)
 

@@ -21,7 +21,7 @@ _BACKLOG = 512
 _CONNECTIONS = 500  # at once
 _KEEP_ALIVE = 10  # s that an idle connection stays
 _GRACE = 7  # s that what is in flight has left after a signal
-_END = 10  # s after a signal, when the process ends whatever runs
+_END = 9  # s after a signal, when the process ends whatever runs
 
 
 class _Server(uvicorn.Server):
