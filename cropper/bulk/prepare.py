@@ -31,7 +31,7 @@ class Prepared:
     unreadable: tuple[Failed, ...]  # folders and links
     ignored: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
     kept: int  # photos among ``current`` with a crop that somebody edited
-    notes: tuple[str, ...]  # about edited crops, for people to read
+    notes: tuple[str, ...]  # about edited crops and damaged rows, for people to read
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,14 @@ def prepare(
         tuple(unreadable),
         tuple(sorted(ignored.items())),
         edits.kept,
-        edits.notes(),
+        (*edits.notes(), *_about_damage(manifest)),
     )
+
+
+def _about_damage(manifest: Manifest) -> list[str]:
+    if not manifest.damaged:
+        return []
+    return [f"{manifest.path}: {manifest.damaged} damaged rows; their photos are done again"]
 
 
 class _Outputs:

@@ -203,13 +203,14 @@ class _Run:
 def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
     """The manifest; for a dry run a copy elsewhere, so that nothing is written."""
     if dry_run:
-        with tempfile.TemporaryDirectory(prefix="cropper-") as folder:
-            (Path(folder) / MANIFEST).parent.mkdir()
-            for end in ("", "-wal"):
-                with contextlib.suppress(FileNotFoundError):
-                    shutil.copyfile(f"{root / MANIFEST}{end}", Path(folder) / f"{MANIFEST}{end}")
-            with Manifest(Path(folder)) as manifest:
-                yield manifest
+        with contextlib.ExitStack() as stack:
+            with _copying(root):
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cropper-")))
+                (folder / MANIFEST).parent.mkdir()
+                for end in ("", "-wal"):
+                    with contextlib.suppress(FileNotFoundError):
+                        shutil.copyfile(f"{root / MANIFEST}{end}", f"{folder / MANIFEST}{end}")
+            yield stack.enter_context(Manifest(folder))
         return
     missing = [each for each in (root, *root.parents) if not each.exists()]
     is_new = not (root / MANIFEST).exists()
@@ -220,6 +221,17 @@ def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
             if is_new and manifest.plan == 0:  # refused before anything was planned
                 manifest.discard(missing)
             raise
+
+
+@contextlib.contextmanager
+def _copying(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ImageWriteError(
+            f"{root / MANIFEST}: a dry run reads a copy of it, which cannot be made: {error}; set "
+            "TMPDIR to a folder with room for it"
+        ) from error
 
 
 def _sweep(root: Path) -> None:

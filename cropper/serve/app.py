@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cropper.decoders import Decoders
-from cropper.errors import CropperError
+from cropper.errors import CropperError, ScorerOutputError
 from cropper.finder import CropFinder
 from cropper.image import EXTENSION_OF
 from cropper.scoring_thread import ScoringThread
@@ -127,6 +127,9 @@ class _Service:
             try:
                 ticket = Ticket(work(upload))
                 answer = await self.admission.run(request, ticket, options.answer_seconds)
+            except ScorerOutputError:
+                _LOG.exception("the scorer failed")
+                raise
             except (ProblemError, CropperError, ClientDisconnect):
                 raise
             except Exception as error:  # of a scorer, say; raised on, it would cut the connection
