@@ -99,6 +99,8 @@ def _certainty(result: CropResult) -> str:
 
 def write_standard(data: bytes) -> None:
     """To standard output. Raises ImageWriteError."""
+    if sys.stdout is None:
+        raise ImageWriteError("standard output is closed: nothing can be written to it")
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -80,6 +80,7 @@ class _Run:
         check_publications(self.layout, options)
         self.settings = options.key(self.layout.template)
         self.ending, self.ended_by = Ending.COMPLETE, ""
+        self.fault: Exception | None = None  # of the watcher: raised when no worker runs any more
         self.all_noted = True  # the manifest knows of every file that was written
 
     def perform(self, manifest: Manifest) -> BulkReport:
@@ -160,8 +161,10 @@ class _Run:
             jobs = self._jobs(manifest, source, root, None if remote else manifest.folder)
             for outcome in backend.run(jobs):
                 self._note(outcome, manifest, tally)
+            if self.fault:
+                raise self.fault
         except Exception as error:
-            if self.options.backend == "local":
+            if self.options.backend == "local" or error is self.fault:
                 raise
             self.all_noted = False
             what = f"stopped, the cluster failed: {type(error).__name__}: {error}"
@@ -179,6 +182,9 @@ class _Run:
             self.watcher.finished(outcome)
         except ImageWriteError as error:  # of standard output
             self._end(Ending.NO_ROOM, f"stopped, {error}")
+        except Exception as error:
+            self.fault, self.watcher = error, Watcher()
+            self._end(Ending.STOPPED, f"stopped, {error}")
         if isinstance(outcome, Failed) and outcome.stops:
             self._end(Ending.NO_ROOM, "stopped, nothing more can be written")
         elif isinstance(outcome, Failed) and self.options.fail_fast:

@@ -340,6 +340,23 @@ def test_a_signal_ends_a_run_that_hangs(number: int, photos: Path, tmp_path: Pat
     assert subprocess.run([*line, "--exclude", "b.png"], check=False, **more).returncode == 0
 
 
+def test_a_watcher_that_raises_ends_the_run_in_order(
+    spot: None, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    class Faulty(Watcher):
+        def finished(self, outcome: Outcome) -> None:
+            raise RuntimeError("by its own fault")
+
+    with pytest.raises(RuntimeError, match="by its own fault"):
+        crop_folder("in", "out", SPOT, watcher=Faulty())
+    written = len(tree(tmp_path / "out"))
+    assert written >= 1
+    report = crop_folder("in", "out", SPOT)
+    assert (report.current, report.done) == (written, 4 - written)
+
+
 def test_fail_fast_stops_at_the_first_failure(bulk: Bulk, photos: Path) -> None:
     for index in range(30):
         (photos / f"0{index}.jpg").write_bytes(b"no picture")

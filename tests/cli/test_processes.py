@@ -193,6 +193,18 @@ def test_a_closed_stream_is_no_traceback(stream: int, line: list[str], tmp_path:
     assert done.returncode in (1, 2, 5)
 
 
+@pytest.mark.parametrize("line", ["best in/a.png -o out.png", "bulk in -o out", "rank in"])
+def test_json_to_a_closed_stream_is_code_5(line: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    spotted().save(tmp_path / "in/a.png")
+    closed = "import sys; sys.stdout = None"
+    given = [*line.split(), "--json", "--scorer", "spot"]
+    done = command(tmp_path, *given, prelude=closed, spot=True)
+    assert b"Traceback" not in done.stderr
+    assert b"standard output is closed" in done.stderr
+    assert done.returncode == 5
+
+
 @pytest.mark.parametrize("redirect", ["2>&-", "2>/dev/full", "2> >(true)"])
 def test_messages_never_reach_standard_output_nor_end_the_work(
     redirect: str, tmp_path: Path
