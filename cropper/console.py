@@ -48,7 +48,7 @@ def text_of(
     dry_run: bool = False,
     verbose: bool = False,
 ) -> list[str]:
-    """A line for each crop; ``verbose`` adds how they were found to the last."""
+    """A line for each crop; ``verbose`` adds one on how they were found."""
     verb = "would be " if dry_run else ""
     size = "{}x{}".format(*result.source_size)
     lines = []
@@ -63,8 +63,8 @@ def text_of(
     lines[0] += _certainty(result)
     if verbose:
         found = result.search
-        lines[-1] += (
-            f"\n  {result.scorer}, {found.strategy}: {found.evaluations} crops in {found.rounds} "
+        lines.append(
+            f"  {result.scorer}, {found.strategy}: {found.evaluations} crops in {found.rounds} "
             f"rounds, ended by {found.stop}, {result.seconds:.2f} s"
         )
     return lines

@@ -271,6 +271,7 @@ def main() -> None:
     """The process: answers what comes through its connection until that is closed."""
     connection = Connection(int(sys.argv[1]))
     _limit_memory(int(sys.argv[2]))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs write there what files say
     image: SourceImage | None = None
     with contextlib.suppress(EOFError, OSError):
         while True:

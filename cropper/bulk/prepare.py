@@ -22,6 +22,8 @@ from cropper.image import FileId
 
 __all__ = ["Prepared", "prepare"]
 
+_LONGEST_NAME = 255  # bytes; of one folder or file
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -79,6 +81,11 @@ def prepare(
             unreadable.append(failure)
         else:
             photo = layout.plan(entry.path)
+            if too_long := outputs.too_long(photo):
+                failure = Failed(entry.path, "ImageWriteError", "name too long", too_long)
+                manifest.add_failure(failure)
+                unreadable.append(failure)
+                continue
             present = []
             for output in photo.outputs:
                 there = outputs.check(output, own=manifest.claim(output, photo.source))
@@ -121,6 +128,15 @@ class _Outputs:
         self.source = layout.source.resolve()
         # photos come folder by folder, so few folders are asked about again
         self.check_folder = functools.lru_cache(maxsize=64)(self._check_folder)
+
+    def too_long(self, photo: PlannedPhoto) -> str | None:
+        """What is wrong with a photo that has an output whose name no file system takes."""
+        for output in photo.outputs:
+            longest = max(len(os.fsencode(name)) for name in Path(output).parts)
+            if longest > _LONGEST_NAME:
+                path = self.layout.source / photo.source
+                return f"{path}: {output} is too long a name: rename it, or change `output`"
+        return None
 
     def check(self, output: str, *, own: bool) -> FileId | None:
         """The file that is there and may be replaced; ``own``: an earlier run wrote it."""
