@@ -19,6 +19,7 @@ from cropper.decoders import Decoders
 from cropper.errors import ImageReadError, ImageTooLargeError
 from cropper.image import SourceImage, load_image
 from cropper.render import render
+from eval.bombs import heavy_files
 from tests.conftest import ENVIRONMENT
 from tests.image.pictures import encoded, photo, whole_files
 
@@ -112,6 +113,16 @@ def test_memory_is_bounded_by_the_system(decoders: Decoders) -> None:
         with pytest.raises(MemoryError):
             image.apply(allocate, 1_000_000_000)
         assert image.view(50).pixels.shape == (33, 50, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["float TIFF", "PNG", "WebP"])
+def test_the_bound_is_enough_for_the_largest_pictures(name: str) -> None:
+    content = heavy_files()[name]
+    with Decoders(max_mpixels=60) as decoders, decoders.open(content, name, 60) as image:
+        assert image.view(256).pixels.max() == 0
+        whole = Crop.of(np.array([0.0, 0.0, *image.size]), 0.0)
+        assert image.apply(render, whole, image.format)
 
 
 def test_work_that_nobody_waits_for_ends(decoders: Decoders) -> None:

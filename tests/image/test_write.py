@@ -93,6 +93,20 @@ def test_link_is_followed(tmp_path: Path) -> None:
     assert listing(tmp_path / "real") == ["a"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_link_of_another_user_is_not_followed(tmp_path: Path) -> None:
+    target, link = tmp_path / "a", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    os.lchown(link, 12345, 12345)
+    with pytest.raises(ImageWriteError, match="another user"):
+        write_atomic(b"new", link, overwrite=True)
+    assert target.read_bytes() == b"old"
+    os.chown(tmp_path, 12345, 12345)  # who may put into their folder what they like
+    write_atomic(b"new", link, overwrite=True)
+    assert target.read_bytes() == b"new"
+
+
 @pytest.mark.parametrize("old", [None, b"old"])
 def test_full_disk(old: bytes | None, tmp_path: Path) -> None:
     """A real failure in the middle of the file: the process may write 1000 bytes to a file."""
