@@ -34,9 +34,12 @@ Check = Callable[[], None]
 
 # That decoding and encoding take at most: a WebP's canvases, its copies and a crop's
 BYTES_PER_PIXEL = 28
-_BASE = 256_000_000  # bytes beside pixels: the upload, tables, a codec's threads
+_BASE = 256_000_000  # bytes beside pixels: the upload, tables
+_A_CORE = 16_000_000  # bytes of a codec's thread
+_UNBOUNDED = 1 << 61  # bytes
 _LOOK_SECONDS = 0.2  # between two looks at whether anybody still waits
 _OPEN_SECONDS = 10.0  # for a header: no honest one takes a tenth of a second
+_LONGEST = 1e6  # s; what the system counts
 _MAIN = "from cropper.decoders import main; main()"
 
 
@@ -98,7 +101,8 @@ class Decoders:
         A photo has at most ``max_mpixels``.
         """
         self.max_mpixels = max_mpixels
-        self._memory = _BASE + int(BYTES_PER_PIXEL * 1e6 * max_mpixels)
+        pixels = min(BYTES_PER_PIXEL * 1e6 * max_mpixels, _UNBOUNDED)
+        self._memory = _BASE + _A_CORE * (os.cpu_count() or 1) + int(pixels)
         self._idle: list[_Decoder] = []
         self._lock = threading.Lock()  # of what is idle, and of being closed
         self._closed = False
@@ -156,7 +160,7 @@ class Decoders:
     def _give_back(self, decoder: _Decoder) -> None:
         if decoder.alive:
             decoder.forget()
-        else:
+        elif not self._closed:
             decoder = _Decoder(self._memory)
         with self._lock:
             self._idle.append(decoder)
@@ -280,7 +284,9 @@ def main() -> None:
                 image = None
                 continue
             seconds, work, arguments, options = message
-            signal.alarm(math.ceil(seconds) + 5)  # its end where nobody is left to kill it
+            signal.alarm(
+                math.ceil(min(seconds, _LONGEST)) + 5
+            )  # its end where nobody is left to kill it
             try:
                 if work is load_image:
                     image = load_image(*arguments, **options)

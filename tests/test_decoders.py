@@ -78,22 +78,22 @@ def test_errors_are_those_of_this_process(decoders: Decoders) -> None:
 
 def test_what_takes_too_long_is_killed_and_replaced(decoders: Decoders) -> None:
     started = time.monotonic()
-    with decoders.open(PNG, "slow.png", 0.5) as image:
+    with decoders.open(PNG, "slow.png", 4) as image:
         before = image.apply(number)
         with pytest.raises(ImageReadError, match=r"^slow\.png: .*time limit") as caught:
             image.apply(sleep, 60)
     assert caught.value.reason == "too slow"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20
     assert not Path(f"/proc/{before}").exists()
     with decoders.open(PNG, "next.png", 60) as image:
         assert image.apply(number) != before
 
 
 def test_the_time_limit_is_that_of_the_whole_photo(decoders: Decoders) -> None:
-    with decoders.open(PNG, "photo", 0.8) as image:
-        image.apply(sleep, 0.7)
+    with decoders.open(PNG, "photo", 4) as image:
+        image.apply(sleep, 2.5)
         with pytest.raises(ImageReadError, match="time limit"):
-            image.apply(sleep, 0.7)
+            image.apply(sleep, 2.5)
 
 
 def test_a_decoder_that_dies_is_an_error_of_its_photo_alone(decoders: Decoders) -> None:

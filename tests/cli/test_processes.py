@@ -96,18 +96,19 @@ INTERRUPTED = """
 import sys
 class Finder:
     def find_spec(self, name, path, target=None):
-        if name == "cropper.cli":
+        if name == sys.argv[1]:
             raise KeyboardInterrupt
+sys.argv[0] = "/usr/bin/cropper"
 sys.meta_path.insert(0, Finder())
 from cropper.__main__ import run
 run()
 """
 
 
-def test_ctrl_c_while_the_command_is_loaded_is_quiet(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], capture_output=True, check=False, env=ENVIRONMENT
-    )
+@pytest.mark.parametrize("module", ["numpy", "PIL", "cropper.finder", "cropper.cli", "click"])
+def test_ctrl_c_while_the_command_is_loaded_is_quiet(module: str) -> None:
+    line = [sys.executable, "-c", INTERRUPTED, module]
+    done = subprocess.run(line, capture_output=True, check=False, env=ENVIRONMENT)
     assert done.returncode == 130
     assert done.stderr == b""
 
