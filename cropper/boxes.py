@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cropper.canvas import Canvas, Place, Size
 from cropper.errors import BoxError
 
 __all__ = [
@@ -48,6 +49,7 @@ class Crop:
     y1: float
     score: float
     corners: Corners | None = None  # of a turned or sheared crop; None: the crop is the box
+    canvas: Canvas | None = None  # what it is laid on, where it is not of the shape asked for
 
     @classmethod
     def of(cls, box: NDArray[np.float64], score: float, corners: Corners | None = None) -> Crop:
@@ -83,6 +85,22 @@ class Crop:
         width = max(math.hypot(bx - ax, by - ay), 1e-9)
         covered = abs((bx - ax) * (dy - ay) - (by - ay) * (dx - ax))
         return max(round(width), 1), max(round(covered / width), 1)
+
+    def layout(self, size: Size | None = None) -> tuple[Size, Place]:
+        """The size of the picture that is made of it, and its own place (xyxy) in that.
+
+        ``size`` = (width, height) px is asked for; None keeps the source's resolution.
+        """
+        if self.canvas:
+            return self.canvas.layout(self.output_size, size)
+        size = size or self.output_size
+        return size, (0, 0, *size)
+
+    def is_enlarged(self, size: Size | None) -> bool:
+        """Whether it has more pixels in a picture of ``size`` than in the source."""
+        _, (x0, y0, x1, y1) = self.layout(size)
+        width, height = self.output_size
+        return x1 - x0 > width or y1 - y0 > height
 
     def theta(self, size: tuple[int, int]) -> tuple[tuple[float, float, float], ...]:
         """As ``affine_grid`` takes it, 2 rows of 3, for a picture of ``size`` = (width, height)."""

@@ -10,6 +10,7 @@
     |-- ImageReadError                1  a file that cannot be read as a picture
     |   `-- ImageTooLargeError        1  more megapixels than allowed
     |-- NoInputError                  4  nothing to work on
+    |-- CropTooSmallError             1  a crop with fewer pixels than asked for
     |-- ImageWriteError               5  an output that cannot be written
     |-- ScorerOutputError             1  a scorer answered with a wrong shape or a NaN
     `-- DataError                     1  training or benchmark data that breaks its format
@@ -29,6 +30,7 @@ from contextlib import contextmanager
 __all__ = [
     "BoxError",
     "ConfigError",
+    "CropTooSmallError",
     "CropperError",
     "DataError",
     "ImageReadError",
@@ -110,6 +112,10 @@ class ImageTooLargeError(ImageReadError):
 
 class NoInputError(CropperError):
     exit_code = 4
+
+
+class CropTooSmallError(CropperError):
+    exit_code = 1
 
 
 class ImageWriteError(CropperError):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, Crop, distinct, iou, snap
+from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
 from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.request import COSTLY_BUDGET, BoundConstraint, CropFields, CropRequest, constrained
@@ -30,7 +31,7 @@ from cropper.scorers import (
 from cropper.scorers.base import isolated
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace
-from cropper.subjects import around_kept, constraints_of, find_subjects
+from cropper.subjects import around_kept, aspect_for_all, constraints_of, find_subjects
 
 if TYPE_CHECKING:
     from cropper.transform import TransformFinder
@@ -137,7 +138,8 @@ class CropFinder:
         crop is scored again as it will be cut. ``objective`` is what ``bind`` gave for this photo
         and ``view`` what the scorer sees of it, for several searches of one photo. Where no crop
         meets the constraints, the result has those that come nearest and says so in its notes.
-        Raises what ``open_photo``, ``CropRequest`` and ``search`` raise.
+        Raises CropTooSmallError where the best has fewer pixels than it has to have, and what
+        ``open_photo``, ``CropRequest`` and ``search`` raise.
         """
         started = time.perf_counter()
         request = replace(request or CropRequest(), **fields)
@@ -148,6 +150,7 @@ class CropFinder:
             result = self._search(image.size, view, request, objective, progress)
         else:
             result = self._transformer(request).find(image, request)
+        request.check_pixels(result.best)
         return replace(
             result, seconds=time.perf_counter() - started, size=request.size, source=image
         )
@@ -167,6 +170,10 @@ class CropFinder:
         constraints = constraints_of(request, hair=not self.scorer.spec.frames_faces)
         faces = find_subjects(request, view)
         bound = [each.bind(view, spaces) for each in constraints]
+        if request.fit != "crop" and request.has_shape:
+            aspect = aspect_for_all(bound, spaces)
+            if aspect is not None:
+                return self._padded(aspect, view, request, objective)
         found = search(constrained(objective, bound), spaces, config, progress)
         whole = np.array([[0.0, 0.0, *size]])
         boxes = snap(np.array([crop.box for crop in found.crops]), size)
@@ -174,7 +181,8 @@ class CropFinder:
         notes = [each.note for each in bound if each.note]
         allowed = _allowed(boxes, bound)
         if not len(allowed):
-            allowed = _best(objective, _allowed(around_kept(bound, spaces), bound))
+            near = np.concatenate([_nudged(boxes, size), around_kept(bound, spaces)])
+            allowed = _best(objective, _allowed(near, bound))
         if len(allowed):
             boxes = allowed
         elif not notes:
@@ -203,6 +211,18 @@ class CropFinder:
             faces=None if faces is None else tuple(face.box for face in faces),
             has_shape=request.has_shape,
         )
+
+    def _padded(
+        self, aspect: float, view: View, request: CropRequest, objective: Objective
+    ) -> CropResult:
+        """Crops of another aspect, on canvases of the one that is asked for."""
+        (space,) = request.spaces(view.size)
+        canvas = Canvas(space.aspect, request.fit, request.background)
+        other = replace(request, aspect=aspect, size=None, no_enlarge=False, fit="crop")
+        result = self._search(view.size, view, other, objective, None)
+        crops = tuple(replace(crop, canvas=canvas) for crop in result.crops)
+        notes = (*result.notes, "no crop of this shape holds all that is kept: it is padded")
+        return replace(result, search=replace(result.search, crops=crops), notes=notes)
 
     def _transformer(self, request: CropRequest) -> TransformFinder:
         """Kept for the requests to come: a localizer is a file to load."""
@@ -260,6 +280,12 @@ def _allowed(boxes: Boxes, constraints: Sequence[BoundConstraint]) -> Boxes:
     for each in constraints:
         boxes = boxes[each.mask(boxes)]
     return boxes
+
+
+def _nudged(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """(N, 4) -> (9 N, 4): moved by a pixel at most, for what rounding took out of bounds."""
+    steps = np.array([(x, y, x, y) for x in (0, -1, 1) for y in (0, -1, 1)], dtype=np.float64)
+    return snap(np.concatenate([boxes + step for step in steps]), size)
 
 
 def _best(objective: Objective, boxes: Boxes) -> Boxes:

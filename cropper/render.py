@@ -1,9 +1,9 @@
-"""Crops as pictures: cut or warp, finish, encode, write. The one way from a crop to a file."""
+"""Crops as pictures: cut or warp, pad, encode, write. The one way from a crop to a file."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from cropper.image import (
     writable_format,
     write_atomic,
 )
+from cropper.image.padding import laid
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,14 +31,19 @@ __all__ = ["as_html", "cut", "render", "save_crop", "write"]
 
 _NOTEBOOK = 480  # px, long side of what a notebook shows
 
-Finish = Callable[["Image.Image"], "Image.Image"]
-
 
 def cut(source: SourceImage, crop: Crop, size: tuple[int, int] | None = None) -> Image.Image:
-    """The crop's pixels from the full resolution, in ``size`` = (width, height) px if given."""
+    """The crop's pixels from the full resolution, in ``size`` = (width, height) px if given.
+
+    A crop on a canvas is as large as fits into ``size``, and what is around it is filled.
+    """
+    whole, (x0, y0, x1, y1) = crop.layout(size)
+    own = None if size is None else (x1 - x0, y1 - y0)
     if crop.corners:
-        return source.warp(crop.corners, size or crop.output_size)
-    return source.cut(crop.box, size)
+        picture = source.warp(crop.corners, own or crop.output_size)
+    else:
+        picture = source.cut(crop.box, own)
+    return laid(picture, crop.canvas, whole, (x0, y0)) if crop.canvas else picture
 
 
 def render(
@@ -47,16 +53,12 @@ def render(
     *,
     size: tuple[int, int] | None = None,
     quality: int = 92,
-    finish: Sequence[Finish] = (),
 ) -> bytes:
-    """The crop as a file of ``format``; ``finish`` are applied in turn to what was cut.
+    """The crop as a file of ``format``.
 
     Raises what ``SourceImage.cut``, ``SourceImage.warp`` and ``encode`` raise.
     """
-    picture = cut(source, crop, size)
-    for step in finish:
-        picture = step(picture)
-    return encode(picture, source, format, quality)
+    return encode(cut(source, crop, size), source, format, quality)
 
 
 def write(data: bytes, target: Path, *, overwrite: bool) -> None:
@@ -98,7 +100,7 @@ def as_html(source: SourceImage, crops: Sequence[Crop], size: tuple[int, int] | 
         )
         for rank, crop in reversed(list(enumerate(crops)))
     )
-    wide, high = size or crops[0].output_size
+    (wide, high), _ = crops[0].layout(size)
     scale = min(1.0, _NOTEBOOK / max(wide, high))
     best = cut(source, crops[0], (max(round(wide * scale), 1), max(round(high * scale), 1)))
     photo = _data_uri(from_array(source.view(_NOTEBOOK).pixels))

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypedDict
@@ -15,9 +16,11 @@ from typing import Protocol, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Box, Boxes, as_boxes
-from cropper.errors import ConfigError
+from cropper.boxes import Box, Boxes, Crop, as_boxes
+from cropper.canvas import FILLS
+from cropper.errors import ConfigError, CropTooSmallError
 from cropper.image import View
+from cropper.image.padding import check_colour
 from cropper.image.source import MAX_PIXELS
 from cropper.result import METHODS, SEARCH
 from cropper.search import Objective, SearchConfig
@@ -31,12 +34,18 @@ __all__ = [
     "Constraint",
     "CropFields",
     "CropRequest",
+    "Point",
     "constrained",
+    "parse_box",
+    "parse_kept",
+    "parse_point",
 ]
 
 COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
+Point = tuple[float, float]
 KEPT = ("faces", "largest", "none")  # heads that are kept whole
 _ON_OVERLAY = 4  # crops
+_ROUNDING = 1e-9  # of a scale
 _FORBIDDEN = 1e6  # taken off the score of a crop that a constraint excludes
 
 
@@ -72,6 +81,8 @@ class CropFields(TypedDict, total=False):
     size: tuple[int, int] | None
     min_scale: float
     max_scale: float
+    min_pixels: int | None
+    no_enlarge: bool
     top_k: int
     method: str
     shear: bool
@@ -81,6 +92,9 @@ class CropFields(TypedDict, total=False):
     seed: int
     keep: tuple[str | Box, ...]
     avoid: tuple[Box, ...]
+    focus: Point | None
+    fit: str
+    background: str
     constraints: tuple[Constraint, ...]
 
 
@@ -96,6 +110,8 @@ class CropRequest:
     size: tuple[int, int] | None = None  # exact (width, height) of the output, px
     min_scale: float = MIN_SCALE  # of the largest box of the aspect
     max_scale: float = 1.0
+    min_pixels: int | None = None  # of the source in a crop; a photo that has none so large fails
+    no_enlarge: bool = False  # a photo that has no crop with the pixels of `size` fails
     top_k: int = 1  # crops, best first
     method: str = SEARCH  # one of METHODS
     shear: bool = False  # crops that may be turned may also be sheared
@@ -105,6 +121,9 @@ class CropRequest:
     seed: int = 0  # of random draws
     keep: tuple[str | Box, ...] = ("faces",)  # or largest, none, and boxes; method 'search' alone
     avoid: tuple[Box, ...] = ()  # boxes to leave out; all in px, or fractions if no edge is above 1
+    focus: Point | None = None  # to lie in the middle half of the crop, px or fractions
+    fit: str = "crop"  # or pad, blur, extend: what is done where the shape would cut what is kept
+    background: str = "white"  # colour of pad
     constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
@@ -113,12 +132,21 @@ class CropRequest:
         SearchConfig(self.strategy or "grid", budget, self.seed, self.top_k)
         if self.size and self.size[0] * self.size[1] > MAX_PIXELS:
             raise ConfigError(f"`size` has at most {MAX_PIXELS} px, got {self.size}")
+        if self.min_pixels is not None and self.min_pixels < 1:
+            raise ConfigError(f"`min_pixels` is at least 1, got {self.min_pixels}")
+        if self.no_enlarge and not self.size:
+            raise ConfigError("`no_enlarge` is about the pixels of `size`: add that")
         for what in (*self.keep, *self.avoid):
             if isinstance(what, str):
                 if what not in KEPT:
                     raise ConfigError(f"`keep` is a box or one of {', '.join(KEPT)}, got {what!r}")
             elif as_boxes(what).min() < 0:
                 raise ConfigError(f"a box to keep or avoid lies inside the photo, got {what}")
+        if self.focus and not 0 <= min(self.focus) <= max(self.focus) < math.inf:
+            raise ConfigError(f"`focus` is a point x,y of the photo, got {self.focus}")
+        if self.fit not in ("crop", *FILLS):
+            raise ConfigError(f"`fit` is one of crop, {', '.join(FILLS)}, got {self.fit!r}")
+        check_colour(self.background)
         self._check_method()
 
     def _check_method(self) -> None:
@@ -134,7 +162,7 @@ class CropRequest:
         if self.strategy and method in ("stn", "localizer"):
             raise ConfigError(f"`strategy` is of a search: {method} has none, leave it out")
         boxes = [what for what in (*self.keep, *self.avoid) if not isinstance(what, str)]
-        if (self.constraints or boxes) and method != SEARCH:
+        if (self.constraints or boxes or self.focus or self.fit != "crop") and method != SEARCH:
             raise ConfigError(f"constraints are on boxes: {method} gives others, leave it out")
 
     @property
@@ -164,8 +192,76 @@ class CropRequest:
         return replace(self, top_k=max(self.top_k, _ON_OVERLAY))
 
     def spaces(self, size: tuple[int, int]) -> tuple[CropSpace, ...]:
-        """The crop spaces in a photo of ``size`` = (width, height)."""
-        return crop_spaces(size, self.searched_aspect, self.min_scale, self.max_scale)
+        """The crop spaces in a photo of ``size`` = (width, height).
+
+        Their crops have the pixels of ``size`` and ``min_pixels`` where the photo has them.
+        """
+        spaces = crop_spaces(size, self.searched_aspect, self.min_scale, self.max_scale)
+        least = [self._least_scale(space) for space in spaces]
+        enough = [scale <= space.max_scale for space, scale in zip(spaces, least, strict=True)]
+        if not any(enough):
+            return spaces
+        return tuple(
+            replace(space, min_scale=max(space.min_scale, scale))
+            for space, scale, has in zip(spaces, least, enough, strict=True)
+            if has
+        )
+
+    def _least_scale(self, space: CropSpace) -> float:
+        """Of crops that need no enlargement and have ``min_pixels``."""
+        width, height = space.largest * space.size
+        wide, high = self.size or (0, 0)
+        scale: float = max(
+            wide / width, high / height, math.sqrt((self.min_pixels or 0) / width / height)
+        )
+        return scale if scale > space.max_scale + _ROUNDING else min(scale, space.max_scale)
+
+    def check_pixels(self, crop: Crop) -> None:
+        """Raises CropTooSmallError for a crop with fewer pixels than it has to have."""
+        width, height = crop.output_size
+        if width * height < (self.min_pixels or 0):
+            raise CropTooSmallError(
+                f"the crop has {width}x{height} px, fewer than {self.min_pixels}: "
+                "take a larger photo, or a smaller `min_pixels`"
+            )
+        if self.size and self.no_enlarge and crop.is_enlarged(self.size):
+            raise CropTooSmallError(
+                "the crop has {}x{} px and would be enlarged to {}x{}: take a larger photo, or "
+                "leave `no_enlarge` out".format(width, height, *self.size)
+            )
+
+
+def parse_kept(texts: Iterable[str]) -> tuple[str | Box, ...]:
+    """``keep`` as people write it: names and boxes; boxes alone are kept beside the faces.
+
+    Raises ConfigError for what is neither.
+    """
+    kept = tuple(parse_box(text) if "," in text else text for text in texts)
+    return kept if any(isinstance(each, str) for each in kept) else ("faces", *kept)
+
+
+def parse_box(text: str) -> Box:
+    """``x,y,w,h`` -> xyxy. Raises ConfigError.
+
+    >>> parse_box(".1,.2,.5,.25")
+    (0.1, 0.2, 0.6, 0.45)
+    """
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError:
+        x = y = width = height = -1.0
+    if not (x >= 0 and y >= 0 and width > 0 and height > 0):
+        raise ConfigError(f"{text!r} is no box x,y,w,h, as in 120,80,200,200 or .1,.1,.3,.4")
+    return (x, y, x + width, y + height)
+
+
+def parse_point(text: str) -> Point:
+    """``x,y``. Raises ConfigError."""
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"{text!r} is no point x,y, as in 640,200 or .5,.3") from None
+    return x, y
 
 
 def constrained(objective: Objective, constraints: Sequence[BoundConstraint]) -> Objective:

@@ -94,8 +94,7 @@ class CropResult:
 
     def enlarged(self, crop: Crop) -> bool:
         """Whether the size that was asked for is larger than the crop is in the source."""
-        own = crop.output_size
-        return self.size is not None and (self.size[0] > own[0] or self.size[1] > own[1])
+        return crop.is_enlarged(self.size)
 
     def crop(self, rank: int = 1) -> Image.Image:
         """The crop of a rank, from 1, as a Pillow image.
@@ -115,6 +114,13 @@ class CropResult:
 
         return as_html(self.source, self.crops, self.size) if self.source else repr(self)
 
+    def _padding(self) -> dict[str, Any]:
+        """Of the best crop's picture, where the crop does not fill it."""
+        if not self.best.canvas:
+            return {}
+        size, place = self.best.layout(self.size)
+        return {"padding": {"fit": self.best.canvas.fill, "size": list(size), "place": list(place)}}
+
     def crop_record(self, crop: Crop) -> dict[str, Any]:
         """The stable JSON fields of one crop."""
         return crop.to_dict(self.source_size, affine=self.search.strategy in AFFINE_METHODS)
@@ -127,6 +133,7 @@ class CropResult:
         return {
             "source_size": list(self.source_size),
             **record,
+            **self._padding(),
             "focus_x": round(focus_x, 4),
             "focus_y": round(focus_y, 4),
             "faces": _rounded_boxes(self.faces),

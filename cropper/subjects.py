@@ -14,13 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, as_boxes
+from cropper.boxes import Boxes, as_boxes, clip
 from cropper.faces import Face, find_faces
 from cropper.image import View
-from cropper.request import BoundConstraint, Constraint, CropRequest
+from cropper.request import BoundConstraint, Constraint, CropRequest, Point
 from cropper.space import CropSpace, parse_aspect
 
-__all__ = ["AvoidBox", "KeepBox", "KeepHeads", "around_kept", "constraints_of", "find_subjects"]
+__all__ = [
+    "AvoidBox",
+    "FocusOn",
+    "KeepBox",
+    "KeepHeads",
+    "around_kept",
+    "aspect_for_all",
+    "constraints_of",
+    "find_subjects",
+]
 
 _HEADROOM = 0.2  # heights of the face, where the shape has room for it
 _SLACK = 1.0  # px; a crop is moved to whole pixels after the search
@@ -48,7 +57,7 @@ _CUT = 2.0  # log-odds off the score of a crop that cuts a head which it cannot 
 
 
 def constraints_of(request: CropRequest, hair: bool = True) -> tuple[Constraint, ...]:
-    """Those that a request's ``keep`` and ``avoid`` mean, and its own.
+    """Those that a request's ``keep``, ``avoid`` and ``focus`` mean, and its own.
 
     Without ``hair`` a head is as small as its face.
     """
@@ -58,7 +67,8 @@ def constraints_of(request: CropRequest, hair: bool = True) -> tuple[Constraint,
             kept.append(KeepBox(what))
         elif what != "none":
             kept.append(KeepHeads(alone=what == "largest", hair=hair))
-    return (*kept, *map(AvoidBox, request.avoid), *request.constraints)
+    focus = [FocusOn(request.focus)] if request.focus else []
+    return (*kept, *map(AvoidBox, request.avoid), *focus, *request.constraints)
 
 
 def find_subjects(request: CropRequest, view: View) -> tuple[Face, ...] | None:
@@ -97,9 +107,9 @@ class KeepHeads:
             fits = _that_fit(face, rooms).any()
             what = "the whole head" if fits else "the whole face"
             told = _cannot(what, heads[:1], spaces) + (": its face is kept" if fits else "")
-            return _Bound(face, _NONE, told)
+            return _Bound(face, _NONE, told, heads)
         told = "" if chosen.all() else _cannot("all heads", heads, spaces)
-        return _Bound(heads[chosen], heads[~chosen], told)
+        return _Bound(heads[chosen], heads[~chosen], told, heads)
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,20 @@ class AvoidBox:
         return _BoundAvoid(_in_pixels(self.box, view.size))
 
 
+@dataclass(frozen=True)
+class FocusOn:
+    """Keeps a point in the middle half of the crop, or as near as the photo's edges allow.
+
+    px, or fractions of the photo where both numbers are at most 1.
+    """
+
+    point: Point
+
+    def bind(self, view: View, spaces: Sequence[CropSpace]) -> _BoundFocus:
+        point = np.array(self.point, dtype=np.float64)
+        return _BoundFocus(point * view.size if point.max() <= 1 else point, view.size)
+
+
 _NONE: Boxes = np.empty((0, 4))
 
 
@@ -130,6 +154,7 @@ class _Bound:
     kept: Boxes  # (M, 4) to lie inside
     whole: Boxes  # (K, 4) to lie inside or outside
     note: str = ""  # what cannot be had, whichever crop is chosen
+    subject: Boxes | None = None  # (L, 4) what would be kept by a shape for all; None: ``kept``
 
     def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
         return np.asarray((_missed(self.kept, boxes) <= _SLACK).all(0))
@@ -156,6 +181,28 @@ class _BoundAvoid:
         return np.asarray(np.where(self.mask(boxes), 0.0, _MISSED * (1 + shared)))
 
 
+@dataclass(frozen=True)
+class _BoundFocus:
+    point: NDArray[np.float64]  # (2,) px
+    size: tuple[int, int]
+    note: str = ""
+
+    def _off(self, boxes: Boxes) -> NDArray[np.float64]:
+        """(N,): px by which crops would have to be moved, and can be."""
+        low, high = boxes[:, :2], boxes[:, 2:]
+        quarter = (high - low) / 4
+        back = np.minimum(low + quarter - self.point, low)  # to the left or up
+        forth = np.minimum(self.point - (high - quarter), np.array(self.size) - high)
+        return np.asarray(np.maximum(back, forth).clip(0).max(1))
+
+    def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
+        return np.asarray(self._off(boxes) <= _SLACK)
+
+    def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
+        off = self._off(boxes)
+        return np.where(off > _SLACK, _MISSED + off, 0.0)
+
+
 def around_kept(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]) -> Boxes:
     """(N, 4): whole-pixel crops of several scales that just hold all that is kept.
 
@@ -175,6 +222,27 @@ def around_kept(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]) -
                     corner = np.clip(np.round([x, y]), 0, limits - sides)
                     found.append([*corner, *(corner + sides)])
     return np.array(found)
+
+
+def aspect_for_all(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]) -> float | None:
+    """The aspect nearest to that of the spaces whose largest crop holds all that is to be kept.
+
+    None where the spaces' own crops hold it.
+    """
+    parts = [
+        each.kept if each.subject is None else each.subject
+        for each in bound
+        if isinstance(each, _Bound)
+    ]
+    subject = clip(np.concatenate([_NONE, *parts]), spaces[0].size)
+    if not len(subject):
+        return None
+    rooms = np.array([space.largest * space.max_scale for space in spaces]) * spaces[0].size
+    wide, tall = subject[:, 2:].max(0) - subject[:, :2].min(0)
+    if (np.array([wide, tall]) <= rooms + _SLACK).all(1).any():
+        return None
+    width, height = np.array(spaces[0].size) * spaces[0].max_scale
+    return float(np.clip(spaces[0].aspect, wide / height, width / max(tall, 1.0)))
 
 
 def _missed(kept: Boxes, boxes: Boxes) -> NDArray[np.float64]:

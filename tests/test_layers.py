@@ -22,6 +22,7 @@ LAYERS = {
     "errors": 0,
     "statistics": 0,
     "boxes": 0,
+    "canvas": 0,
     "space": 1,
     "image": 1,
     "result": 1,

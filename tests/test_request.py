@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cropper import BoundScorer, CropFinder, CropRequest, ScorerSpec, View, from_array
 from cropper.boxes import Boxes
-from cropper.errors import ConfigError
+from cropper.errors import ConfigError, CropTooSmallError
 from cropper.request import CropFields
 from cropper.space import CropSpace
 
@@ -39,6 +41,8 @@ def test_the_fields_that_functions_take_are_the_request_s() -> None:
         ({"min_scale": 0.9, "max_scale": 0.5}, "min_scale <= max_scale"),
         ({"top_k": 0}, "top_k is at least 1"),
         ({"budget": 0}, "budget is at least 1"),
+        ({"min_pixels": 0}, "`min_pixels` is at least 1"),
+        ({"no_enlarge": True}, "`size`"),
         ({"strategy": "luck"}, "strategy is one of"),
         ({"method": "stn", "constraints": (object(),)}, "constraints are on boxes"),
     ],
@@ -74,6 +78,15 @@ class Corner:
 
     def bind(self, view: View) -> BoundScorer:
         return BoundScorer(lambda boxes: -boxes[:, 0] - boxes[:, 1], view.size, 100)
+
+
+class Narrow:
+    """Likes small crops."""
+
+    spec = ScorerSpec("narrow", 64, 100, False, "for tests", "CC0-1.0")
+
+    def bind(self, view: View) -> BoundScorer:
+        return BoundScorer(lambda boxes: boxes[:, 0] - boxes[:, 2], view.size, 100)
 
 
 @dataclass(frozen=True)
@@ -141,3 +154,56 @@ def test_a_request_is_a_value() -> None:
     request = CropRequest(aspect="4:5", constraints=(RightOf(0.5),))
     assert pickle.loads(pickle.dumps(request)) == request
     assert len({request, replace(request)}) == 1
+
+
+# Pixels
+
+
+@given(
+    st.tuples(st.integers(60, 3000), st.integers(60, 3000)),
+    st.tuples(st.integers(10, 2000), st.integers(10, 2000)),
+)
+def test_crops_have_the_pixels_of_a_size_where_the_photo_has(
+    photo: tuple[int, int], size: tuple[int, int]
+) -> None:
+    """Against the largest box: where that is large enough, so is the smallest of the space."""
+    (space,) = CropRequest(size=size).spaces(photo)
+    largest = space.largest * photo
+    smallest = space.min_scale * largest
+    if (largest >= np.array(size) - 1e-9).all():
+        assert (smallest >= np.array(size) - 1e-6).all()
+        assert space.min_scale >= CropRequest().min_scale
+    else:
+        assert space.min_scale == CropRequest().min_scale
+
+
+@given(st.tuples(st.integers(60, 3000), st.integers(60, 3000)), st.integers(1, 9_000_000))
+def test_crops_of_every_aspect_have_the_least_pixels(photo: tuple[int, int], pixels: int) -> None:
+    spaces = CropRequest(aspect="free", min_pixels=pixels).spaces(photo)
+    room = [(space.largest * photo).prod() for space in CropRequest(aspect="free").spaces(photo)]
+    if max(room) < pixels:
+        assert len(spaces) == len(room)  # none has them: the answer is then refused
+    for space in spaces if max(room) >= pixels else ():
+        assert (space.min_scale * space.largest * photo).prod() >= pixels * (1 - 1e-9)
+
+
+def test_a_size_is_cut_and_not_enlarged_where_it_can_be() -> None:
+    """The smallest crop is liked best, and would be enlarged twofold."""
+    photo, finder = from_array(np.zeros((500, 1000, 3), np.uint8)), CropFinder(Narrow())
+    best = finder.find(photo, size=(880, 495)).best
+    assert min(best.width / 880, best.height / 495) >= 1
+    assert finder.find(photo, aspect="880:495").best.width < 500
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"min_pixels": 500_001}, "1000x500 px, fewer than 500001"),
+        ({"size": (1001, 500), "no_enlarge": True}, "would be enlarged to 1001x500"),
+        ({"size": (40, 501), "no_enlarge": True}, "would be enlarged to 40x501"),
+    ],
+)
+def test_a_photo_with_too_few_pixels_is_refused(fields: dict[str, Any], words: str) -> None:
+    photo = from_array(np.zeros((500, 1000, 3), np.uint8))
+    with pytest.raises(CropTooSmallError, match=words):
+        CropFinder(Corner()).find(photo, **fields)

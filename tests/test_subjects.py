@@ -162,3 +162,34 @@ def test_the_command_keeps_heads_unless_told(tmp_path: Any, monkeypatch: Any) ->
     refused = run.invoke(main, [*line, "--keep", "1,2,3"])
     assert refused.exit_code == 2
     assert "x,y,w,h" in refused.stderr
+
+
+@given(
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    st.sampled_from(["1:1", "16:9", "9:16", "original", "free"]),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_focus_lies_in_the_middle_half_where_the_edges_allow(
+    focus: tuple[float, float], aspect: str
+) -> None:
+    """Against the rule as it is said: along each axis within a quarter of the middle, or the crop
+    has been moved to the edge."""
+    best = CropFinder(Low()).find(BLANK, aspect=aspect, focus=focus).best
+    for at, low, high, side in zip(focus, best.box[:2], best.box[2:], (400, 300), strict=True):
+        off = (at * side - (low + high) / 2) / (high - low)
+        slack = 1.5 / (high - low)
+        assert off > -0.25 - slack or low <= 1
+        assert off < 0.25 + slack or high >= side - 1
+
+
+def test_a_focus_on_the_shell_is_in_pixels_or_fractions(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    BLANK.cut((0, 0, 400, 300)).save("blank.png")
+    args = ["best", "blank.png", "--aspect", "1:1", "--dry-run", "--json", "--focus"]
+    found = [one_record(CliRunner().invoke(main, [*args, at])) for at in ("40,200", ".1,.6667")]
+    assert found[0]["box"] == found[1]["box"]
+    assert found[0]["box"][0] <= 1
+    wrong = CliRunner().invoke(main, [*args, "left"])
+    assert (wrong.exit_code, "no point x,y" in wrong.stderr) == (2, True)
+    with pytest.raises(ConfigError, match="`focus` is a point"):
+        CropRequest(focus=(-1, 3))

@@ -15,10 +15,11 @@ from cropper.bulk.options import BulkOptions
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, View
-from cropper.request import CropRequest
+from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult
 from cropper.scoring_thread import ScoringThread
 from cropper.search import Objective
+from cropper.space import CropSpace
 from cropper.subjects import find_subjects
 
 __all__ = ["PhotoFinder", "ThreadedPhotoFinder", "load_photo_finder"]
@@ -46,24 +47,31 @@ class PhotoFinder:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def find(self, image: SourceImage) -> tuple[CropResult, ...]:
-        """Raises what ``CropFinder.find`` raises."""
+    def find(self, image: SourceImage, own: CropFields | None = None) -> tuple[CropResult, ...]:
+        """``own`` are fields of this photo alone. Raises what ``CropFinder.find`` raises."""
         view = self.finder.scorer.spec.view(image) if self.is_search else None
         objective = self.finder.bind_view(view) if view else None
         with self._turn:
-            return self._find(image, view, objective)
+            return self._find(image, view, objective, own)
 
     def _find(
-        self, image: SourceImage, view: View | None, objective: Objective | None
+        self,
+        image: SourceImage,
+        view: View | None,
+        objective: Objective | None,
+        own: CropFields | None,
     ) -> tuple[CropResult, ...]:
-        """Requests of one aspect share what was found."""
-        found: dict[CropRequest, CropResult] = {}
+        """Requests of one crop space share what was found."""
+        found: dict[tuple[bool, tuple[CropSpace, ...]], CropResult] = {}
         results = []
-        for request in self.requests:
-            question = replace(request, aspect=request.searched_aspect, size=None)
-            if question not in found:
-                found[question] = self.finder.find(image, question, objective=objective, view=view)
-            results.append(replace(found[question], size=request.size))
+        for request in self.requests:  # they differ in aspect and size alone
+            asked = (request.has_shape, request.spaces(image.size))
+            if asked not in found:
+                found[asked] = self.finder.find(
+                    image, request, objective=objective, view=view, **(own or {})
+                )
+            request.check_pixels(found[asked].best)
+            results.append(replace(found[asked], size=request.size))
         return tuple(results)
 
 
@@ -81,10 +89,10 @@ class ThreadedPhotoFinder(PhotoFinder):
     def __exit__(self, *_: object) -> None:
         self._thread.close()
 
-    def find(self, image: SourceImage) -> tuple[CropResult, ...]:
+    def find(self, image: SourceImage, own: CropFields | None = None) -> tuple[CropResult, ...]:
         view = self.finder.scorer.spec.view(image)
-        find_subjects(self.requests[0], view)
-        return self._thread.ask(view, lambda objective: self._find(image, view, objective))
+        find_subjects(replace(self.requests[0], **(own or {})), view)
+        return self._thread.ask(view, lambda objective: self._find(image, view, objective, own))
 
 
 def load_photo_finder(options: BulkOptions) -> PhotoFinder:

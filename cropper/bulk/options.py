@@ -19,7 +19,7 @@ from cropper.space import SAME_ASPECT, canonical_aspect, parse_aspect
 __all__ = ["BACKENDS", "BulkOptions", "each_target"]
 
 BACKENDS = ("local", "dask", "ray")
-_RECIPE = 2  # raised when the same settings would give other pixels, so that resume redoes them
+_RECIPE = 3  # raised when the same settings would give other pixels, so that resume redoes them
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class BulkOptions:
     overwrite: bool = False  # files in the output folder that no earlier run wrote
     include: tuple[str, ...] = ()  # globs on paths below the input folder; none: all pictures
     exclude: tuple[str, ...] = ()
+    subjects: Path | None = None  # a table of what single photos keep, avoid and focus on
     workers: int | None = None  # None: one a core; of a cluster, what it has
     backend: str = "local"
     cluster: str | None = None  # address of a scheduler; None: one on this machine, for the run
@@ -97,10 +98,16 @@ class BulkOptions:
             "xmp": self.xmp,
             "min_gain": self.min_gain,
         }
+        if request.min_pixels or request.no_enlarge:
+            settings["pixels"] = [request.min_pixels, request.no_enlarge]
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):
             settings["subjects"] = [request.keep, request.avoid]
+        if request.fit != "crop":
+            settings["fit"] = [request.fit, request.background]
+        if request.focus:
+            settings["focus"] = request.focus
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
 
     def _localizer_digest(self) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from cropper.boxes import Corners, Crop
 from cropper.bulk.signature import Signature
+from cropper.canvas import Canvas
 from cropper.request import CropRequest
 from cropper.result import CropResult, SearchResult, StopReason
 
@@ -57,6 +58,7 @@ class Written:
             "score": self.crop.score,
             "corners": [[round(x, 2) + 0.0, round(y, 2) + 0.0] for x, y in self.crop.corners or ()]
             or None,
+            "canvas": self.crop.canvas and asdict(self.crop.canvas),
             "what": self.what,
         }
 
@@ -67,7 +69,10 @@ class Written:
             signature=Signature(**record["signature"]),
             target=record["target"],
             rank=record["rank"],
-            crop=Crop.of(np.array(record["box"]), record["score"], _corners(record)),
+            crop=replace(
+                Crop.of(np.array(record["box"]), record["score"], _corners(record)),
+                canvas=Canvas(**record["canvas"]) if record.get("canvas") else None,
+            ),
             what=FileKind(record["what"]),
         )
 
@@ -116,6 +121,7 @@ class Cropped:
                 "state": self.state,
                 "signature": asdict(self.signature),
                 "source_size": result.source_size,
+                "size": result.size,
                 "faces": result.faces,
                 "full_frame_score": result.full_frame_score,
                 "centre_score": result.centre_score,
@@ -158,7 +164,7 @@ class Cropped:
             "output": f"{output}/{written.path}",
             **record,
             "aspect": request.searched_aspect,
-            "size": list(request.size or written.crop.output_size),
+            "size": list(written.crop.layout(request.size)[0]),
             "rank": written.rank,
             **affine,
         }
@@ -217,6 +223,7 @@ def outcome_from_json(text: str) -> Outcome:
     found = SearchResult((best,), strategy, record["candidates"], 0, StopReason.BUDGET)
     own: dict[str, Any] = {name: record[name] for name in ("calibrated", "scorer")}
     own |= {name: float(record[name]) for name in ("full_frame_score", "centre_score", "seconds")}
+    own["size"] = tuple(map(int, record["size"])) if record.get("size") else None
     faces = record.get("faces")
     own["faces"] = None if faces is None else tuple(map(tuple, faces))
     width, height = map(int, record["source_size"])

@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,11 +55,12 @@ def prepare(
     layout: Layout,
     options: BulkOptions,
     manifest: Manifest,
-    settings: str,
+    key: Callable[[str], str],
     stop: threading.Event,
 ) -> Prepared:
     """Writes the plan into the manifest, in a transaction that the caller begins and ends.
 
+    ``key`` is that of the settings of a photo, as the manifest keeps it.
     Raises ConfigError where an output would replace another, a source, or, without ``overwrite``,
     a file that no earlier run wrote.
     """
@@ -92,7 +94,7 @@ def prepare(
                 present += [(output, there)] if there else []
             photo = replace(photo, present=tuple(present))
             prior = manifest.prior(photo.source)
-            match _decision(photo, layout, prior, settings, edits):
+            match _decision(photo, layout, prior, key(photo.source), edits):
                 case Current(outcome):
                     if prior and outcome != prior.outcome:
                         manifest.refresh(photo.source, outcome)

@@ -20,6 +20,7 @@ from cropper.bulk.plan import read_layout
 from cropper.bulk.prepare import Prepared, prepare
 from cropper.bulk.publish import check_publications, claim_publications, publish
 from cropper.bulk.report import BulkReport, Ending, Tally, Watcher
+from cropper.bulk.table import read_table
 from cropper.bulk.walk import IN_PLACE, MANIFEST
 from cropper.bulk.work import PhotoJob
 from cropper.errors import ConfigError, ImageWriteError, NoInputError
@@ -79,6 +80,7 @@ class _Run:
         self.layout = read_layout(source, output, options)
         check_publications(self.layout, options)
         self.settings = options.key(self.layout.template)
+        self.subjects = read_table(options.subjects, options.requests[0])
         self.ending, self.ended_by = Ending.COMPLETE, ""
         self.fault: Exception | None = None  # of the watcher: raised when no worker runs any more
         self.all_noted = True  # the manifest knows of every file that was written
@@ -93,7 +95,7 @@ class _Run:
                 if stopped:
                     manifest.drop_plan()
             tally = Tally(prepared)
-            for note in prepared.notes:
+            for note in (*prepared.notes, *self.subjects.notes()):
                 self.watcher.noted(note)
             if self.options.dry_run:
                 for photo, todo in manifest.planned():
@@ -130,12 +132,16 @@ class _Run:
         if manifest.cut_off and not options.dry_run:
             _sweep(layout.root)
         self._same_source(manifest)
-        prepared = prepare(layout, options, manifest, self.settings, self.stop)
+        prepared = prepare(layout, options, manifest, self._key, self.stop)
         found = prepared.todo + prepared.current + len(prepared.unreadable)
         if not found and not self.stop.is_set():
             raise NoInputError(f"no input pictures in {layout.source}: {_why(prepared)}")
         claim_publications(layout, options, manifest)
         return prepared
+
+    def _key(self, photo: str) -> str:
+        """Of the settings that one photo is cropped with."""
+        return self.subjects.key(photo, self.settings)
 
     def _same_source(self, manifest: Manifest) -> None:
         """Photos are known by their paths, so another folder's would be taken for these."""
@@ -174,7 +180,7 @@ class _Run:
         """What has begun comes here also after the end was decided, to be noted if it can be."""
         tally.add(outcome)
         try:
-            manifest.finish(outcome, self.settings)
+            manifest.finish(outcome, self._key(outcome.source))
         except ImageWriteError as error:
             self.all_noted = False
             self._end(Ending.NO_ROOM, f"stopped, {error}")
@@ -196,7 +202,8 @@ class _Run:
         for photo in manifest.todo():
             if self.stop.is_set():
                 return
-            yield PhotoJob(photo, source, root, folder, self.options)
+            own = self.subjects.rows.get(photo.source, {})
+            yield PhotoJob(photo, source, root, folder, self.options, own)
 
     def _end(self, ending: Ending, what: str) -> None:
         """The first end counts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cropper.boxes import Crop
@@ -28,6 +28,7 @@ from cropper.image import (
     write_below,
 )
 from cropper.render import render
+from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult, preference
 
 __all__ = ["PhotoJob", "crop_photo"]
@@ -45,6 +46,7 @@ class PhotoJob:
     root: str  # the output folder
     folder: FileId | None  # what that was when the run began; None: of another machine
     options: BulkOptions
+    own: CropFields = field(default_factory=CropFields)  # of the request, for this photo alone
 
 
 def crop_photo(
@@ -78,7 +80,7 @@ def _crop(
     sizes = [request.size for request in options.requests if request.size]
     if len(sizes) == len(options.requests) and options.method == SEARCH:
         image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
-    results = finder.find(image)
+    results = finder.find(image, job.own)
     wanted = [_gain(each) >= options.min_gain for each in results]
     notes = [*image.notes, *dict.fromkeys(note for each in results for note in each.notes)]
     for planned in photo.crops:
@@ -98,8 +100,8 @@ def _crop(
     if photo.overlay and wanted[0]:
         content = _explain(photo.overlay, job, finder, image, first)
         written.append(_write_for(first.best, content, job, photo.overlay, FileKind.OVERLAY))
-    total = replace(first.search, crops=(first.best,), evaluations=_evaluations(job, results))
-    told = replace(first, search=total, source=None, size=None, notes=())
+    total = replace(first.search, crops=(first.best,), evaluations=_evaluations(results))
+    told = replace(first, search=total, source=None, notes=())
     return Cropped(photo.source, signature, told, tuple(written), tuple(notes))
 
 
@@ -139,10 +141,9 @@ def _explain(
     return encode(overlay, from_array(overlay), format_for(path), job.options.quality)
 
 
-def _evaluations(job: PhotoJob, results: Sequence[CropResult]) -> int:
-    """Requests of one aspect share their search."""
-    aspects = [request.searched_aspect for request in job.options.requests]
-    each = dict(zip(aspects, (result.search.evaluations for result in results), strict=True))
+def _evaluations(results: Sequence[CropResult]) -> int:
+    """Requests of one crop space share their search."""
+    each = {id(result.search): result.search.evaluations for result in results}
     return sum(each.values())
 
 

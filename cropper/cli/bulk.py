@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -63,6 +64,13 @@ Examples:
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these; wins over --include.")
 @method_options
 @find_options
+@click.option(
+    "--subjects",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="TABLE",
+    help="CSV or TSV with the columns photo, keep, avoid and focus: for single photos, in place of "
+    "--keep, --avoid and --focus.",
+)
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Default: one a core.")
 @click.option(
     "--backend",

@@ -41,25 +41,36 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _kept(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
-    """Names and boxes; boxes alone are kept beside the faces."""
-    kept = tuple(text if "," not in text else _box(text) for text in texts)
-    return kept if any(isinstance(each, str) for each in kept) else ("faces", *kept)
+def _pixels(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if re.fullmatch("[1-9][0-9]{0,11}", text):
+        return int(text)
+    width, height = _size(text)
+    return width * height
+
+
+def _read(parse: str, value: Any) -> Any:
+    """``value`` by a function of ``cropper.request``, its errors as the shell's own."""
+    from cropper import request  # noqa: PLC0415 - numpy and pillow
+    from cropper.errors import ConfigError  # noqa: PLC0415
+
+    try:
+        return getattr(request, parse)(value)
+    except ConfigError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _kept(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> Any:
+    return _read("parse_kept", texts) if texts else ("faces",)
 
 
 def _boxes(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(_box(text) for text in texts)
+    return tuple(_read("parse_box", text) for text in texts)
 
 
-def _box(text: str) -> tuple[float, float, float, float]:
-    """x,y,w,h -> xyxy."""
-    try:
-        x, y, width, height = (float(part) for part in text.split(","))
-    except ValueError:
-        x = y = width = height = -1.0
-    if not (x >= 0 and y >= 0 and width > 0 and height > 0):
-        raise click.BadParameter(f"{text!r} is no box x,y,w,h, as in 120,80,200,200 or .1,.1,.3,.4")
-    return (x, y, x + width, y + height)
+def _point(_: click.Context, __: click.Parameter, text: str | None) -> Any:
+    return None if text is None else _read("parse_point", text)
 
 
 _METHOD = (
@@ -88,6 +99,17 @@ _FIND = (
     ),
     click.option("--max-scale", type=float, default=1.0, show_default=True, help="Largest crop."),
     click.option(
+        "--min-pixels",
+        callback=_pixels,
+        metavar="N|WxH",
+        help="Refuse a photo whose crops of this shape all have fewer pixels.",
+    ),
+    click.option(
+        "--no-enlarge",
+        is_flag=True,
+        help="Refuse a photo whose crops of this shape are all smaller than --size.",
+    ),
+    click.option(
         "--keep",
         multiple=True,
         callback=_kept,
@@ -101,6 +123,28 @@ _FIND = (
         callback=_boxes,
         metavar="BOX",
         help="A box x,y,w,h to leave out; repeatable.",
+    ),
+    click.option(
+        "--focus",
+        callback=_point,
+        metavar="X,Y",
+        help="A point, in pixels or fractions, that lies in the middle half of the crop.",
+    ),
+    click.option(
+        "--fit",
+        type=click.Choice(["crop", "pad", "blur", "extend"]),
+        default="crop",
+        show_default=True,
+        help="Where the shape would cut what is kept, keep it whole and fill the shape around it: "
+        "pad with --background, blur with the crop itself, enlarged and blurred, extend with "
+        "its edge pixels, for plain backgrounds.",
+    ),
+    click.option(
+        "--background",
+        default="white",
+        show_default=True,
+        metavar="COLOUR",
+        help="Of --fit pad: a name, or #rrggbb.",
     ),
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(

@@ -61,7 +61,7 @@ def _centred(picture: Image.Image, x: int, y: int) -> tuple[int, int]:
 
 def _caption(photo: ReportedPhoto) -> str:
     best = photo.crops[0]
-    text = f"{best.label}, " + "{} x {} px".format(*best.crop.output_size)
+    text = f"{best.label}, " + "{} x {} px".format(*best.crop.layout()[0])
     text += "" if photo.preferred is None else f", preferred by {photo.preferred:.0%}"
     return text + (", skipped" if photo.skipped else "")
 

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from cropper.errors import (
     ConfigError,
     CropperError,
+    CropTooSmallError,
     ImageReadError,
     ImageTooLargeError,
     ImageWriteError,
@@ -50,6 +51,7 @@ KINDS = {
     "too-many-megapixels": Kind(413, "The picture is too large", "Scale it down."),
     "not-a-picture": Kind(415, "Not a known kind of picture", "Send one of the formats."),
     "unreadable-picture": Kind(422, "The picture is broken", "Save it anew in an editor."),
+    "too-few-pixels": Kind(422, "The photo is too small", "Send a larger photo, or ask for less."),
     "cannot-encode": Kind(422, "The format cannot hold the crop", "Ask for another format."),
     "internal": Kind(500, "The service failed", "Report it, with the service's log."),
     "busy": Kind(503, "The queue is full", "Try again after Retry-After seconds."),
@@ -98,6 +100,7 @@ def _from_library(error: CropperError) -> ProblemError:
         (ImageTooLargeError, "too-many-megapixels"),
         (ImageReadError, "unreadable-picture"),
         (ImageWriteError, "cannot-encode"),
+        (CropTooSmallError, "too-few-pixels"),
     ]
     for kind, name in kinds:
         if isinstance(error, kind):

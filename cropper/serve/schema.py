@@ -30,6 +30,7 @@ MAX_BUDGET = 20_000  # candidates of one search
 _RATIO = r"[1-9][0-9]{0,4}(\.[0-9]{1,4})?:[1-9][0-9]{0,4}(\.[0-9]{1,4})?"
 _ASPECT = f"^(original|free|{_RATIO})$"
 _SIZE = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
+_POINT = r"^[0-9]{0,6}\.?[0-9]{1,6},[0-9]{0,6}\.?[0-9]{1,6}$"
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
 
 
@@ -51,6 +52,13 @@ def _size(text: str) -> tuple[int, int]:
         raise _broken("is WIDTHxHEIGHT in pixels, as in 1080x1350")
     width, height = text.split("x")
     return int(width), int(height)
+
+
+def _point(text: str) -> tuple[float, float]:
+    if not re.fullmatch(_POINT, text):
+        raise _broken("is x,y in pixels or fractions of the photo, as in .5,.3")
+    x, y = text.split(",")
+    return float(x), float(y)
 
 
 def _boxes(text: str) -> Boxes:
@@ -87,6 +95,11 @@ Aspect = Annotated[
     _text(_ASPECT, "4:5"),
 ]
 Size = Annotated[tuple[int, int], BeforeValidator(_size), _text(_SIZE, "1080x1350")]
+Point = Annotated[tuple[float, float], BeforeValidator(_point), _text(_POINT, ".5,.3")]
+_COLOUR = "^(#[0-9a-fA-F]{6}|[a-zA-Z]{3,24})$"
+Colour = Annotated[
+    str, _matching(_COLOUR, "is a colour, as white or #20242a"), _text(_COLOUR, "#20242a")
+]
 Scale = Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)]
 # bounds come before the check of the text: after it pydantic names them ge and le in the schema
 Quality = Annotated[int, Field(ge=1, le=100), _DIGITS]
@@ -123,6 +136,21 @@ class CropOptions(_Options):
     keep: Literal["faces", "largest", "none"] = Field(
         "faces",
         description="Heads, hair included, that no crop may cut where the shape holds them.",
+    )
+    focus: Point | None = Field(
+        None, description="A point, in pixels or fractions, for the middle half of the crop."
+    )
+    fit: Literal["crop", "pad", "blur", "extend"] = Field(
+        "crop",
+        description="What is done where the shape would cut what is kept: fill the shape around "
+        "it with a colour, with the crop itself, blurred, or with its edge pixels.",
+    )
+    background: Colour = Field("white", description="Of fit=pad: a name, or #rrggbb.")
+    min_pixels: Annotated[int, Field(ge=1, le=10**9), _DIGITS] | None = Field(
+        None, description="Refuse a photo whose crops of this shape all have fewer pixels."
+    )
+    no_enlarge: Annotated[bool, _TRUTH] = Field(
+        False, description="Refuse a photo whose crops of this shape are all smaller than size."
     )
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
     heat: Annotated[bool, _TRUTH] = Field(
@@ -240,8 +268,18 @@ class HeatAnswer(BaseModel):
     )
 
 
+class PaddingAnswer(BaseModel):
+    """How the best crop lies in a picture that it does not fill."""
+
+    fit: Literal["pad", "blur", "extend"]
+    size: Pixels
+    place: Annotated[list[int], Field(min_length=4, max_length=4)]
+
+
 class CropsAnswer(CropAnswer):
     """Of /v1/crop."""
+
+    padding: PaddingAnswer | None = None
 
     source_size: Pixels
     focus_x: Share = Field(description="The best crop's place, as CSS object-position has it.")

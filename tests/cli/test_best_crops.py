@@ -51,7 +51,7 @@ def test_a_resized_crop_shows_its_box(crop: Crop, photo_png: Path) -> None:
     assert difference(pixels("photo-best.png"), expected) < 1
 
 
-def test_the_box_does_not_depend_on_the_size(crop: Crop, photo_png: Path) -> None:
+def test_the_box_does_not_depend_on_a_size_that_is_no_bound(crop: Crop, photo_png: Path) -> None:
     shapes = [["--size", size] for size in ("16x9", "160x90", "1920x1080")]
     shapes += [["--aspect", "16:9"], ["--aspect", "16:9", "--size", "320x180"]]
     found = [one_record(crop("photo.png", "--dry-run", "--json", *shape)) for shape in shapes]
@@ -123,6 +123,16 @@ def test_scales_bound_the_crop(low: float, high: float, crop: Crop, photo_png: P
 def test_enlarging_is_told(crop: Crop, photo_png: Path) -> None:
     assert "enlarged to 300x200" in crop("photo.png", "--size", "300x200").stderr
     assert "enlarged" not in crop("photo.png", "--size", "30x20", "-o", "small.png").stderr
+
+
+def test_a_photo_with_too_few_pixels_fails_with_the_rule(crop: Crop, photo_png: Path) -> None:
+    found = crop("photo.png", "--size", "300x200", "--no-enlarge")
+    assert found.exit_code == 1
+    assert "photo.png: the crop has" in found.stderr
+    assert "leave --no-enlarge out" in found.stderr
+    assert not Path("photo-best.png").exists()
+    assert "fewer than 12000000" in crop("photo.png", "--min-pixels", "4000x3000").stderr
+    assert crop("photo.png", "--min-pixels", "100").exit_code == 0
 
 
 def test_enlarging_is_not_told_where_it_failed(crop: Crop, photo_png: Path) -> None:

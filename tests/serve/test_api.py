@@ -114,6 +114,25 @@ def test_an_exact_size_is_kept(client: httpx.Client, photo_bytes: bytes) -> None
     ]
 
 
+def test_a_photo_with_too_few_pixels_is_a_problem_of_its_own(
+    client: httpx.Client, photo_bytes: bytes
+) -> None:
+    answer = post(client, photo_bytes, size="300x200", no_enlarge="true")
+    assert (answer.status_code, answer.json()["type"]) == (422, "/docs#too-few-pixels")
+    assert "fewer than 9999" in post(client, photo_bytes, min_pixels="9999").json()["detail"]
+    assert post(client, photo_bytes, min_pixels="99").status_code == 200
+
+
+def test_a_focus_moves_the_crop(client: httpx.Client, photo_bytes: bytes) -> None:
+    left, right = (
+        post(client, photo_bytes, aspect="1:2", keep="none", focus=at).json()["box"]
+        for at in ("0,.5", "119,40")
+    )
+    assert left[0] <= 1
+    assert right[2] >= 119
+    assert post(client, photo_bytes, focus="here").status_code == 400
+
+
 def test_shell_python_and_service_agree_on_a_photo(tmp_path: Path) -> None:
     """With the default scorer, down to the bytes of the crop."""
     path = tmp_path / "photo.jpg"
@@ -180,7 +199,8 @@ def test_the_document_bounds_every_number_and_names_the_formats(client: httpx.Cl
             if schema.get("type") in ("integer", "number"):
                 assert {"minimum", "maximum"} <= schema.keys(), schema
                 numbers += 1
-    assert numbers == 2 * (6 + 1)  # min_scale, max_scale, top_k, budget, seed, quality; quality
+    # min_scale, max_scale, top_k, budget, seed, min_pixels, quality; quality
+    assert numbers == 2 * (7 + 1)
     answer = document["components"]["schemas"]["CropsAnswer"]["properties"]
     assert answer["format"]["enum"] == list(FORMATS)
 

@@ -1,0 +1,68 @@
+"""A picture laid on a larger one, in any mode that crops have."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageColor
+
+from cropper.canvas import Canvas, Size
+from cropper.errors import ConfigError
+from cropper.image.pixels import averageable, resample, span_of
+
+__all__ = ["check_colour", "laid"]
+
+_BLURRED = 12  # px: the long side to which a background is averaged before it is enlarged again
+_WHITE_16 = 65_535.0
+
+
+def check_colour(name: str) -> None:
+    """Raises ConfigError for what is no colour."""
+    try:
+        ImageColor.getrgb(name)
+    except ValueError as error:
+        raise ConfigError(f"`background` is a colour, as white or #20242a, got {name!r}") from error
+
+
+def laid(picture: Image.Image, canvas: Canvas, size: Size, place: tuple[int, int]) -> Image.Image:
+    """``picture`` with its top left corner at ``place`` in one of ``size`` = (width, height)."""
+    picture = averageable(picture)
+    if canvas.fill == "pad":
+        whole = Image.new(picture.mode, size, _colour(canvas.background, picture))
+    elif canvas.fill == "blur":
+        whole = _blurred(picture, size)
+    else:
+        return _extended(picture, size, place)
+    whole.paste(picture, place)
+    return whole
+
+
+def _colour(name: str, picture: Image.Image) -> float | tuple[int, ...]:
+    """The colour in the picture's mode; of grey with more than 8 bits between its own ends."""
+    dot = Image.new("RGB", (1, 1), ImageColor.getrgb(name)[:3])
+    if picture.mode.startswith(("I", "F")):
+        black, white = (0.0, _WHITE_16) if picture.mode == "I;16" else span_of(picture)
+        grey = black + (white - black) * float(np.asarray(dot.convert("L"))[0, 0]) / 255
+        return grey if picture.mode == "F" else round(grey)
+    return tuple(np.atleast_1d(np.asarray(dot.convert(picture.mode))[0, 0]).tolist())
+
+
+def _blurred(picture: Image.Image, size: Size) -> Image.Image:
+    """The middle of the picture in the shape of ``size``, averaged to few pixels and enlarged."""
+    width, height = picture.size
+    scale = max(size[0] / width, size[1] / height)
+    half = size[0] / scale / 2, size[1] / scale / 2
+    box = (width / 2 - half[0], height / 2 - half[1], width / 2 + half[0], height / 2 + half[1])
+    long = max(size)
+    few = (max(round(size[0] * _BLURRED / long), 1), max(round(size[1] * _BLURRED / long), 1))
+    return resample(resample(picture, few, box), size)
+
+
+def _extended(picture: Image.Image, size: Size, place: tuple[int, int]) -> Image.Image:
+    pixels = np.asarray(picture)
+    margins = [
+        (before, whole - before - own)
+        for before, whole, own in zip(place[::-1], size[::-1], pixels.shape[:2], strict=True)
+    ]
+    margins += [(0, 0)] * (pixels.ndim - 2)
+    extended = np.pad(pixels, margins, mode="edge")
+    return Image.frombuffer(picture.mode, size, extended.tobytes(), "raw", picture.mode, 0, 1)
