@@ -100,7 +100,7 @@ def render_serve_bench(bench: ServeBench, environment: Environment | None = None
     lines = [
         f"{bench.clients} clients for {bench.seconds:g} s, photo {PHOTO[0]}x{PHOTO[1]}",
         f"{done} crops, {done / bench.seconds:.1f} a second; answers {statuses}",
-        f"a crop's latency: p50 {bench.percentile(50):.2f} s, p99 {bench.percentile(99):.2f} s",
+        f"a crop's latency: p50 {bench.percentile(50):.3f} s, p99 {bench.percentile(99):.3f} s",
         f"memory: {bench.idle_mb:.0f} MB idle, {bench.peak_mb:.0f} MB at most",
         f"exit code after SIGTERM: {bench.exit_code}",
     ]
