@@ -8,19 +8,26 @@
 Importing it imports neither torch nor click; what needs them, and folders, when first asked for.
 """
 
+import os.path
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cropper.boxes import Crop
-from cropper.errors import CropperError
-from cropper.finder import CropFinder, find_best_crop
-from cropper.image import SourceImage, View, from_array, load_image
-from cropper.render import save_crop
-from cropper.request import CropRequest
-from cropper.result import CropResult, SearchResult, StopReason
-from cropper.scorers import BoundScorer, Scorer, ScorerSpec, load_scorer, register_scorer
-from cropper.search import SearchConfig, search
-from cropper.space import CropSpace, crop_spaces
+try:
+    from cropper.boxes import Crop
+    from cropper.errors import CropperError
+    from cropper.finder import CropFinder, find_best_crop
+    from cropper.image import SourceImage, View, from_array, load_image
+    from cropper.render import save_crop
+    from cropper.request import CropRequest
+    from cropper.result import CropResult, SearchResult, StopReason
+    from cropper.scorers import BoundScorer, Scorer, ScorerSpec, load_scorer, register_scorer
+    from cropper.search import SearchConfig, search
+    from cropper.space import CropSpace, crop_spaces
+except KeyboardInterrupt:  # the command's own try begins when this package is there
+    if os.path.basename(sys.argv[0]) in ("cropper", "-m"):
+        raise SystemExit(130) from None
+    raise
 
 if TYPE_CHECKING:
     from cropper.bulk import BulkOptions, BulkReport, crop_folder

@@ -48,7 +48,7 @@ def text_of(
     dry_run: bool = False,
     verbose: bool = False,
 ) -> list[str]:
-    """A line for each crop; ``verbose`` adds how they were found to the last."""
+    """A line for each crop; ``verbose`` adds one on how they were found."""
     verb = "would be " if dry_run else ""
     size = "{}x{}".format(*result.source_size)
     lines = []
@@ -64,12 +64,12 @@ def text_of(
     if verbose:
         found = result.search
         if result.tilt:
-            lines[-1] += (
-                f"\n  tilted by {result.tilt.angle:.1f} degrees with probability "
+            lines.append(
+                f"  tilted by {result.tilt.angle:.1f} degrees with probability "
                 f"{result.tilt.probability:.2f}"
             )
-        lines[-1] += (
-            f"\n  {result.scorer}, {found.strategy}: {found.evaluations} crops in {found.rounds} "
+        lines.append(
+            f"  {result.scorer}, {found.strategy}: {found.evaluations} crops in {found.rounds} "
             f"rounds, ended by {found.stop}, {result.seconds:.2f} s"
         )
     return lines
@@ -104,6 +104,8 @@ def _certainty(result: CropResult) -> str:
 
 def write_standard(data: bytes) -> None:
     """To standard output. Raises ImageWriteError."""
+    if sys.stdout is None:
+        raise ImageWriteError("standard output is closed: nothing can be written to it")
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -45,9 +45,12 @@ __all__ = [
     "exit_on_error",
     "extra",
     "in_shell_words",
+    "printable",
     "tell",
 ]
 
+# Controls, other ends of lines, and what turns the direction of writing
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _OPTIONS = {"output": "-o", "as_json": "--json"}  # that are not called as their fields
 
 
@@ -142,8 +145,18 @@ def in_shell_words(message: str) -> str:
     return re.sub(r"`([a-z_]+)(?:=([^`]*))?`", option, message)
 
 
+def printable(text: str) -> str:
+    r"""A text that may hold a file's name, as one line that a terminal shows and does not obey.
+
+    >>> print(printable("a\nb\x1b[31m.jpg"))
+    a\nb\x1b[31m.jpg
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
 def tell(line: str) -> None:
     """A line on standard error; where that is closed, full or a broken pipe, nothing happens."""
+    line = printable(line)
     if sys.stderr is None:  # print would take standard output then
         return
     try:

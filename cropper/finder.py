@@ -28,6 +28,7 @@ from cropper.scorers import (
     ScorerSpec,
     load_scorer,
 )
+from cropper.scorers.base import isolated
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace
 from cropper.subjects import around_kept, aspect_for_all, constraints_of, find_subjects
@@ -95,7 +96,7 @@ class CropFinder:
 
     def bind_views(self, views: Sequence[View]) -> list[Objective]:
         """The objective of each picture; a scorer that can do several at once does."""
-        with _no_grad():
+        with _no_grad(), isolated(f"the scorer {self.scorer.spec.name}"):
             if isinstance(self.scorer, BatchScorer):
                 return [_without_gradients(bound) for bound in self.scorer.bind_all(views)]
             return [_without_gradients(self.scorer.bind(view)) for view in views]

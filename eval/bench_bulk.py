@@ -97,8 +97,9 @@ def _out(folder: Path, name: str, work: Work, photos: Path) -> None:
 
 
 def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    """Seconds of this process and of those that it has started and that have ended."""
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(sum(resource.getrusage(each)[:2]) for each in whose)
 
 
 def _contenders(scorer: str) -> tuple[dict[str, Work], tuple[str, ...]]:

@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import collections
 import http.client
-import re
 import signal
-import subprocess
-import sys
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from cropper.errors import DataError
 from eval.bench import synthetic_photo
 from eval.environment import Environment, read_environment
+from eval.memory import memory
+from eval.service import running_service
 
 __all__ = ["ServeBench", "render_serve_bench", "run_serve_bench"]
 
@@ -38,7 +33,7 @@ class ServeBench:
     seconds: float
     latencies: tuple[float, ...]  # s, of the answers with a crop, their upload included
     statuses: tuple[tuple[str, int], ...]  # how often; 'broken' for a connection that broke
-    idle_mb: float  # resident, before the first request
+    idle_mb: float  # resident, decoders included, before the first request
     peak_mb: float
     exit_code: int  # after the SIGTERM
 
@@ -49,14 +44,14 @@ class ServeBench:
 class _Clients:
     """All clients, and what they count together."""
 
-    def __init__(self, url: str, photo: bytes, stop: threading.Event) -> None:
-        self.url, self.photo, self.stop = urlsplit(url), photo, stop
+    def __init__(self, address: str, photo: bytes, stop: threading.Event) -> None:
+        self.address, self.photo, self.stop = address, photo, stop
         self.lock = threading.Lock()
         self.latencies: list[float] = []
         self.statuses: collections.Counter[str] = collections.Counter()
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection(self.url.netloc, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection(self.address, timeout=_PATIENCE)
         while not self.stop.is_set():
             started = time.perf_counter()
             try:
@@ -81,41 +76,22 @@ class _Clients:
 
 def run_serve_bench(clients: int = 200, seconds: float = 60) -> ServeBench:
     """Raises DataError where the service does not start."""
-    line = [sys.executable, "-m", "cropper", "serve", "--port", "0"]
-    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as service:
-        try:
-            assert service.stderr is not None
-            said = service.stderr.readline()
-            address = re.search(r"http://\S+", said)
-            if address is None:
-                raise DataError(f"cropper serve did not start: {said}")
-            idle = _memory(service.pid, "VmRSS")
-            stop = threading.Event()
-            all_clients = _Clients(address[0], synthetic_photo(*PHOTO), stop)
-            threads = [threading.Thread(target=all_clients.run) for _ in range(clients)]
-            for thread in threads:
-                thread.start()
-            time.sleep(seconds)
-            peak = _memory(service.pid, "VmHWM")
-            stop.set()
-            service.send_signal(signal.SIGTERM)
-            for thread in threads:
-                thread.join()
-            code = service.wait(_PATIENCE)
-        finally:
-            with suppress(OSError):
-                service.kill()
+    with running_service() as (service, address):
+        idle = memory(service.pid)
+        stop = threading.Event()
+        all_clients = _Clients(address, synthetic_photo(*PHOTO), stop)
+        threads = [threading.Thread(target=all_clients.run) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        time.sleep(seconds)
+        peak = memory(service.pid, "VmHWM")
+        stop.set()
+        service.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        code = service.wait(_PATIENCE)
     counted = tuple(sorted(all_clients.statuses.items()))
     return ServeBench(clients, seconds, tuple(all_clients.latencies), counted, idle, peak, code)
-
-
-def _memory(pid: int, what: str) -> float:
-    """MB, by Linux's own account."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text("ascii")
-        return int(status.partition(f"{what}:")[2].split()[0]) / 1000
-    except (OSError, IndexError):
-        return float("nan")
 
 
 def render_serve_bench(bench: ServeBench, environment: Environment | None = None) -> str:
@@ -124,7 +100,7 @@ def render_serve_bench(bench: ServeBench, environment: Environment | None = None
     lines = [
         f"{bench.clients} clients for {bench.seconds:g} s, photo {PHOTO[0]}x{PHOTO[1]}",
         f"{done} crops, {done / bench.seconds:.1f} a second; answers {statuses}",
-        f"a crop's latency: p50 {bench.percentile(50):.2f} s, p99 {bench.percentile(99):.2f} s",
+        f"a crop's latency: p50 {bench.percentile(50):.3f} s, p99 {bench.percentile(99):.3f} s",
         f"memory: {bench.idle_mb:.0f} MB idle, {bench.peak_mb:.0f} MB at most",
         f"exit code after SIGTERM: {bench.exit_code}",
     ]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cropper.errors import DataError
 from eval.crash import write_photos
+from eval.memory import memory
 
 __all__ = ["ScaleReport", "Tenth", "render_scale", "run_scale"]
 
@@ -26,7 +27,7 @@ class Tenth:
 
     photos: int  # done until then
     seconds: float  # since the process was started
-    resident: float  # MiB
+    resident: float  # MB, its decoders included
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def run_scale(photos: int, progress: Callable[[int, int], None] | None = None) -
             assert run.stdout
             for done, _ in enumerate(run.stdout, 1):
                 if done % (photos // 10) == 0:
-                    tenths.append(Tenth(done, time.perf_counter() - start, _resident(run.pid)))
+                    tenths.append(Tenth(done, time.perf_counter() - start, memory(run.pid)))
                 if progress:
                     progress(done, photos)
         if run.returncode:
@@ -62,22 +63,12 @@ def run_scale(photos: int, progress: Callable[[int, int], None] | None = None) -
     return ScaleReport(photos, tuple(tenths), resume)
 
 
-def _resident(process: int) -> float:
-    """MiB, where the system tells."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text("utf-8")
-    except OSError:
-        return float("nan")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
-
-
 def render_scale(report: ScaleReport) -> str:
-    lines = ["photos  seconds  photos/s  MiB resident"]
+    lines = ["photos  seconds  photos/s  MB resident"]
     before = Tenth(0, 0.0, 0.0)
     for tenth in report.tenths:
         rate = (tenth.photos - before.photos) / (tenth.seconds - before.seconds)
-        lines.append(f"{tenth.photos:6}  {tenth.seconds:7.1f}  {rate:8.1f}  {tenth.resident:12.1f}")
+        lines.append(f"{tenth.photos:6}  {tenth.seconds:7.1f}  {rate:8.1f}  {tenth.resident:11.1f}")
         before = tenth
     lines.append(f"the same command again: {report.resume:.1f} s")
     return "\n".join(lines)

@@ -43,6 +43,7 @@ LAYERS = {
     "train": 4,
     "annotations": 1,
     "threads": 5,
+    "decoders": 5,
     "scoring_thread": 5,
     "report": 5,
     "rank": 5,
@@ -60,6 +61,7 @@ ONLY_IN = {
     "onnxruntime": {"cropper.onnx"},
     "joblib": {"cropper.bulk", "cropper.train"},
     "PIL": {
+        "cropper.decoders",
         "cropper.image",
         "cropper.render",
         "cropper.report",

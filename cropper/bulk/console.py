@@ -12,7 +12,7 @@ from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import BulkReport, Watcher, counted
 from cropper.console import print_json, print_line, say
-from cropper.errors import in_shell_words
+from cropper.errors import in_shell_words, printable
 from cropper.request import CropRequest
 
 __all__ = ["Console"]
@@ -46,7 +46,8 @@ class Console(Watcher):
         if self.as_json:
             print_json({"input": source, "outputs": outputs, "done": not todo})
         else:
-            print_line(f"{source} -> {', '.join(outputs)}{'' if todo else ' (done already)'}")
+            line = f"{source} -> {', '.join(outputs)}{'' if todo else ' (done already)'}"
+            print_line(printable(line))
 
     def noted(self, note: str) -> None:
         if not self.quiet:
@@ -108,7 +109,7 @@ class Console(Watcher):
 
     def _say(self, line: str) -> None:
         if self._bar:
-            line = f"cropper: {in_shell_words(line)}"
+            line = printable(f"cropper: {in_shell_words(line)}")
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             say(line)

@@ -27,7 +27,7 @@ from cropper.bulk.outcome import Failed, Outcome, State, outcome_from_json
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError, ImageWriteError
-from cropper.image import make_folder
+from cropper.image import FileId, make_folder
 
 __all__ = ["THE_REPORT", "Manifest", "PriorOutcome"]
 
@@ -75,6 +75,12 @@ class Manifest:
         path = root / MANIFEST
         make_folder(path.parent)
         self._open(str(path))
+        self.folder, self._file = _id_of(root), _id_of(path)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the folder and the file are still what was opened: not moved, nor unmounted."""
+        return (_id_of(self.root), _id_of(Path(self.path))) == (self.folder, self._file)
 
     def _open(self, path: str) -> None:
         self._lock = threading.Lock()
@@ -99,8 +105,16 @@ class Manifest:
                 f"{path} is of version {version}, this cropper writes {_VERSION}: use the "
                 "cropper that wrote it, or another output folder"
             )
-        self.plan = int(self.get("plan") or 0)
+        self.plan = self._last_plan()
         self.cut_off = self.get("running") == "1"  # then planned names may have been written to
+        self.damaged = 0  # rows that were read and say nothing
+
+    def _last_plan(self) -> int:
+        """Its number; raises ConfigError where that is none."""
+        number = self.get("plan") or "0"
+        if not number.isdigit():
+            raise self._explained(sqlite3.DatabaseError(f"its last plan is {number!r}"))
+        return int(number)
 
     def _run(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Raises ImageWriteError where the disk is full, ConfigError for a broken file."""
@@ -172,7 +186,7 @@ class Manifest:
         """Inside ``planning``: as if it had not begun."""
         if self._db.in_transaction:
             self._run("ROLLBACK")
-        self.plan = int(self.get("plan") or 0)
+        self.plan = self._last_plan()
 
     def claim(self, output: str, source: str) -> bool:
         """Takes a name for a source's output in this plan.
@@ -185,7 +199,7 @@ class Manifest:
         ).fetchone()
         if row and row[2] == self.plan:
             raise ConfigError(_collision(os.fsdecode(row[1]), source, output))
-        same = bool(row) and os.fsdecode(row[0]) == output
+        same = bool(row) and row[0] == os.fsencode(output)
         written = same and bool(row[3])
         self._run(
             "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)",
@@ -201,12 +215,21 @@ class Manifest:
         row = self._run(
             "SELECT settings, outcome FROM photos WHERE source = ?", (os.fsencode(source),)
         ).fetchone()
-        return PriorOutcome(row[0], outcome_from_json(row[1])) if row and row[1] else None
+        outcome = self._outcome(row[1]) if row and row[1] is not None else None
+        return PriorOutcome(row[0], outcome) if outcome else None
+
+    def _outcome(self, text: str) -> Outcome | None:
+        """None where a row is damaged: what is not known to be done is done again."""
+        try:
+            return outcome_from_json(text)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            self.damaged += 1
+            return None
 
     def add(self, photo: PlannedPhoto, *, current: bool) -> None:
         """A photo of this plan: ``current`` if there is nothing left to do for it."""
         crops = [list(astuple(crop)) for crop in photo.crops]
-        planned = json.dumps([crops, photo.sidecar, photo.overlay])
+        planned = json.dumps([crops, photo.sidecar, photo.overlay, photo.present])
         source = os.fsencode(photo.source)
         if current:
             self._run(
@@ -222,7 +245,7 @@ class Manifest:
     def add_failure(self, outcome: Failed) -> None:
         """What the walk found and could not read."""
         self._run(
-            "INSERT OR REPLACE INTO photos VALUES (?, ?, '[[], null, null]', ?, '', ?)",
+            "INSERT OR REPLACE INTO photos VALUES (?, ?, '[[], null, null, []]', ?, '', ?)",
             (os.fsencode(outcome.source), self.plan, State.FAILED, outcome.to_json()),
         )
 
@@ -249,8 +272,9 @@ class Manifest:
 
     def outcomes(self) -> Iterator[Outcome]:
         """What happened to the photos of this plan, by any run."""
-        for _, outcome in self._pages("outcome IS NOT NULL", "outcome"):
-            yield outcome_from_json(outcome)
+        for _, text in self._pages("outcome IS NOT NULL", "outcome"):
+            if outcome := self._outcome(text):
+                yield outcome
 
     def finish(self, outcome: Outcome, settings: str) -> None:
         """Raises ImageWriteError where the disk is full."""
@@ -276,9 +300,20 @@ class Manifest:
             last = rows[-1][0]
 
 
+def _id_of(path: Path) -> FileId | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _photo(source: str, planned: str) -> PlannedPhoto:
-    crops, *others = json.loads(planned)
-    return PlannedPhoto(source, tuple(PlannedCrop(*crop) for crop in crops), *others)
+    crops, sidecar, overlay, present = json.loads(planned)
+    there = tuple((path, (device, inode)) for path, (device, inode) in present)
+    return PlannedPhoto(
+        source, tuple(PlannedCrop(*crop) for crop in crops), sidecar, overlay, there
+    )
 
 
 def _collision(first: str, second: str, output: str) -> str:

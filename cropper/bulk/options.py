@@ -38,6 +38,7 @@ class BulkOptions:
     workers: int | None = None  # None: one a core; of a cluster, what it has
     backend: str = "local"
     cluster: str | None = None  # address of a scheduler; None: one on this machine, for the run
+    time_limit: float = 120.0  # s that one photo may be decoded and encoded for
     batch_size: int = 16  # photos that a GPU looks at together; a CPU takes them one by one
     restart: bool = False  # forget earlier runs instead of going on
     dry_run: bool = False
@@ -64,6 +65,8 @@ class BulkOptions:
             )
         if not 0 <= self.min_gain < 1:
             raise ConfigError(f"min_gain is a probability in [0, 1), got {self.min_gain}")
+        if not self.time_limit > 0:
+            raise ConfigError(f"time_limit is in seconds, above 0, got {self.time_limit}")
         for name, value in (("workers", self.workers or 1), ("batch_size", self.batch_size)):
             if value < 1:
                 raise ConfigError(f"{name} is at least 1, got {value}")

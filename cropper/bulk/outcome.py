@@ -208,23 +208,29 @@ Outcome = Cropped | Failed
 
 
 def outcome_from_json(text: str) -> Outcome:
-    """What ``to_json`` made, by this version or by 0.1, which called skipped photos ``left``."""
+    """What ``to_json`` made, by this version or by 0.1, which called skipped photos ``left``.
+
+    What was damaged since raises one of many kinds of error.
+    """
     record: dict[str, Any] = json.loads(text)
     written = tuple(Written.from_record(each) for each in record["written"])
     if record["state"] == State.FAILED:
         kept = {name: record[name] for name in ("source", "reason", "message", "stops")}
         return Failed(error=record["kind"], written=written, **kept)
-    box = tuple(record["best"])
+    x0, y0, x1, y1 = (float(edge) for edge in record["best"])
+    box = (x0, y0, x1, y1)
     crops = (each.crop for each in written if each.crop.box == box)
     best = next(crops, Crop.of(np.array(box), record["best_score"]))
     strategy = record.get("strategy", "")
     found = SearchResult((best,), strategy, record["candidates"], 0, StopReason.BUDGET)
-    names = ("full_frame_score", "centre_score", "calibrated", "scorer", "seconds")
-    own = {name: record[name] for name in names}
-    own["size"] = tuple(record["size"]) if record.get("size") else None
+    own: dict[str, Any] = {name: record[name] for name in ("calibrated", "scorer")}
+    own |= {name: float(record[name]) for name in ("full_frame_score", "centre_score", "seconds")}
+    own["size"] = tuple(map(int, record["size"])) if record.get("size") else None
     faces = record.get("faces")
     own["faces"] = None if faces is None else tuple(map(tuple, faces))
-    own["tilt"] = Tilt(**record["tilt"]) if record.get("tilt") else None
-    result = CropResult(source_size=tuple(record["source_size"]), search=found, **own)
+    tilt = record.get("tilt")
+    own["tilt"] = Tilt(float(tilt["angle"]), float(tilt["probability"])) if tilt else None
+    width, height = map(int, record["source_size"])
+    result = CropResult(source_size=(width, height), search=found, **own)
     signature = Signature(**record["signature"])
-    return Cropped(record["source"], signature, result, written, tuple(record["notes"]))
+    return Cropped(record["source"], signature, result, written, tuple(map(str, record["notes"])))

@@ -12,6 +12,7 @@ import functools
 import logging
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,19 +24,23 @@ from cropper.bulk.find import (
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import Outcome
 from cropper.bulk.work import PhotoJob, crop_photo
-from cropper.errors import ConfigError, extra
+from cropper.decoders import Decoders
+from cropper.errors import ConfigError, ImageReadError, extra
 from cropper.threads import cores, one_core_each
 
 __all__ = ["Backend", "Dask", "Local", "Ray", "open_backend"]
 
 Jobs = Iterable[PhotoJob]
+_GRACE = 2.0  # s that photos which are being decoded have left when a run is to end
 
 
 class Local:
-    """Threads of this process: Pillow and torch let go of the interpreter while they work."""
+    """Threads of this process, each of which has a decoder while it is at a photo."""
 
     def __init__(self, finder: PhotoFinder, options: BulkOptions, stop: threading.Event) -> None:
         self.finder, self.options, self.stop = finder, options, stop
+        self.decoders = Decoders(options.max_mpixels)
+        self._stopped: float | None = None  # when that was first seen
 
     def run(self, jobs: Jobs) -> Iterator[Outcome]:
         """What was handed out when ``stop`` is set is dropped, what was begun is finished."""
@@ -44,7 +49,7 @@ class Local:
         workers = self.options.workers or cores()
         # those that wait for the scorer's thread leave their core to others
         waiting = self.options.batch_size * isinstance(self.finder, ThreadedPhotoFinder)
-        with self.finder:
+        with self.finder, self.decoders:
             parallel = Parallel(
                 workers + waiting, backend="threading", return_as="generator_unordered"
             )
@@ -53,7 +58,15 @@ class Local:
                     yield outcome
 
     def _crop(self, job: PhotoJob) -> Outcome | None:
-        return None if self.stop.is_set() else crop_photo(job, self.finder)
+        if self.stop.is_set():
+            return None
+        return crop_photo(job, self.finder, self.decoders, self._check)
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            self._stopped = self._stopped or time.monotonic()
+            if time.monotonic() - self._stopped > _GRACE:
+                raise ImageReadError("interrupted while it was being decoded", "interrupted")
 
 
 class Dask:
@@ -168,14 +181,14 @@ _loading = threading.Lock()
 
 def _crop_remotely(job: PhotoJob) -> Outcome:
     with _loading:
-        finder = _finder(job.options)
-    return crop_photo(job, finder)
+        finder, decoders = _loaded(job.options)
+    return crop_photo(job, finder, decoders, lambda: None)
 
 
 @functools.lru_cache(maxsize=1)
-def _finder(options: BulkOptions) -> PhotoFinder:
+def _loaded(options: BulkOptions) -> tuple[PhotoFinder, Decoders]:
     """Loaded once a worker process and kept: loading takes longer than many photos."""
     limit = one_core_each().__enter__()  # for as long as the process lives
     finder = load_photo_finder(options)
     limit()
-    return finder.__enter__()
+    return finder.__enter__(), Decoders(options.max_mpixels)

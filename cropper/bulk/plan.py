@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.walk import MANIFEST, has_picture_extension
 from cropper.errors import ConfigError
-from cropper.image import format_for
+from cropper.image import FileId, format_for
 from cropper.naming import fill, name_output, sniffed_extension
 from cropper.request import CropRequest
 
@@ -34,6 +34,7 @@ class PlannedPhoto:
     crops: tuple[PlannedCrop, ...]  # a photo with few diverse crops leaves the last ranks unused
     sidecar: str | None = None  # XMP
     overlay: str | None = None
+    present: tuple[tuple[str, FileId], ...] = ()  # outputs that are there and may be replaced
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -19,8 +19,11 @@ from cropper.bulk.signature import recheck
 from cropper.bulk.user_edits import UserEdits
 from cropper.bulk.walk import walk
 from cropper.errors import ConfigError
+from cropper.image import FileId
 
 __all__ = ["Prepared", "prepare"]
+
+_LONGEST_NAME = 255  # bytes; of one folder or file
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Prepared:
     unreadable: tuple[Failed, ...]  # folders and links
     ignored: tuple[tuple[str, int], ...]  # (why, how many) of what is no photo
     kept: int  # photos among ``current`` with a crop that somebody edited
-    notes: tuple[str, ...]  # about edited crops, for people to read
+    notes: tuple[str, ...]  # about edited crops and damaged rows, for people to read
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,16 @@ def prepare(
             unreadable.append(failure)
         else:
             photo = layout.plan(entry.path)
+            if too_long := outputs.too_long(photo):
+                failure = Failed(entry.path, "ImageWriteError", "name too long", too_long)
+                manifest.add_failure(failure)
+                unreadable.append(failure)
+                continue
+            present = []
             for output in photo.outputs:
-                outputs.check(output, own=manifest.claim(output, photo.source))
+                there = outputs.check(output, own=manifest.claim(output, photo.source))
+                present += [(output, there)] if there else []
+            photo = replace(photo, present=tuple(present))
             prior = manifest.prior(photo.source)
             match _decision(photo, layout, prior, key(photo.source), edits):
                 case Current(outcome):
@@ -101,8 +112,14 @@ def prepare(
         tuple(unreadable),
         tuple(sorted(ignored.items())),
         edits.kept,
-        edits.notes(),
+        (*edits.notes(), *_about_damage(manifest)),
     )
+
+
+def _about_damage(manifest: Manifest) -> list[str]:
+    if not manifest.damaged:
+        return []
+    return [f"{manifest.path}: {manifest.damaged} damaged rows; their photos are done again"]
 
 
 class _Outputs:
@@ -114,14 +131,24 @@ class _Outputs:
         # photos come folder by folder, so few folders are asked about again
         self.check_folder = functools.lru_cache(maxsize=64)(self._check_folder)
 
-    def check(self, output: str, *, own: bool) -> None:
-        """``own``: an earlier run wrote it."""
+    def too_long(self, photo: PlannedPhoto) -> str | None:
+        """What is wrong with a photo that has an output whose name no file system takes."""
+        for output in photo.outputs:
+            longest = max(len(os.fsencode(name)) for name in Path(output).parts)
+            if longest > _LONGEST_NAME:
+                path = self.layout.source / photo.source
+                return f"{path}: {output} is too long a name: rename it, or change `output`"
+        return None
+
+    def check(self, output: str, *, own: bool) -> FileId | None:
+        """The file that is there and may be replaced; ``own``: an earlier run wrote it."""
         self.check_folder(os.path.dirname(output))
         path = self.layout.root / output
         try:
-            mode = os.lstat(path).st_mode
+            there = os.lstat(path)
+            mode = there.st_mode
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:
             raise ConfigError(f"{path}: not a place for a file: {error.strerror}") from error
         if stat.S_ISDIR(mode):
@@ -138,6 +165,7 @@ class _Outputs:
                 f"{path} exists and no earlier run wrote it: use `overwrite`, or write elsewhere "
                 "with `output`"
             )
+        return there.st_dev, there.st_ino
 
     def _check_folder(self, folder: str) -> None:
         """Through a link, or with the input below the output folder, it may hold sources."""

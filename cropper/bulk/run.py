@@ -24,6 +24,7 @@ from cropper.bulk.table import read_table
 from cropper.bulk.walk import IN_PLACE, MANIFEST
 from cropper.bulk.work import PhotoJob
 from cropper.errors import ConfigError, ImageWriteError, NoInputError
+from cropper.image import FileId
 
 __all__ = ["crop_folder"]
 
@@ -81,6 +82,7 @@ class _Run:
         self.settings = options.key(self.layout.template)
         self.subjects = read_table(options.subjects, options.requests[0])
         self.ending, self.ended_by = Ending.COMPLETE, ""
+        self.fault: Exception | None = None  # of the watcher: raised when no worker runs any more
         self.all_noted = True  # the manifest knows of every file that was written
 
     def perform(self, manifest: Manifest) -> BulkReport:
@@ -105,6 +107,9 @@ class _Run:
                 self.watcher.started(prepared)
                 if backend:
                     self._crop(manifest, backend, tally)
+                    if not manifest.in_place:
+                        what = "stopped, the output folder was moved, replaced or unmounted"
+                        self._end(Ending.NO_ROOM, what)
                     if self.options.backend != "local":
                         _sweep(self.layout.root)
         if self.all_noted:
@@ -159,10 +164,13 @@ class _Run:
         folders = (self.layout.source, self.layout.root)
         source, root = (str(path.absolute() if remote else path) for path in folders)
         try:
-            for outcome in backend.run(self._jobs(manifest, source, root)):
+            jobs = self._jobs(manifest, source, root, None if remote else manifest.folder)
+            for outcome in backend.run(jobs):
                 self._note(outcome, manifest, tally)
+            if self.fault:
+                raise self.fault
         except Exception as error:
-            if self.options.backend == "local":
+            if self.options.backend == "local" or error is self.fault:
                 raise
             self.all_noted = False
             what = f"stopped, the cluster failed: {type(error).__name__}: {error}"
@@ -180,17 +188,22 @@ class _Run:
             self.watcher.finished(outcome)
         except ImageWriteError as error:  # of standard output
             self._end(Ending.NO_ROOM, f"stopped, {error}")
+        except Exception as error:
+            self.fault, self.watcher = error, Watcher()
+            self._end(Ending.STOPPED, f"stopped, {error}")
         if isinstance(outcome, Failed) and outcome.stops:
             self._end(Ending.NO_ROOM, "stopped, nothing more can be written")
         elif isinstance(outcome, Failed) and self.options.fail_fast:
             self._end(Ending.STOPPED, "stopped at the first failure")
 
-    def _jobs(self, manifest: Manifest, source: str, root: str) -> Iterator[PhotoJob]:
+    def _jobs(
+        self, manifest: Manifest, source: str, root: str, folder: FileId | None
+    ) -> Iterator[PhotoJob]:
         for photo in manifest.todo():
             if self.stop.is_set():
                 return
             own = self.subjects.rows.get(photo.source, {})
-            yield PhotoJob(photo, source, root, self.options, own)
+            yield PhotoJob(photo, source, root, folder, self.options, own)
 
     def _end(self, ending: Ending, what: str) -> None:
         """The first end counts."""
@@ -203,13 +216,14 @@ class _Run:
 def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
     """The manifest; for a dry run a copy elsewhere, so that nothing is written."""
     if dry_run:
-        with tempfile.TemporaryDirectory(prefix="cropper-") as folder:
-            (Path(folder) / MANIFEST).parent.mkdir()
-            for end in ("", "-wal"):
-                with contextlib.suppress(FileNotFoundError):
-                    shutil.copyfile(f"{root / MANIFEST}{end}", Path(folder) / f"{MANIFEST}{end}")
-            with Manifest(Path(folder)) as manifest:
-                yield manifest
+        with contextlib.ExitStack() as stack:
+            with _copying(root):
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cropper-")))
+                (folder / MANIFEST).parent.mkdir()
+                for end in ("", "-wal"):
+                    with contextlib.suppress(FileNotFoundError):
+                        shutil.copyfile(f"{root / MANIFEST}{end}", f"{folder / MANIFEST}{end}")
+            yield stack.enter_context(Manifest(folder))
         return
     missing = [each for each in (root, *root.parents) if not each.exists()]
     is_new = not (root / MANIFEST).exists()
@@ -220,6 +234,17 @@ def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
             if is_new and manifest.plan == 0:  # refused before anything was planned
                 manifest.discard(missing)
             raise
+
+
+@contextlib.contextmanager
+def _copying(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ImageWriteError(
+            f"{root / MANIFEST}: a dry run reads a copy of it, which cannot be made: {error}; set "
+            "TMPDIR to a folder with room for it"
+        ) from error
 
 
 def _sweep(root: Path) -> None:

@@ -47,7 +47,9 @@ def recheck(path: Path, seen: Signature, *, follow: bool = False) -> Signature |
         if stat.st_size != seen.size or not S_ISREG(stat.st_mode):
             return None
         hasher = _hasher()
-        with path.open("rb") as file:
+        # a pipe that came up meanwhile would be waited for, a link followed
+        flags = os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+        with open(os.open(path, flags), "rb") as file:
             while chunk := file.read(1 << 20):
                 hasher.update(chunk)
     except OSError:

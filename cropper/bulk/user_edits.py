@@ -1,7 +1,8 @@
 """Crops that somebody edited after the run: theirs is kept, a torn file is not.
 
-A torn file, or one whose disk lost bits, can't be decoded or is no newer than what was written;
-one that is newer and whole was saved by a person or a program on purpose.
+The digest of a crop tells that it is another one. A torn file is not whole, and one whose disk lost
+bits is as old as what was written, to the nanosecond; one that is whole and of another time was
+saved by a person or a program on purpose, or put back from a copy.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from cropper.bulk.outcome import Written
 from cropper.bulk.signature import Signature
 from cropper.errors import ImageReadError
-from cropper.image import load_image, sniff
+from cropper.image import is_cut_off, load_image, sniff
 
 __all__ = ["UserEdits", "is_user_edit"]
 
@@ -53,16 +54,21 @@ class UserEdits:
 
 
 def is_user_edit(path: Path, seen: Signature) -> bool:
-    """Whether ``path``, no longer what was ``seen``, is newer and a whole picture or sidecar."""
+    """Whether ``path``, by its digest not what was ``seen``, is a whole picture or sidecar."""
     try:
-        if path.lstat().st_mtime_ns <= seen.modified or not path.is_file():
+        if path.lstat().st_mtime_ns == seen.modified or not path.is_file():
             return False
         data = path.read_bytes()
     except OSError:
         return False
-    if path.suffix == ".xmp":
-        return b"</x:xmpmeta>" in data
-    if sniff(data) not in _MAY_END_IN_ZEROS and data.endswith(_UNWRITTEN):
+    return b"</x:xmpmeta>" in data if path.suffix == ".xmp" else _is_whole(path, data)
+
+
+def _is_whole(path: Path, data: bytes) -> bool:
+    kind = sniff(data)
+    if kind is None or is_cut_off(kind, data):
+        return False
+    if kind not in _MAY_END_IN_ZEROS and data.endswith(_UNWRITTEN):
         return False
     try:
         load_image(data, max_mpixels=float("inf"), name=str(path)).view(_VIEW)

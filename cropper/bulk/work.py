@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,16 +15,26 @@ from cropper.bulk.outcome import Cropped, Failed, FileKind, Outcome, Written
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.signature import Signature, digest
 from cropper.bulk.xmp import sidecar
+from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import CropperError, ImageReadError, ImageWriteError
-from cropper.image import SourceImage, encode, format_for, from_array, load_image, sniff
-from cropper.render import render, write
+from cropper.image import (
+    FileId,
+    SourceImage,
+    encode,
+    format_for,
+    from_array,
+    read_below,
+    sniff,
+    write_below,
+)
+from cropper.render import render
 from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult, preference
 
 __all__ = ["PhotoJob", "crop_photo"]
 
 _HEAD = 4096  # bytes that tell a format
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+_FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE}  # no other file is written
 
 
 @dataclass(frozen=True)
@@ -35,26 +44,39 @@ class PhotoJob:
     photo: PlannedPhoto
     source: str  # the input folder, as the workers see it
     root: str  # the output folder
+    folder: FileId | None  # what that was when the run began; None: of another machine
     options: BulkOptions
     own: CropFields = field(default_factory=CropFields)  # of the request, for this photo alone
 
 
-def crop_photo(job: PhotoJob, finder: PhotoFinder) -> Outcome:
-    """Never raises: whatever is wrong with one photo is its outcome and nobody else's."""
+def crop_photo(
+    job: PhotoJob, finder: PhotoFinder, decoders: Decoders, check: Callable[[], None]
+) -> Outcome:
+    """Never raises: whatever is wrong with one photo is its outcome and nobody else's.
+
+    What ``check`` raises while the photo is decoded ends that.
+    """
     started = time.perf_counter()
     written: list[Written] = []
+    path, seconds = Path(job.source, job.photo.source), job.options.time_limit
     try:
-        cropped = _crop(job, finder, written)
+        data, signature = _read(job)
+        with decoders.open(data, str(path), seconds, check) as image:
+            cropped = _crop(job, finder, image, signature, written)
     except Exception as error:
         return _failure(job, error, written)
     return replace(cropped, result=replace(cropped.result, seconds=time.perf_counter() - started))
 
 
-def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped:
+def _crop(
+    job: PhotoJob,
+    finder: PhotoFinder,
+    image: RemoteImage,
+    signature: Signature,
+    written: list[Written],
+) -> Cropped:
     """Fills ``written`` as it goes, so that it is known also where a later file fails."""
-    path, photo, options = Path(job.source, job.photo.source), job.photo, job.options
-    data, signature = _read(path)
-    image = load_image(data, max_mpixels=options.max_mpixels, name=str(path))
+    photo, options = job.photo, job.options
     sizes = [request.size for request in options.requests if request.size]
     if len(sizes) == len(options.requests) and options.method == SEARCH:
         image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
@@ -67,7 +89,7 @@ def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped
             continue
         crop = result.crops[planned.rank - 1]
         kind = format_for(planned.path)
-        content = render(image, crop, kind, size=result.size, quality=options.quality)
+        content = image.apply(render, crop, kind, size=result.size, quality=options.quality)
         written.append(_write(content, job, planned, crop))
         if result.size and result.enlarged(crop):
             notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")
@@ -83,22 +105,21 @@ def _crop(job: PhotoJob, finder: PhotoFinder, written: list[Written]) -> Cropped
     return Cropped(photo.source, signature, told, tuple(written), tuple(notes))
 
 
-def _read(path: Path) -> tuple[bytes, Signature]:
+def _read(job: PhotoJob) -> tuple[bytes, Signature]:
     """The content and what the file was when it was read; of no picture, the head alone."""
     try:
-        with path.open("rb") as file:
-            stat = os.fstat(file.fileno())
-            data = file.read(_HEAD)
-            data = data + file.read() if sniff(data) else data
+        data, stat = read_below(Path(job.source), job.photo.source, _HEAD, sniff)
     except OSError as error:
+        path = Path(job.source, job.photo.source)
         raise ImageReadError(f"{path}: cannot be read: {error.strerror}", "unreadable") from error
     return data, Signature.of(stat, digest(data))
 
 
 def _write(content: bytes, job: PhotoJob, planned: PlannedCrop, crop: Crop) -> Written:
-    place = Path(job.root, planned.path)
-    write(content, place, overwrite=True)  # that it may be replaced was planned
-    signature = Signature.of(place.lstat(), digest(content))
+    """To where nothing is, or in the place of the file that the plan saw."""
+    there = dict(job.photo.present).get(planned.path)
+    stat = write_below(content, Path(job.root), planned.path, replaces=there, inside=job.folder)
+    signature = Signature.of(stat, digest(content))
     return Written(planned.path, signature, planned.target, planned.rank, crop)
 
 
@@ -135,7 +156,7 @@ def _failure(job: PhotoJob, error: Exception, written: Sequence[Written]) -> Fai
         message = f"{name}: {message}"
     cause = error if isinstance(error, OSError) else error.__cause__
     stops = isinstance(error, OSError | ImageWriteError) and (
-        isinstance(cause, OSError) and cause.errno in _NO_ROOM
+        isinstance(cause, OSError) and cause.errno in _FOR_ALL
     )
     return Failed(
         job.photo.source,

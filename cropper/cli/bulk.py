@@ -79,6 +79,14 @@ Examples:
     show_default=True,
     help="Where the workers are: threads here, or processes of a cluster.",
 )
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For decoding and encoding one photo; beyond it the photo has failed.",
+)
 @click.option("--cluster", metavar="ADDRESS", help="Of a scheduler. Default: one for this run.")
 @click.option(
     "--batch-size",

@@ -21,6 +21,7 @@ from cropper.errors import CropperError, ImageReadError, ImageTooLargeError
 from cropper.image import exif
 from cropper.image.formats import FORMATS, is_lossless_webp, png_chunks, sniff, webp_canvas
 from cropper.image.pixels import PILLOW, Span, family
+from cropper.image.structure import MAX_SIDE, excess
 
 __all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "plugin_of", "reading"]
 __all__ += ["tiff_tags"]
@@ -120,6 +121,12 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
             f"{name}: HEIC is read by an extra: pip install 'cropper[heic]'",
             "HEIC without its extra",
         )
+    if too_much := excess(kind, data):
+        raise ImageReadError(
+            f"{name}: {too_much}, which would take too long to read; save it anew in an image "
+            "editor",
+            "too complex",
+        )
     notes: list[str] = []
     with reading(name, kind):
         if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
@@ -164,6 +171,10 @@ def _check_size(name: str, size: tuple[int, int], max_mpixels: float) -> None:
         raise ImageTooLargeError(
             f"{name}: {told} megapixels ({size[0]} x {size[1]}), more than the limit of "
             f"{max_mpixels:g}; raise `max_mpixels` if you trust the file"
+        )
+    if max(size) > MAX_SIDE:
+        raise ImageTooLargeError(
+            f"{name}: {size[0]} x {size[1]} px: a side has at most {MAX_SIDE} px; cut it into parts"
         )
 
 

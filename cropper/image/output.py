@@ -1,4 +1,4 @@
-"""Crop -> bytes -> file: what the source had is kept where the format has a place for it.
+"""Crop -> bytes: what the source had is kept where the format has a place for it.
 
 Kept are the colour profile, EXIF (made true for the crop), the resolution, alpha, 16-bit grey,
 palettes, a JPEG's chroma subsampling, a WebP's losslessness. Left out are XMP, comments, texts and
@@ -8,10 +8,7 @@ picture is laid on white.
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +32,7 @@ from cropper.image.pixels import (
 )
 from cropper.image.source import SourceImage
 
-__all__ = [
-    "check_target",
-    "encode",
-    "format_for",
-    "make_folder",
-    "writable_format",
-    "write_atomic",
-]
+__all__ = ["encode", "format_for", "writable_format"]
 
 _MODES = {  # that a format holds as they are
     "JPEG": {"L", "RGB", "CMYK"},
@@ -57,7 +47,6 @@ _MODES = {  # that a format holds as they are
 _HOLD_KEY = {"PNG", "GIF"}  # palettes and greys with one transparent value
 _HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
 _HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
-_EXISTS = "exists already; `overwrite` replaces it"
 _JPEG_SEGMENT = 65533  # bytes
 _JPEG_SIDE = 65500  # px; libjpeg's limit
 _LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"}
@@ -104,43 +93,6 @@ def encode(crop: Image.Image, source: SourceImage, format: str, quality: int = 9
             "choose another size or format"
         ) from error
     return buffer.getvalue()
-
-
-def write_atomic(data: bytes, target: Path, *, overwrite: bool) -> None:
-    """The whole file or none: what is at ``target`` is the old file, or nothing, until it is done.
-
-    Of a symbolic link the file that it leads to is replaced. Raises ImageWriteError.
-    """
-    place = check_target(target, overwrite=overwrite)
-    temporary = place.parent / f".cropper-{secrets.token_hex(8)}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if overwrite:
-            os.replace(temporary, place)
-        else:
-            _move_to_free(temporary, place)
-    except FileExistsError:
-        raise ImageWriteError(f"{target}: {_EXISTS}") from None
-    except OSError as error:
-        reason = error.strerror or error
-        raise ImageWriteError(
-            f"{target}: not written: {reason}; nothing was left behind"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    _sync_directory(place.parent)
-
-
-def make_folder(folder: Path) -> None:
-    """The folder with those above it, where they are missing. Raises ImageWriteError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageWriteError(f"{folder}: the folder cannot be made: {error.strerror}") from error
 
 
 def _fitted(crop: Image.Image, source: SourceImage, kind: str) -> tuple[Image.Image, bytes | None]:
@@ -224,42 +176,3 @@ def _tiff_compression(image: Image.Image, used: str | None, block: bytes) -> str
     if used in _LOSSLESS_TIFF or (used in _BILEVEL_TIFF and image.mode == "1"):
         return str(used)
     return "tiff_adobe_deflate"
-
-
-def check_target(target: Path, *, overwrite: bool) -> Path:
-    """Where the bytes go, links followed, or ImageWriteError where they can't."""
-    try:
-        place = Path(target).resolve()
-        exists, is_directory, is_file = place.exists(), place.is_dir(), place.is_file()
-        has_parent = place.parent.is_dir()
-    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, names too long
-        raise ImageWriteError(f"{target}: not a place for a file: {error}") from error
-    if is_directory:
-        raise ImageWriteError(f"{target}: is a folder; name a file")
-    if not has_parent:
-        raise ImageWriteError(f"{target}: there is no folder {place.parent}; make it first")
-    if exists and not is_file:
-        raise ImageWriteError(f"{target}: is a device or a pipe; name a file")
-    if exists and not overwrite:
-        raise ImageWriteError(f"{target}: {_EXISTS}")
-    return place
-
-
-def _move_to_free(temporary: Path, place: Path) -> None:
-    """Renames, but never onto a file that came up meanwhile, where the file system can tell."""
-    try:
-        os.link(temporary, place)
-    except FileExistsError:
-        raise
-    except (OSError, NotImplementedError, AttributeError):  # no hard links here
-        os.replace(temporary, place)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Makes the new name last through a power cut, on systems that open directories."""
-    with contextlib.suppress(OSError):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

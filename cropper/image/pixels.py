@@ -11,7 +11,7 @@ import io
 import math
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ _FAMILIES |= {"I;16": "GRAY", "I": "GRAY", "F": "GRAY"}
 # Its distance from Lanczos is less than what encoding at quality 92 loses, at 3/4 of the time
 _FILTER = Image.Resampling.BICUBIC
 _REACH = 2  # output px to either side that weigh in
+_STRIP = 1 << 20  # px that are converted in floats at once
+_MOST_CACHED = 1 << 20  # bytes; of a profile whose transform is kept for the next picture
 
 
 class _Pillow:
@@ -91,14 +93,24 @@ def span_of(image: Image.Image) -> Span:
     """Black and white of grey with more than 8 bits: 16 bits, else the least and greatest value."""
     if image.mode == "I;16":
         return (0.0, 65535.0)
-    values = np.asarray(image)
-    finite = values[np.isfinite(values)]
-    if not finite.size:
+    low, high = math.inf, -math.inf
+    for _, strip in _strips(image):
+        finite = strip[np.isfinite(strip)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if low > high:
         return (0.0, 1.0)
-    low, high = float(finite.min()), float(finite.max())
     if image.mode == "I" and low >= 0 and high <= 65535:
         return (0.0, 65535.0)
     return (low, high if high > low else low + 1.0)
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Its rows, some at a time, each with the first one's number: copies of all would take GBs."""
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        yield top, np.asarray(image.crop((0, top, image.width, bottom)))
 
 
 def eight_bits(image: Image.Image, span: Span | None) -> Image.Image:
@@ -110,9 +122,12 @@ def eight_bits(image: Image.Image, span: Span | None) -> Image.Image:
         levels = (np.arange(65536) - low) * (255 / (high - low))
         table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         return Image.fromarray(table[np.asarray(image)])
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64), nan=low, posinf=high, neginf=low)
-    levels = np.rint((values - low) * (255 / (high - low)))
-    return Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+    grey = Image.new("L", image.size)
+    for top, strip in _strips(image):
+        values = np.nan_to_num(strip.astype(np.float64), nan=low, posinf=high, neginf=low)
+        levels = np.rint((values - low) * (255 / (high - low)))
+        grey.paste(Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)), (0, top))
+    return grey
 
 
 def averageable(image: Image.Image) -> Image.Image:
@@ -230,7 +245,8 @@ def _matching(profile: bytes | None, mode: str) -> Any:
     """The profile's transform to sRGB where it has one for this mode."""
     if not profile or profile[16:20].decode("latin-1") != family(mode):
         return None
-    return _transform(profile, mode)
+    make = _transform if len(profile) <= _MOST_CACHED else _transform.__wrapped__
+    return make(profile, mode)
 
 
 @functools.lru_cache(maxsize=8)

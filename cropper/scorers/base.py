@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, as_boxes
-from cropper.errors import ScorerOutputError
+from cropper.errors import CropperError, ScorerOutputError
 from cropper.image import SourceImage, View
 
 __all__ = [
@@ -20,10 +21,22 @@ __all__ = [
     "HasTorchTwin",
     "Scorer",
     "ScorerSpec",
+    "isolated",
     "seen",
 ]
 
 _SPARE = 1.5  # times the long side: to scale it away first would cost more than it brings
+
+
+@contextlib.contextmanager
+def isolated(what: str) -> Iterator[None]:
+    """Around a scorer's own code, which may be anybody's: what it raises is a ScorerOutputError."""
+    try:
+        yield
+    except (CropperError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise ScorerOutputError(f"{what} failed: {type(error).__name__}: {error}") from error
 
 
 def seen(image: SourceImage, long_side: int) -> View:
@@ -104,7 +117,8 @@ class BoundScorer:
         scores = np.empty(len(boxes))
         for start in range(0, len(boxes), self.batch_size):
             chunk = boxes[start : start + self.batch_size]
-            answer = np.asarray(self.score_chunk(chunk), dtype=np.float64)
+            with isolated("the scorer"):
+                answer = np.asarray(self.score_chunk(chunk), dtype=np.float64)
             if answer.shape != (len(chunk),):
                 raise ScorerOutputError(
                     f"a scorer gives one score a box: {len(chunk)} boxes, got {answer.shape}"

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from cropper.errors import MissingModelError
 from cropper.scorers.base import ScorerSpec
 
-__all__ = ["KINDS", "Kind", "read_header", "spec_from"]
+__all__ = ["KINDS", "Kind", "broken_header", "check_whole", "read_header", "spec_from"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ KINDS = {
     "convnet": Kind(True, "cropper.scorers.convnet"),
     "selfie": Kind(True, "cropper.scorers.selfie"),
 }
+_WHOLE = {"long_side": (16, 8192), "batch_size": (1, 1 << 20)}  # px; boxes
 _REMEDY = "train one with `cropper train crops`, or name a registered scorer"
 
 
@@ -46,7 +47,7 @@ def read_header(path: Path, remedy: str = _REMEDY) -> dict[str, Any]:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
         header: dict[str, Any] = json.loads(metadata["cropper"])
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, KeyError, ValueError, RecursionError, OSError) as error:
         raise MissingModelError(
             f"{path} is not a cropper checkpoint ({error}): {remedy}"
         ) from error
@@ -60,6 +61,11 @@ def spec_from(header: dict[str, Any], path: Path) -> ScorerSpec:
     if header.get("kind") not in KINDS:
         raise MissingModelError(f"{path} holds a {header.get('kind')!r}, no scorer: {_REMEDY}")
     try:
+        for field, (least, most) in _WHOLE.items():
+            check_whole(field, header[field], least, most)
+        for field in ("name", "summary", "licence"):
+            if not isinstance(header[field], str) or not header[field].isprintable():
+                raise ValueError(f"{field} is a line of text, got {header[field]!r}")
         return ScorerSpec(
             name=header["name"],
             long_side=header["long_side"],
@@ -69,7 +75,19 @@ def spec_from(header: dict[str, Any], path: Path) -> ScorerSpec:
             licence=header["licence"],
             calibrated=bool(header.get("calibrated", False)),
         )
-    except KeyError as error:
-        raise MissingModelError(
-            f"{path} has a broken header (no {error}): train it again with this version"
-        ) from error
+    except (KeyError, ValueError) as error:
+        raise broken_header(path, error) from error
+
+
+def check_whole(name: str, value: object, least: int, most: int) -> None:
+    """Raises ValueError for what is no whole number from ``least`` to ``most``."""
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{name} is a whole number from {least} to {most}, got {value!r:.40}")
+
+
+def broken_header(path: Path, error: Exception) -> MissingModelError:
+    """For what a header says that cannot be; a KeyError is what it does not say."""
+    reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+    return MissingModelError(
+        f"{path} has a broken header ({reason}): train it again with this version"
+    )

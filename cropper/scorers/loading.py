@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from cropper.errors import ConfigError, MissingModelError, extra
+from cropper.errors import ConfigError, CropperError, extra
 from cropper.scorers.base import Scorer
-from cropper.scorers.header import KINDS, read_header, spec_from
+from cropper.scorers.header import KINDS, broken_header, read_header, spec_from
 
 __all__ = ["scorer_at"]
 
@@ -34,8 +34,8 @@ def scorer_at(path: Path, device: str = "auto", *, torch: bool = False) -> Score
         on_torch: Scorer = import_module(kind.on_torch).load(
             header, path, spec, resolve_device(device)
         )
-    except (KeyError, TypeError) as error:
-        raise MissingModelError(
-            f"{path} has a broken header ({error!r}): train it again with this version"
-        ) from error
+    except CropperError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise broken_header(path, error) from error
     return on_torch

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cropper.errors import ConfigError, MissingModelError
-from cropper.scorers.base import Scorer
+from cropper.errors import ConfigError, CropperError, MissingModelError
+from cropper.scorers.base import Scorer, ScorerSpec
 from cropper.scorers.ensemble import EnsembleScorer, parse_parts
 from cropper.scorers.loading import scorer_at
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
+    from importlib.metadata import EntryPoint, EntryPoints
 
 __all__ = ["DEFAULT_SCORER", "load_scorer", "register_scorer", "scorer_names"]
 
@@ -59,12 +59,27 @@ def load_scorer(name: str, device: str = "auto") -> Scorer:
         return scorer_at(Path(name), device)
     for point in _plugins():
         if point.name == name:
-            factory: Factory = point.load()
-            return factory(device)
+            return _plugged_in(point, device)
     raise MissingModelError(
         f"no scorer {name!r}: choose {', '.join(scorer_names())}, several joined by '+', or give a "
         ".safetensors file"
     )
+
+
+def _plugged_in(point: EntryPoint, device: str) -> Scorer:
+    """Raises MissingModelError for whatever a plug-in does that is no scorer, leaving included."""
+    try:
+        scorer: Scorer = point.load()(device)
+        if not isinstance(scorer, Scorer) or not isinstance(scorer.spec, ScorerSpec):
+            raise TypeError(f"it gave a {type(scorer).__name__}, which is no scorer")
+    except CropperError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise MissingModelError(
+            f"the plug-in of scorer {point.name!r} cannot be loaded ({type(error).__name__}: "
+            f"{error}): mend or remove it"
+        ) from error
+    return scorer
 
 
 def _plugins() -> EntryPoints:

@@ -1,8 +1,8 @@
 """How many requests are admitted, and the threads that work on them.
 
-A request takes one of a fixed number of places or is refused; a few worker threads decode and
-encode, so that no more photos than workers are ever decoded. A request that has timed out or whose
-client has gone is dropped at its next step.
+A request takes one of a fixed number of places or is refused; a few worker threads have photos
+decoded, so that no more photos than workers are ever decoded. A request that has timed out or whose
+client has gone is dropped at its next step, or while a decoder is at it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from cropper.serve.problems import ProblemError
 __all__ = ["Admission", "DroppedError", "Ticket"]
 
 _LONGEST_WAIT = 60  # s that a refused client is asked to wait
+_STUCK_SECONDS = 10.0  # of all workers at one request each, after which the service is not ready
 
 
 class DroppedError(Exception):
@@ -80,12 +81,23 @@ class Admission:
         self._seconds = 0.5  # of work that a request takes, smoothed
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._running: dict[Ticket, float] = {}  # when its work began
 
     @property
     def full(self) -> bool:
         return self.inside >= self.places
 
+    @property
+    def stuck(self) -> bool:
+        """Whether every worker has been busy with one request for long."""
+        begun = [*self._running.values()]
+        late = time.monotonic() - _STUCK_SECONDS
+        return len(begun) >= self._workers and max(begun) < late
+
     def close(self) -> None:
+        """What is still worked on is dropped: it ends at its next step."""
+        for ticket in [*self._running]:
+            ticket.drop()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def refusal(self) -> ProblemError:
@@ -134,8 +146,11 @@ class Admission:
             leaving.cancel()
 
     def _timed(self, ticket: Ticket) -> Any:
-        started = time.monotonic()
-        answer = ticket.answer()
+        started = self._running[ticket] = time.monotonic()
+        try:
+            answer = ticket.answer()
+        finally:
+            del self._running[ticket]
         self._seconds += 0.2 * (time.monotonic() - started - self._seconds)
         return answer
 

@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from cropper.errors import CropperError
+from cropper.decoders import Decoders
+from cropper.errors import CropperError, ScorerOutputError
 from cropper.finder import CropFinder
 from cropper.image import EXTENSION_OF
 from cropper.scoring_thread import ScoringThread
@@ -36,7 +37,7 @@ __all__ = ["make_app"]
 _PICTURES = tuple(MEDIA_TYPES.values())
 _KIND_OF = {media_type: kind for kind, media_type in MEDIA_TYPES.items()}
 _LOG = logging.getLogger("cropper.serve")
-_MOST_WORKERS = 4  # each may hold one decoded picture of max_mpixels
+_MOST_WORKERS = 4
 
 Work = Callable[[Ticket], Any]
 
@@ -74,12 +75,16 @@ class _Service:
         workers = max(2, min(cores(), _MOST_WORKERS))  # one decodes while one waits for scores
         self.scoring = ScoringThread(self.finder, around_batch=self.metrics.scoring)
         self.admission = Admission(self.options.queue, workers, self.metrics)
-        self.handlers = Handlers(self.finder, self.scoring, self.options.max_mpixels)
-        try:
-            yield
-        finally:
-            self.admission.close()
-            self.scoring.close()
+        decoders = Decoders(self.options.max_mpixels, together=self.options.max_mpixels)
+        with decoders:
+            decoders.start(workers)
+            seconds = self.options.answer_seconds
+            self.handlers = Handlers(self.finder, self.scoring, decoders, seconds)
+            try:
+                yield
+            finally:
+                self.admission.close()
+                self.scoring.close()
 
     async def crop(self, request: Request) -> Response:
         kind = _accepted(request, (JSON, ANY_PICTURE, *_PICTURES))
@@ -122,6 +127,9 @@ class _Service:
             try:
                 ticket = Ticket(work(upload))
                 answer = await self.admission.run(request, ticket, options.answer_seconds)
+            except ScorerOutputError:
+                _LOG.exception("the scorer failed")
+                raise
             except (ProblemError, CropperError, ClientDisconnect):
                 raise
             except Exception as error:  # of a scorer, say; raised on, it would cut the connection
@@ -149,6 +157,8 @@ class _Service:
             raise ProblemError(
                 "not-ready", "the scorer's thread has ended: start the service again"
             )
+        if self.admission.stuck:
+            raise ProblemError("not-ready", "every worker has been at one request for long")
         if self.admission.full:
             raise self.admission.refusal()
         return JSONResponse({"status": "ready"})

@@ -1,20 +1,27 @@
-"""Connections that stand still: for a request's head, and for a reader, uvicorn waits for ever."""
+"""Connections that stand still, drip or say too much, which uvicorn would bear with for ever."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from cropper.serve.security import HEADERS
 
 __all__ = ["Prompt"]
 
+_MAX_SILENT = 1 << 17  # bytes with neither the end of a head nor any of a body in them
+_MANY_PIECES = 1000  # of a body, from which on
+_SMALLEST_PIECE = 64  # bytes are what they have at least, on average
 
-class Prompt(H11Protocol):
-    """Ends a connection on which nothing has moved between two looks at it.
+
+class Prompt(HttpToolsProtocol):
+    """Ends a connection on which nothing has moved between two looks at it, or nothing useful.
 
     Nothing moves where no request has begun since, none is being answered, and the client has read
-    nothing of what is left of an answer, which is memory. A slow body is the application's affair.
+    nothing of what is left of an answer, which is memory. A slow body is the application's affair,
+    one of a million pieces, each of which costs as much as a large one, is not.
     """
 
     look_seconds = 10.0  # between two looks
@@ -22,11 +29,38 @@ class Prompt(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._seen: tuple[Any, int] = (None, 0)
+        self._silent = self._pieces = self._body = 0
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._silent += len(data)
+        super().data_received(data)
+        if self._silent > _MAX_SILENT and not self.transport.is_closing():
+            self.send_400_response("The request's head is too long.")
+
+    def on_headers_complete(self) -> None:
+        self._silent = self._pieces = self._body = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._silent = 0
+        self._pieces += 1
+        self._body += len(body)
+        if self._pieces > _MANY_PIECES and self._body < _SMALLEST_PIECE * self._pieces:
+            raise ValueError("a body in too many pieces")  # the parser makes a 400 of it
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """The server's own, with the headers that all answers have."""
+        lines = ["HTTP/1.1 400 Bad Request", *(f"{name}: {HEADERS[name]}" for name in HEADERS)]
+        lines += ["Cache-Control: no-store", "Content-Type: text/plain; charset=utf-8"]
+        lines += [f"Content-Length: {len(msg)}", "Connection: close", "", msg]
+        self.transport.write("\r\n".join(lines).encode("ascii"))
+        self.transport.close()
 
     def _watch(self) -> None:
         self._timer = self.loop.call_later(self.look_seconds, self._look)

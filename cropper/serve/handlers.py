@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from cropper.boxes import Crop, clip
+from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import BoxError
 from cropper.finder import CropFinder, ScoreMap
-from cropper.image import FORMATS, SourceImage, View, load_image, sniff
+from cropper.image import FORMATS, View, sniff
 from cropper.render import render
 from cropper.result import CropResult, preference
 from cropper.scoring_thread import ScoringThread
@@ -50,16 +52,20 @@ class EncodedCrop:
 
 
 class Handlers:
-    """One finder for all requests."""
+    """One finder for all requests; photos are decoded in processes of their own."""
 
-    def __init__(self, finder: CropFinder, scoring: ScoringThread, max_mpixels: float) -> None:
-        self.finder, self.scoring, self.max_mpixels = finder, scoring, max_mpixels
+    def __init__(
+        self, finder: CropFinder, scoring: ScoringThread, decoders: Decoders, seconds: float
+    ) -> None:
+        """``seconds`` are those that a photo may be decoded and encoded for."""
+        self.finder, self.scoring, self.decoders = finder, scoring, decoders
+        self.max_mpixels, self.seconds = decoders.max_mpixels, seconds
 
     def crop(self, ticket: Ticket, data: bytes, options: CropOptions) -> dict[str, Any]:
         """The JSON answer: that of ``cropper best --json``, and more."""
         self._check_size(options.size)
-        source = self._load(data)
-        result, heat = self._find(ticket, source, options)
+        with self._opened(ticket, data) as source:
+            result, heat = self._find(ticket, source, options)
         best = result.best
         notes = [*source.notes, *result.notes]
         if result.size and result.enlarged(best):
@@ -83,47 +89,46 @@ class Handlers:
     ) -> EncodedCrop:
         """The best crop as a picture, in the format of the source where ``kind`` is None."""
         self._check_size(options.size)
-        source = self._load(data)
-        best = self._find(ticket, source, options.model_copy(update={"top_k": 1, "heat": False}))[
-            0
-        ].best
-        ticket.check()
-        return self._encoded(source, best, options, kind, best)
+        only = options.model_copy(update={"top_k": 1, "heat": False})
+        with self._opened(ticket, data) as source:
+            best = self._find(ticket, source, only)[0].best
+            ticket.check()
+            return self._encoded(source, best, options, kind, best)
 
     def cut(
         self, ticket: Ticket, data: bytes, options: CutOptions, kind: str | None
     ) -> EncodedCrop:
         """The caller's own box as a picture."""
         self._check_size(options.size)
-        source = self._load(data)
-        if options.size:  # a small JPEG is scaled from what was decoded to be judged: here as there
-            self.finder.scorer.spec.view(source)
-        ticket.check()
-        return self._encoded(source, Crop.of(options.box[0], 0.0), options, kind)
+        with self._opened(ticket, data) as source:
+            if options.size:  # a small JPEG is scaled from what was decoded to be judged: as there
+                self.finder.scorer.spec.view(source)
+            ticket.check()
+            return self._encoded(source, Crop.of(options.box[0], 0.0), options, kind)
 
     def _encoded(
         self,
-        source: SourceImage,
+        source: RemoteImage,
         crop: Crop,
         options: CropOptions | CutOptions,
         kind: str | None,
         told: Crop | None = None,
     ) -> EncodedCrop:
         kind = kind or source.format
-        content = render(source, crop, kind, size=options.size, quality=options.quality)
+        content = source.apply(render, crop, kind, size=options.size, quality=options.quality)
         return EncodedCrop(content, kind, told)
 
     def score(self, ticket: Ticket, data: bytes, options: ScoreOptions) -> dict[str, Any]:
         """The scores of the caller's boxes, in their order."""
-        source = self._load(data)
-        width, height = source.size
-        inside = clip(options.boxes, source.size)
-        outside = np.abs(inside - options.boxes).max(1) > _SLACK
-        if outside.any():
-            worst = options.boxes[outside][0].tolist()
-            raise BoxError(f"a box lies within (0, 0, {width}, {height}), got {worst}")
-        boxes = np.concatenate([inside, [[0.0, 0.0, width, height]]])
-        view = self.finder.scorer.spec.view(source)
+        with self._opened(ticket, data) as source:
+            width, height = source.size
+            inside = clip(options.boxes, source.size)
+            outside = np.abs(inside - options.boxes).max(1) > _SLACK
+            if outside.any():
+                worst = options.boxes[outside][0].tolist()
+                raise BoxError(f"a box lies within (0, 0, {width}, {height}), got {worst}")
+            boxes = np.concatenate([inside, [[0.0, 0.0, width, height]]])
+            view = self.finder.scorer.spec.view(source)
         scores = self._score(ticket, view, lambda objective: objective(boxes)).tolist()
         full = scores.pop()
         return {
@@ -151,14 +156,16 @@ class Handlers:
         share = round(preference(score - full_frame), 4) if calibrated else None
         return {"preferred_to_full_frame": share}
 
-    def _load(self, data: bytes) -> SourceImage:
+    @contextlib.contextmanager
+    def _opened(self, ticket: Ticket, data: bytes) -> Iterator[RemoteImage]:
         if sniff(data) is None:
             raise ProblemError(
                 "not-a-picture",
                 f"a photo is {', '.join(FORMATS)} by its content; its name and type do not count",
                 rule="format",
             )
-        return load_image(data, max_mpixels=self.max_mpixels, name=_NAME)
+        with self.decoders.open(data, _NAME, self.seconds, ticket.check) as source:
+            yield source
 
     def _check_size(self, size: tuple[int, int] | None) -> None:
         if size and size[0] * size[1] > self.max_mpixels * 1e6:
@@ -170,7 +177,7 @@ class Handlers:
             )
 
     def _find(
-        self, ticket: Ticket, source: SourceImage, options: CropOptions
+        self, ticket: Ticket, source: RemoteImage, options: CropOptions
     ) -> tuple[CropResult, ScoreMap | None]:
         started = time.perf_counter()
         request, view = options.request(), self.finder.scorer.spec.view(source)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -20,10 +20,18 @@ __all__ = ["listen", "serve"]
 _BACKLOG = 512
 _CONNECTIONS = 500  # at once
 _KEEP_ALIVE = 10  # s that an idle connection stays
+_GRACE = 7  # s that what is in flight has left after a signal
+_END = 9  # s after a signal, when the process ends whatever runs
+
+
+class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        signal.alarm(_END)  # nobody handles it: the system ends the process
+        super().handle_exit(sig, frame)
 
 
 def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT, which let what is in flight finish.
+    """Serve until SIGTERM or SIGINT, which give what is in flight some seconds to finish.
 
     Raises what ``load_scorer`` raises, ConfigError for an address that cannot be had, and
     KeyboardInterrupt after a SIGINT.
@@ -47,7 +55,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=math.ceil(options.upload_seconds + options.answer_seconds),
+        timeout_graceful_shutdown=_GRACE,
     )
     # uvicorn raises the signal once more when all is done; its default would end with an error
     before = signal.signal(signal.SIGTERM, lambda *_: None)
@@ -55,8 +63,9 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
     say(f"serving on http://{shown}:{port} with {finder.scorer.spec.name}; Ctrl-C ends it")
     try:
         with listener:
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config).run(sockets=[listener])
     finally:
+        signal.alarm(0)
         signal.signal(signal.SIGTERM, before)
 
 

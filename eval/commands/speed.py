@@ -1,4 +1,4 @@
-"""Time, memory and crashes: the commands named bench, crash and scale."""
+"""Time, memory, crashes and attacks: the commands named bench, crash, attack and scale."""
 
 # ruff: noqa: PLC0415 - a command imports what it needs, so that help and usage errors are quick
 
@@ -10,7 +10,7 @@ import click
 
 from eval.commands.group import cli, command_line, progress_bar
 
-__all__ = ["bench", "bench_bulk", "bench_convnet_command", "crash", "scale"]
+__all__ = ["attack", "bench", "bench_bulk", "bench_convnet_command", "crash", "scale"]
 
 
 @cli.command()
@@ -125,6 +125,25 @@ def crash(rounds: int, photos: int, seed: int) -> None:
         report = run_crash(rounds, photos, seed, progress)
     click.echo(f"{render_crash(report)}\n{read_environment()}")
     if not report.sound:
+        raise SystemExit(1)
+
+
+@cli.command()
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=5, show_default=True,
+    help="Of each attack on the service.")  # fmt: skip
+@click.option("--fuzzed", type=click.IntRange(1), default=10_000, show_default=True,
+    help="Damaged files.")  # fmt: skip
+@click.option("--kills", type=click.IntRange(1), default=500, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+def attack(seconds: float, fuzzed: int, kills: int, seed: int) -> None:
+    """Attack `cropper serve` and `cropper bulk` on this machine; exit 1 if one does not hold."""
+    from eval.attack import render_attacks, run_attacks
+    from eval.environment import read_environment
+
+    with progress_bar("attacks") as progress:
+        attacks = run_attacks(seconds, fuzzed, kills, seed, progress)
+    click.echo(f"{render_attacks(attacks)}\n\n{read_environment()}")
+    if not all(each.held for each in attacks):
         raise SystemExit(1)
 
 

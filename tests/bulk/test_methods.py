@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from skimage import data
 from cropper import CropRequest
 from cropper.bulk import BulkOptions
 from cropper.cli import main
+from cropper.decoders import Decoders
 from cropper.errors import ConfigError
+from cropper.image import SourceImage, load_image
 from tests.bulk.conftest import Bulk, inodes, tree
 from tests.conftest import pixels, records
 
@@ -157,6 +160,20 @@ def test_overlays_obey_the_rules_of_names(
     assert not (tmp_path / "out").exists()
 
 
+class ImageHere(SourceImage):
+    def apply(self, work: Any, *arguments: Any, **options: Any) -> Any:
+        return work(self, *arguments, **options)
+
+
+class DecodersHere(Decoders):
+    """In this process, where its work can be counted."""
+
+    @contextlib.contextmanager
+    def open(self, data: bytes, name: str, *_: Any) -> Iterator[Any]:
+        source = load_image(data, name=name)
+        yield ImageHere(name, source.header, data)
+
+
 def test_a_jpeg_is_decoded_once_for_crops_of_a_size(
     bulk: Bulk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,5 +191,6 @@ def test_a_jpeg_is_decoded_once_for_crops_of_a_size(
         return load(self)
 
     monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", counted)
+    monkeypatch.setattr("cropper.bulk.pipeline.Decoders", DecodersHere)
     assert bulk("--size", "200x200", "--size", "30x20", "--min-scale", "0.95").exit_code == 0
     assert loads == [600]

@@ -253,3 +253,26 @@ def test_names_that_are_not_utf_8(bulk: Bulk, photos: Path, tmp_path: Path) -> N
     assert bulk("--json").exit_code == 0
     assert (tmp_path / "out" / name).exists()
     assert "4 were done already" in bulk().stderr
+
+
+def test_a_name_that_is_too_long_fails_alone(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
+    long = "x" * 250 + ".jpg"
+    (photos / "a.jpg").rename(photos / long)
+    found = bulk("--aspect", "1:1", "--aspect", "4:5")  # which adds _1x1 to the name
+    assert found.exit_code == 1
+    assert "is too long a name: rename it, or change -o" in found.stderr
+    assert "3 done, 1 failed (1 name too long)" in found.stderr
+    assert len(tree(tmp_path / "out")) == 6
+
+
+def test_names_are_shown_as_one_line_that_a_terminal_does_not_obey(
+    bulk: Bulk, photos: Path
+) -> None:
+    name = "a\nerror: b\x1b]0;title\x07.jpg"
+    (photos / name).write_bytes(b"no picture")
+    for line in (["-v"], ["--dry-run"]):
+        found = bulk(*line)
+        said = found.stderr + found.stdout
+        assert "\x1b" not in said
+        assert "\x07" not in said
+        assert r"a\nerror: b\x1b]0;title\x07.jpg" in said

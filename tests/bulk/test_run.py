@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import Ending
 from cropper.bulk.signature import Signature
 from cropper.bulk.user_edits import is_user_edit
+from cropper.image import SourceImage
+from cropper.render import render
 from eval.crash import run_crash, write_photos
 from tests.bulk.conftest import Bulk, inodes, tree
 from tests.conftest import Crop, pixels, process, records, spotted
@@ -98,6 +101,30 @@ def test_what_somebody_changed_since_is_kept(
     assert path.read_bytes() != mine
 
 
+def test_what_somebody_changed_is_kept_whatever_its_date(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    assert bulk().exit_code == 0
+    path = tmp_path / "out/b.png"
+    spotted(50, 50).save(path)
+    mine = path.read_bytes()
+    os.utime(path, (946_684_800, 946_684_800))  # as an archive or a copy of a backup has it
+    found = bulk()
+    assert "out/b.png: changed since it was written: kept" in found.stderr
+    assert path.read_bytes() == mine
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "b.png", "c.gif", "d.bmp"])
+def test_a_crop_without_its_end_is_made_again(bulk: Bulk, photos: Path, name: str) -> None:
+    spotted().save(photos / name)
+    assert bulk().exit_code == 0
+    path = Path("out", name)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    assert "1 done" in bulk().stderr
+    assert path.read_bytes() == whole
+
+
 def test_what_somebody_changed_is_kept_where_another_crop_is_missing(
     bulk: Bulk, photos: Path, tmp_path: Path
 ) -> None:
@@ -126,9 +153,9 @@ def test_a_truncated_file_is_not_somebodys_work(tmp_path: Path, kind: str) -> No
     path.write_bytes(whole)
     assert is_user_edit(path, seen)
     assert not is_user_edit(path, Signature.of(path.stat(), ""))
-    for share in (0.3, 0.9):
-        path.write_bytes(whole[: int(share * len(whole))])
-        assert not is_user_edit(path, seen)
+    for length in (0.3 * len(whole), 0.9 * len(whole), len(whole) - 20, len(whole) - 1):
+        path.write_bytes(whole[: int(length)])
+        assert not is_user_edit(path, seen) or (kind == "TIFF" and length > len(whole) - 20)
     path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
     assert kind in ("BMP", "TIFF") or not is_user_edit(path, seen)
 
@@ -270,6 +297,64 @@ def test_signals_end_a_run_in_order(number: int, tmp_path: Path) -> None:
     again = subprocess.run(line, capture_output=True, check=False, **more)
     assert again.returncode == 0
     assert len(again.stdout.splitlines()) == 100 - len(told)
+
+
+def stuck_at_b(image: SourceImage, *arguments: Any, **options: Any) -> bytes:
+    """In the place of ``render``."""
+    if image.name.endswith("b.png"):
+        time.sleep(3600)
+    return render(image, *arguments, **options)
+
+
+def test_a_photo_that_takes_too_long_has_failed_and_the_rest_is_done(
+    bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cropper.bulk.work.render", stuck_at_b)
+    found = bulk("--time-limit", "1")
+    assert found.exit_code == 1
+    assert "error: in/b.png: not decoded and encoded within its time limit" in found.stderr
+    assert "3 done, 1 failed (1 too slow)" in found.stderr
+    assert set(tree(tmp_path / "out")) == {"a.jpg", "sub/a.jpg", "sub/deep/c.jpeg"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_that_hangs(number: int, photos: Path, tmp_path: Path) -> None:
+    prelude = (
+        "import cropper.bulk.work, tests.bulk.test_run\n"
+        "cropper.bulk.work.render = tests.bulk.test_run.stuck_at_b\n"
+    )
+    options = ["bulk", "in", "-o", "out", "--scorer", "spot", "--json"]
+    line, more = process(tmp_path, *options, spot=True, prelude=prelude)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}
+    with subprocess.Popen(line, **pipes, **more) as run:
+        assert run.stdout
+        for _ in range(3):
+            run.stdout.readline()
+        at = time.monotonic()
+        run.send_signal(number)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130, errors
+    assert time.monotonic() - at < 6
+    assert b"interrupted: 3 done, 1 failed (1 interrupted)" in errors
+    assert subprocess.run([*line, "--exclude", "b.png"], check=False, **more).returncode == 0
+
+
+def test_a_watcher_that_raises_ends_the_run_in_order(
+    spot: None, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    class Faulty(Watcher):
+        def finished(self, outcome: Outcome) -> None:
+            raise RuntimeError("by its own fault")
+
+    with pytest.raises(RuntimeError, match="by its own fault"):
+        crop_folder("in", "out", SPOT, watcher=Faulty())
+    written = len(tree(tmp_path / "out"))
+    assert written >= 1
+    report = crop_folder("in", "out", SPOT)
+    assert (report.current, report.done) == (written, 4 - written)
 
 
 def test_fail_fast_stops_at_the_first_failure(bulk: Bulk, photos: Path) -> None:

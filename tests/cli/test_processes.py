@@ -96,18 +96,19 @@ INTERRUPTED = """
 import sys
 class Finder:
     def find_spec(self, name, path, target=None):
-        if name == "cropper.cli":
+        if name == sys.argv[1]:
             raise KeyboardInterrupt
+sys.argv[0] = "/usr/bin/cropper"
 sys.meta_path.insert(0, Finder())
 from cropper.__main__ import run
 run()
 """
 
 
-def test_ctrl_c_while_the_command_is_loaded_is_quiet(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], capture_output=True, check=False, env=ENVIRONMENT
-    )
+@pytest.mark.parametrize("module", ["numpy", "PIL", "cropper.finder", "cropper.cli", "click"])
+def test_ctrl_c_while_the_command_is_loaded_is_quiet(module: str) -> None:
+    line = [sys.executable, "-c", INTERRUPTED, module]
+    done = subprocess.run(line, capture_output=True, check=False, env=ENVIRONMENT)
     assert done.returncode == 130
     assert done.stderr == b""
 
@@ -191,6 +192,18 @@ def test_a_closed_stream_is_no_traceback(stream: int, line: list[str], tmp_path:
     done = command(tmp_path, "best", "--scorer", "spot", *line, prelude=closed, spot=True)
     assert b"Traceback" not in done.stderr
     assert done.returncode in (1, 2, 5)
+
+
+@pytest.mark.parametrize("line", ["best in/a.png -o out.png", "bulk in -o out", "rank in"])
+def test_json_to_a_closed_stream_is_code_5(line: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    spotted().save(tmp_path / "in/a.png")
+    closed = "import sys; sys.stdout = None"
+    given = [*line.split(), "--json", "--scorer", "spot"]
+    done = command(tmp_path, *given, prelude=closed, spot=True)
+    assert b"Traceback" not in done.stderr
+    assert b"standard output is closed" in done.stderr
+    assert done.returncode == 5
 
 
 @pytest.mark.parametrize("redirect", ["2>&-", "2>/dev/full", "2> >(true)"])

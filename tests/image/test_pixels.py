@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cropper.image import from_array, load_image
+from cropper.image import from_array, load_image, pixels
 from tests.image.pictures import (
     BICUBIC,
     LOSSLESS,
@@ -281,3 +281,30 @@ def test_a_view_leaves_the_palette_alone() -> None:
     before = source.cut((0, 0, 9, 9)).getpalette(None)
     source.view(20)
     assert source.cut((0, 0, 9, 9)).getpalette(None) == before
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_strips_are_converted_as_the_whole(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(3).normal(0, 1e5, (37, 53)).astype(kind)
+    if kind is np.float32:
+        values[5, 5], values[30, 7], values[36, 52] = np.nan, np.inf, -np.inf
+    image = Image.fromarray(values)
+    finite = values[np.isfinite(values)].astype(np.float64)
+    low, high = finite.min(), finite.max()
+    whole = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
+    expected = np.clip(np.rint((whole - low) * (255 / (high - low))), 0, 255)
+    for strip in (1, 53, 200, 1 << 20):
+        monkeypatch.setattr(pixels, "_STRIP", strip)
+        assert pixels.span_of(image) == (low, high)
+        assert np.array_equal(np.asarray(pixels.eight_bits(image, None)), expected)
+
+
+def test_large_profiles_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels._transform.cache_clear()
+    picture, profile = photo(8, 8), swapped_profile()
+    expected = pixels.to_srgb(picture, profile).tobytes()
+    assert pixels._transform.cache_info().currsize == 1
+    pixels._transform.cache_clear()
+    monkeypatch.setattr(pixels, "_MOST_CACHED", len(profile) - 1)
+    assert pixels.to_srgb(picture, profile).tobytes() == expected
+    assert pixels._transform.cache_info().currsize == 0

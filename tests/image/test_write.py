@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cropper.errors import ImageWriteError
-from cropper.image.output import write_atomic
+from cropper.image.files import write_atomic
 from tests.image.encoding import listing
 
 
@@ -93,6 +93,20 @@ def test_link_is_followed(tmp_path: Path) -> None:
     assert listing(tmp_path / "real") == ["a"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_link_of_another_user_is_not_followed(tmp_path: Path) -> None:
+    target, link = tmp_path / "a", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    os.lchown(link, 12345, 12345)
+    with pytest.raises(ImageWriteError, match="another user"):
+        write_atomic(b"new", link, overwrite=True)
+    assert target.read_bytes() == b"old"
+    os.chown(tmp_path, 12345, 12345)  # who may put into their folder what they like
+    write_atomic(b"new", link, overwrite=True)
+    assert target.read_bytes() == b"new"
+
+
 @pytest.mark.parametrize("old", [None, b"old"])
 def test_full_disk(old: bytes | None, tmp_path: Path) -> None:
     """A real failure in the middle of the file: the process may write 1000 bytes to a file."""
@@ -102,7 +116,7 @@ def test_full_disk(old: bytes | None, tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys\nfrom pathlib import Path\n"
         "from cropper.errors import ImageWriteError\n"
-        "from cropper.image.output import write_atomic\n"
+        "from cropper.image.files import write_atomic\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: write_atomic(bytes(100_000), Path(sys.argv[1]), overwrite=True)\n"
@@ -125,7 +139,7 @@ def test_interrupted_at_any_step(
     target = tmp_path / "a"
     target.write_bytes(b"old")
 
-    def fail(*arguments: Any) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
         assert len(listing(tmp_path)) == 2
         raise error
 
@@ -149,7 +163,7 @@ def test_file_that_comes_up_meanwhile_is_kept(
 
 
 def test_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*arguments: Any) -> None:
+    def no_links(*arguments: Any, **options: Any) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr("os.link", no_links)

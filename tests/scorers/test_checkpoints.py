@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,16 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from cropper import ScorerSpec, load_scorer
 from cropper.errors import DataError, MissingModelError
-from cropper.scorers import read_header
+from cropper.image import View
+from cropper.scorers import WEIGHTS, read_header
 from cropper.scorers.checkpoint import load_trunk, save_scorer
 from cropper.scorers.cropnet.network import CropNet, CropNetScorer
 from cropper.scorers.trunk import Trunk
 from tests.scorers.support import HEADER, TINY, alive, boxes_of, coffee
+
+PACKAGED = WEIGHTS / "cropnet.safetensors"
 
 
 @pytest.fixture
@@ -81,6 +86,14 @@ def test_a_file_that_is_no_checkpoint_is_named(saved: tuple[CropNet, Path]) -> N
         {"config": {"pixels": 9409, "wings": 2}},
         {"config": TINY.to_dict() | {"hidden": 17}},
         {"config": TINY.to_dict() | {"rod": 3}},
+        *({"config": TINY.to_dict() | {"pixels": each}} for each in (0, -1, 10**9, "x", 9409.5)),
+        {"config": TINY.to_dict() | {"gaze": "x"}},
+        {"config": TINY.to_dict() | {"dropout": 1}},
+        {"config": 3},
+        *({"long_side": each} for each in (10**9, 0, "x", True)),
+        *({"batch_size": each} for each in ("x", 0, 1.5)),
+        {"name": 3},
+        {"summary": "two\nlines"},
     ],
     ids=lambda change: json.dumps(change)[:40],
 )
@@ -92,6 +105,37 @@ def test_a_header_that_does_not_fit_is_a_missing_model(
     save_scorer(CropNet(TINY), header, path)
     with pytest.raises(MissingModelError, match=r"odd\.safetensors"):
         load_scorer(str(path), "cpu")
+
+
+def test_metadata_that_is_nested_deeply_is_a_missing_model(tmp_path: Path) -> None:
+    path = tmp_path / "deep.safetensors"
+    nested = "[" * 100_000 + "]" * 100_000
+    save_file({"x": torch.zeros(1)}, path, {"cropper": nested})
+    with pytest.raises(MissingModelError, match=r"deep\.safetensors"):
+        load_scorer(str(path), "cpu")
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float8_e4m3fn, torch.bool, torch.int64])
+def test_weights_of_other_types_are_read_or_named(kind: torch.dtype, tmp_path: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    with safe_open(PACKAGED, framework="pt") as file:
+        tensors = {key: file.get_tensor(key).to(kind) for key in file.keys()}  # noqa: SIM118
+        save_file(tensors, path, file.metadata())
+    with contextlib.suppress(MissingModelError):
+        load_scorer(str(path), "cpu").bind(View(np.zeros((60, 80, 3), np.uint8), (80, 60)))
+
+
+def test_a_head_of_another_shape_is_a_missing_model(tmp_path: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    with safe_open(PACKAGED, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    for name in (key for key in tensors if key.startswith("head.")):
+        shape = tensors[name].shape
+        save_file(tensors | {name: torch.zeros((*shape[:-1], shape[-1] + 1))}, path, metadata)
+        if name != "head.gaze.bias":  # which changes nothing, and is not read
+            with pytest.raises(MissingModelError, match=r"odd\.safetensors"):
+                load_scorer(str(path), "cpu")
 
 
 @pytest.mark.parametrize("header", [[], 3, "text", None])

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from cropper import BoundScorer, Scorer, View, load_scorer
+from cropper.cli import main
 from cropper.errors import ConfigError, MissingModelError
 from cropper.scorers import describe_scorers, register_scorer, registry, scorer_names
 from cropper.scorers.device import resolve_device
+from tests.conftest import spotted
 from tests.scorers.support import SPEC
 
 
@@ -84,6 +89,52 @@ def test_a_plug_in_is_listed_unloaded_and_loaded_by_name(monkeypatch: pytest.Mon
     assert point.loads == 1
     assert set(asked) == {"cropper.scorers"}
     assert any(line.startswith("plugged ") for line in describe_scorers())
+
+
+def leaves(device: str) -> Scorer:
+    raise SystemExit(7)
+
+
+def raises(device: str) -> Scorer:
+    raise ImportError("no such module")
+
+
+class Faulty(Stub):
+    """A plug-in's scorer that breaks when it is asked."""
+
+    def bind(self, view: View) -> BoundScorer:
+        raise ZeroDivisionError("by its own fault")
+
+
+class Unsure(Stub):
+    def bind(self, view: View) -> BoundScorer:
+        return BoundScorer(lambda boxes: boxes[:, 0] * np.nan, view.size, 64)
+
+
+@pytest.mark.parametrize(
+    ("factory", "code"),
+    [
+        (leaves, 3),
+        (raises, 3),
+        (lambda device: None, 3),
+        (lambda device: Faulty(), 1),
+        (lambda device: Unsure(), 1),
+    ],
+    ids=["leaves", "raises", "none", "faulty", "unsure"],
+)
+@pytest.mark.parametrize("line", ["best in/a.png -o out/", "bulk in -o out", "rank in"])
+def test_a_plug_in_that_breaks_is_named_in_every_command(
+    factory: Any, code: int, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    spotted().save(tmp_path / "in/a.png")
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda group: [Point("plugged", factory)]
+    )
+    found = CliRunner().invoke(main, [*line.split(), "--scorer", "plugged"], catch_exceptions=False)
+    assert found.exit_code in (code, 4 if line == "rank in" else code)  # where none is left to rank
+    assert "plugged" in found.stderr or "finite" in found.stderr or "scorer" in found.stderr
 
 
 def test_the_package_s_own_scorer_wins_over_a_plug_in_of_its_name(

@@ -34,9 +34,19 @@ shared.SpotScorer.bind = bind
 
 
 @contextmanager
-def started(folder: Path, *options: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def started(
+    folder: Path, *options: object, prelude: str = ""
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     line, more = process(
-        folder, "serve", "--port", 0, "--scorer", "spot", *options, prelude=SLOW, spot=True
+        folder,
+        "serve",
+        "--port",
+        0,
+        "--scorer",
+        "spot",
+        *options,
+        prelude=SLOW + prelude,
+        spot=True,
     )
     running = subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more

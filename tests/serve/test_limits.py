@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import threading
@@ -250,3 +251,55 @@ def test_a_scorer_that_breaks_is_a_500_without_its_reason(photo_bytes: bytes) ->
             assert "secret" not in answer.text
             assert "content-security-policy" in answer.headers
         assert client.get("/readyz").status_code == 200
+
+
+def test_a_body_in_a_million_pieces_is_refused_and_stalls_nobody(
+    photo_bytes: bytes,
+) -> None:
+    with serving() as client, ThreadPoolExecutor(1) as threads:
+
+        def drip() -> bytes:
+            head = "POST /v1/crop HTTP/1.1\r\nTransfer-Encoding: chunked"
+            with raw(client, head) as connection, contextlib.suppress(OSError):
+                for _ in range(1000):
+                    connection.sendall(b"1\r\nx\r\n" * 1000)
+            return b""
+
+        dripping = threads.submit(drip)
+        started = time.monotonic()
+        for _ in range(20):
+            assert client.get("/healthz").status_code == 200
+        assert time.monotonic() - started < 2
+        dripping.result()
+        until(lambda: inside(client) == 0)
+        assert post(client, photo_bytes).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 2_000_000,
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: x\r\n" * 400_000,
+        b"GET /" + b"x" * 2_000_000,
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: "
+        + b"x" * 2_000_000,
+        b"no HTTP at all\r\n\r\n",
+    ],
+    ids=["header", "headers", "path", "trailer", "nonsense"],
+)
+def test_what_is_no_request_is_a_400_with_the_headers_of_all_answers(
+    client: httpx.Client, sent: bytes
+) -> None:
+    with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+        connection.settimeout(20)
+        with contextlib.suppress(OSError):
+            connection.sendall(sent)
+        answer = b""
+        with contextlib.suppress(OSError):
+            while part := connection.recv(1 << 16):
+                answer += part
+    # a client that still sends may be cut off before it can read
+    assert answer or len(sent) > 1_000_000
+    assert not answer or answer.startswith(b"HTTP/1.1 40")
+    assert not answer or b"content-security-policy: " in answer.lower()
+    assert client.get("/healthz").status_code == 200

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -136,3 +139,15 @@ def test_the_page_loads_nothing_from_elsewhere() -> None:
         text = entry.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "https:" not in text
         assert "http://" not in text.replace("http://127.0.0.1:8000", "")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+def test_names_in_the_page_s_zip_lead_nowhere() -> None:
+    names = ["..\\..\\a.jpg", "../b.jpg", "C:c.jpg", "d\n.jpg", "e.jpg", "e.jpg"]
+    page = Path(pages.__file__).parent / "static/zip.js"
+    script = f"import({json.dumps(page.as_uri())}).then((zip) => "
+    script += f"console.log(JSON.stringify(zip.uniqueNames({json.dumps(names)}))))"
+    done = subprocess.run(["node", "-e", script], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found == [".._.._a.jpg", ".._b.jpg", "C_c.jpg", "d_.jpg", "e.jpg", "e-2.jpg"]

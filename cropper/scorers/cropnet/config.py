@@ -12,6 +12,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from cropper.scorers.header import check_whole
+
 __all__ = ["MEAN_PIXEL", "STAGES", "STRIDE", "TAPS", "CropNetConfig", "input_size", "seen_mirrored"]
 
 MEAN_PIXEL = 127.5  # TensorFlow's preprocessing: RGB / 127.5 - 1
@@ -26,6 +28,8 @@ STAGES = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
+_BOUNDS = {"pixels": (1024, 1 << 21), "fused": (1, 4096), "channels": (1, 4096), "roi": (1, 64)}
+_BOUNDS |= {"rod": (1, 64), "hidden": (2, 1 << 14)}
 TAPS = {6: 32, 13: 96, 17: 320}  # block whose output is used -> its channels; strides 8, 16, 32
 
 
@@ -39,6 +43,15 @@ class CropNetConfig:
     hidden: int = 192
     dropout: float = 0.2  # of the hidden layer, in training alone
     gaze: bool = False  # where people look is read from the map, and counts in the score
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, since a header may say anything."""
+        for name, (least, most) in _BOUNDS.items():
+            check_whole(name, getattr(self, name), least, most)
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is in [0, 1), got {self.dropout!r:.40}")
+        if not isinstance(self.gaze, bool):
+            raise ValueError(f"gaze is true or false, got {self.gaze!r:.40}")
 
     def to_dict(self) -> dict[str, float]:
         return asdict(self)

@@ -22,7 +22,13 @@ from cropper.errors import MissingModelError
 from cropper.image import View
 from cropper.onnx import LOAD_ERRORS, open_session
 from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
-from cropper.scorers.cropnet.config import STRIDE, CropNetConfig, input_size, seen_mirrored
+from cropper.scorers.cropnet.config import (
+    STRIDE,
+    TAPS,
+    CropNetConfig,
+    input_size,
+    seen_mirrored,
+)
 from cropper.scorers.cropnet.sampling_numpy import (
     Floats,
     Folded,
@@ -66,16 +72,16 @@ class OnnxCropNetScorer:
     """CropNet as a scorer on a CPU."""
 
     def __init__(self, path: Path, config: CropNetConfig, spec: ScorerSpec) -> None:
-        stored = load_file(path)
-        weights = {key: np.ascontiguousarray(value, np.float32) for key, value in stored.items()}
         self.spec = spec
         self.config = config
         self._path = path
         try:
+            stored = load_file(path)
+            weights = {key: np.ascontiguousarray(each, np.float32) for key, each in stored.items()}
             named = {k: v for k, v in weights.items() if k.startswith(_IN_GRAPH)}
             self._session = open_session(_GRAPH.read_bytes(), named)
             self._head = _Head(weights, config)
-        except (KeyError, ValueError, *LOAD_ERRORS) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, *LOAD_ERRORS) as error:
             raise MissingModelError(f"{path} does not fit its own header: {error}") from error
 
     @cached_property
@@ -100,8 +106,13 @@ class _Head:
     """BoxHead in NumPy; see there for what each term means."""
 
     def __init__(self, weights: dict[str, Floats], config: CropNetConfig) -> None:
+        shapes = _shapes(config)
+
         def get(name: str) -> Floats:
-            return weights[f"head.{name}"]
+            found = weights[f"head.{name}"]
+            if found.shape != shapes[name]:
+                raise ValueError(f"head.{name} has shape {found.shape}, not {shapes[name]}")
+            return found
 
         self.config = config
         half, channels, side = config.roi // 2, config.channels, config.roi
@@ -181,6 +192,27 @@ class _Head:
         if features.density is not None:
             out += _gaze_kept(features.density, boxes) @ self.gaze_weights
         return out
+
+
+def _shapes(config: CropNetConfig) -> dict[str, tuple[int, ...]]:
+    """Of the head's tensors that NumPy reads."""
+    hidden, channels, side = config.hidden, config.channels, config.roi
+    half, inner = side // 2, hidden // 2
+    return {
+        "roi_even.weight": (hidden, channels * side * (side - half)),
+        "roi_even.bias": (hidden,),
+        "roi_odd.weight": (hidden, channels * side * half),
+        "rod": (channels, config.rod, config.rod, hidden),
+        "geometry_even.weight": (hidden, _GEOMETRY),
+        "geometry_odd.weight": (hidden, 1),
+        "context.weight": (hidden, max(TAPS.values())),
+        "out.0.weight": (inner, hidden),
+        "out.0.bias": (inner,),
+        "out.2.weight": (1, inner),
+        "out.2.bias": (1,),
+        "gaze.weight": (1, channels, 1, 1),
+        "gaze_weights": (2,),
+    }
 
 
 def _blocks(

@@ -30,7 +30,8 @@ function packed(fields) {
 /** Names that are taken get a number. */
 export function uniqueNames(names) {
   const taken = new Set();
-  return names.map((name) => {
+  return names.map((given) => {
+    const name = given.replace(/[\\/:*?"<>|\u0000-\u001f\u007f]/g, "_"); // paths, to some programs
     const dot = name.lastIndexOf(".");
     let unique = name;
     for (let count = 2; taken.has(unique.toLowerCase()); count += 1) {

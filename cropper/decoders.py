@@ -1,0 +1,310 @@
+"""Decoding in processes that can be ended: what a strange file does to one harms nothing else.
+
+A decoder is a process that holds one photo at a time: it decodes, cuts and encodes, and the caller
+gets headers, views and files. One that takes too long, or that nobody waits for any more, is killed
+and another takes its place. The system bounds its memory. It is no sandbox: code that a file made
+a decoder run would have the rights of the user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from cropper.errors import ImageReadError
+from cropper.image import Header, SourceImage, Span, View, load_image
+
+__all__ = ["Decoders", "RemoteImage"]
+
+Answer = TypeVar("Answer")
+Check = Callable[[], None]
+
+# That decoding and encoding take at most: a WebP's canvases, its copies and a crop's
+BYTES_PER_PIXEL = 28
+_BASE = 256_000_000  # bytes beside pixels: the upload, tables
+_A_CORE = 16_000_000  # bytes of a codec's thread
+_UNBOUNDED = 1 << 61  # bytes
+_LOOK_SECONDS = 0.2  # between two looks at whether anybody still waits
+_OPEN_SECONDS = 10.0  # for a header: no honest one takes a tenth of a second
+_LONGEST = 1e6  # s; what the system counts
+_MAIN = "from cropper.decoders import main; main()"
+
+
+class RemoteImage(SourceImage):
+    """A photo in a decoder, for as long as ``Decoders.open`` lends it: it has no pixels here."""
+
+    def __init__(
+        self, name: str, header: Header, decoder: _Decoder, seconds: float, check: Check
+    ) -> None:
+        super().__init__(name, header)
+        self._decoder: _Decoder | None = decoder
+        self._seconds, self._check = seconds, check
+
+    def apply(self, work: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer:
+        """``work(image, ...)`` in the decoder; work, arguments and answer can be pickled.
+
+        Raises what it raises, what ``check`` raises, and ImageReadError where the time is up or the
+        decoder ended.
+        """
+        if self._decoder is None:
+            raise ValueError(f"{self.name} was given back")
+        started = time.monotonic()
+        try:
+            answer: Answer = self._decoder.ask(
+                self.name, self._seconds, self._check, work, (arguments, options)
+            )
+            return answer
+        finally:
+            self._seconds -= time.monotonic() - started
+
+    def close(self) -> None:
+        self._decoder = None
+
+    @property
+    def span(self) -> Span | None:
+        if self._span is None and self.header.mode.startswith(("I", "F")):
+            self._span = self.apply(_span)
+        return self._span
+
+    def expect(self, sizes: Any) -> None:
+        self.apply(SourceImage.expect, sizes)
+
+    def view(self, long_side: int, spare: float = 1.0) -> View:
+        return self.apply(SourceImage.view, long_side, spare)
+
+    def cut(self, box: ArrayLike, size: tuple[int, int] | None = None) -> Image.Image:
+        return self.apply(SourceImage.cut, box, size)
+
+    def warp(self, corners: ArrayLike, size: tuple[int, int]) -> Image.Image:
+        return self.apply(SourceImage.warp, corners, size)
+
+
+class Decoders:
+    """As many processes as photos are open at once; threads share it. Close it, or use ``with``."""
+
+    def __init__(self, max_mpixels: float, together: float = math.inf) -> None:
+        """``together``: megapixels that may be open at once; more wait, first come, first served.
+
+        A photo has at most ``max_mpixels``.
+        """
+        self.max_mpixels = max_mpixels
+        pixels = min(BYTES_PER_PIXEL * 1e6 * max_mpixels, _UNBOUNDED)
+        self._memory = _BASE + _A_CORE * (os.cpu_count() or 1) + int(pixels)
+        self._idle: list[_Decoder] = []
+        self._lock = threading.Lock()  # of what is idle, and of being closed
+        self._closed = False
+        self._room = _Room(together * 1e6)
+
+    def __enter__(self) -> Decoders:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self, number: int) -> None:
+        """Rather before the first photo comes than then. Raises OSError."""
+        for _ in range(number):
+            self._give_back(_Decoder(self._memory))
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            for each in self._idle:
+                each.kill()
+
+    @contextlib.contextmanager
+    def open(
+        self, data: bytes, name: str, seconds: float, check: Check = lambda: None
+    ) -> Iterator[RemoteImage]:
+        """A photo, ``seconds`` of whose time may go into decoding and encoding.
+
+        ``check`` is called while a decoder works; what it raises ends that. Raises what
+        ``load_image`` raises.
+        """
+        decoder = self._take()
+        image = None
+        try:
+            given = (data,), {"max_mpixels": self.max_mpixels, "name": name}
+            limit = min(_OPEN_SECONDS, seconds)
+            header = decoder.ask(name, limit, check, load_image, given)
+            del data, given
+            with self._room.taken(header.size[0] * header.size[1], check):
+                image = RemoteImage(name, header, decoder, seconds, check)
+                yield image
+        finally:
+            if image:
+                image.close()
+            self._give_back(decoder)
+
+    def _take(self) -> _Decoder:
+        with self._lock:
+            while self._idle:
+                decoder = self._idle.pop()
+                if decoder.alive:
+                    return decoder
+        return _Decoder(self._memory)
+
+    def _give_back(self, decoder: _Decoder) -> None:
+        if decoder.alive:
+            decoder.forget()
+        elif not self._closed:
+            decoder = _Decoder(self._memory)
+        with self._lock:
+            self._idle.append(decoder)
+            if self._closed:
+                decoder.kill()
+
+
+class _Decoder:
+    """One process, and the way to it; one thread at a time uses it."""
+
+    def __init__(self, memory: int) -> None:
+        self._connection, theirs = Pipe()
+        paths = [os.path.abspath(each) for each in sys.path]
+        one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        # -P: the current folder holds strangers' files, and Python would import from it
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _MAIN, str(theirs.fileno()), str(memory)],
+            env={**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join(paths)},
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # a terminal sends Ctrl-C to a whole session
+        )
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(
+        self,
+        name: str,
+        seconds: float,
+        check: Check,
+        work: Callable[..., Any],
+        given: tuple[tuple[Any, ...], dict[str, Any]],
+    ) -> Any:
+        """The answer to ``work`` with the arguments and options ``given``, or it is killed."""
+        end = time.monotonic() + seconds
+        try:
+            self._connection.send((max(seconds, 0.0), work, *given))
+            while not self._connection.poll(_LOOK_SECONDS):
+                if time.monotonic() > end:
+                    raise ImageReadError(
+                        f"{name}: not decoded and encoded within its time limit: make it smaller, "
+                        "save it anew in an image editor, or allow more time",
+                        "too slow",
+                    )
+                check()
+            answer, error = self._connection.recv()
+        except (EOFError, OSError) as gone:
+            self.kill()
+            raise ImageReadError(
+                f"{name}: its decoder ended ({self._process.returncode}); copy or download it "
+                "again, or save it anew in an image editor",
+                "decoder ended",
+            ) from gone
+        except BaseException:
+            self.kill()
+            raise
+        if error is not None:
+            raise error
+        return answer
+
+    def forget(self) -> None:
+        """Lets the photo go."""
+        with contextlib.suppress(OSError):
+            self._connection.send(None)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._connection.close()
+
+
+class _Room:
+    """For so many pixels at once; who comes first waits first."""
+
+    def __init__(self, pixels: float) -> None:
+        self._pixels, self._taken = pixels, 0
+        self._turn, self._left = threading.Lock(), threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, pixels: int, check: Check) -> Iterator[None]:
+        while not self._turn.acquire(timeout=_LOOK_SECONDS):
+            check()
+        with self._turn_ended(), self._left:
+            while self._taken and self._taken + pixels > self._pixels:
+                self._left.wait(_LOOK_SECONDS)
+                check()
+            self._taken += pixels
+        try:
+            yield
+        finally:
+            with self._left:
+                self._taken -= pixels
+                self._left.notify_all()
+
+    @contextlib.contextmanager
+    def _turn_ended(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+
+def _span(image: SourceImage) -> Span | None:
+    return image.span
+
+
+def main() -> None:
+    """The process: answers what comes through its connection until that is closed."""
+    connection = Connection(int(sys.argv[1]))
+    _limit_memory(int(sys.argv[2]))
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # codecs write there what files say
+    image: SourceImage | None = None
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            message = connection.recv()
+            if message is None:
+                image = None
+                continue
+            seconds, work, arguments, options = message
+            signal.alarm(
+                math.ceil(min(seconds, _LONGEST)) + 5
+            )  # its end where nobody is left to kill it
+            try:
+                if work is load_image:
+                    image = load_image(*arguments, **options)
+                    reply: Any = (image.header, None)
+                else:
+                    reply = (work(image, *arguments, **options), None)
+            except Exception as error:
+                reply = (None, error)
+            del message, arguments
+            connection.send(reply)
+            del reply
+            signal.alarm(0)
+
+
+def _limit_memory(limit: int) -> None:
+    """Of what is written to, beyond what it starts with; on systems that hold processes to it."""
+    import resource  # noqa: PLC0415 - not on every system
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
