@@ -25,6 +25,8 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     RuntimeException,
 )
 
+from cropper.threads import threads
+
 __all__ = ["LOAD_ERRORS", "open_session"]
 
 LOAD_ERRORS = (
@@ -40,7 +42,7 @@ LOAD_ERRORS = (
 def open_session(model: bytes, weights: Mapping[str, NDArray[np.float32]] | None = None) -> Any:
     """A session on the CPU; ``weights`` are the graph's external tensors. Raises LOAD_ERRORS."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = _threads()
+    options.intra_op_num_threads = threads()
     options.log_severity_level = 3
     # Threads that wait in a loop stop everybody else's on a busy machine
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -48,11 +50,3 @@ def open_session(model: bytes, weights: Mapping[str, NDArray[np.float32]] | None
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(each) for each in weights.values()]
         options.add_external_initializers([*weights], values)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _threads() -> int:
-    """OMP_NUM_THREADS, which people set to share a machine; else the cores of this process."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdigit() and int(asked):
-        return int(asked)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

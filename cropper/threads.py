@@ -1,50 +1,66 @@
-"""How many cores there are, and who computes on which."""
+"""How many cores may be used, and how many threads compute: the one place that decides it."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import sys
-from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
 
-__all__ = ["cores", "one_core_each"]
+__all__ = ["THREADS", "cores", "set_threads", "threads"]
 
-_THREADS = "OMP_NUM_THREADS"
+THREADS = "OMP_NUM_THREADS"  # OpenMP, OpenBLAS, MKL and torch read it when they are loaded
+_WAITING = "OMP_WAIT_POLICY"
 
 
 def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """That this process may use: of its affinity, and no more than its control groups' quota."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    count = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    quota = _quota(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
+    return count if quota is None else max(1, min(count, math.ceil(quota)))
 
 
-@contextlib.contextmanager
-def one_core_each() -> Iterator[Callable[[], None]]:
-    """Lets each worker compute in its own thread alone; call what it gives when all is loaded.
+def threads() -> int:
+    """For one computation: OMP_NUM_THREADS, which people set to share a machine; else cores."""
+    asked = os.environ.get(THREADS, "").split(",")[0].strip()  # a number for each nested level
+    return int(asked) if asked.isdecimal() and int(asked) else cores()
 
-    Left alone, NumPy, torch and ONNX Runtime would each start a thread a core for every worker,
-    and these wait for each other in loops. One thread whatever the number of workers, since sums
-    in another order have other last digits, and a crop may depend on them.
+
+def set_threads(count: int | None) -> None:
+    """Says it to libraries that are loaded later; None leaves OMP_NUM_THREADS where it is set.
+
+    Threads of OpenMP that wait sleep, unless OMP_WAIT_POLICY says otherwise.
     """
-    before = os.environ.get(_THREADS)
-    os.environ[_THREADS] = "1"  # ONNX Runtime and what starts its threads when it is loaded
-    torch_threads: list[int] = []
-    limits = contextlib.ExitStack()
+    if count is not None or not os.environ.get(THREADS):
+        os.environ[THREADS] = str(count or cores())
+    os.environ.setdefault(_WAITING, "PASSIVE")
 
-    def limit() -> None:
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - looks at all libraries
 
-        limits.enter_context(threadpool_limits(1))
-        if torch := sys.modules.get("torch"):
-            torch_threads.append(torch.get_num_threads())
-            torch.set_num_threads(1)
-
+def _quota(membership: Path, mount: Path) -> float | None:
+    """Cores' worth of time in the strictest of this process's groups, of version 1 or 2."""
     try:
-        with limits:
-            yield limit
-    finally:
-        if torch_threads:
-            sys.modules["torch"].set_num_threads(torch_threads[0])
-        if before is None:
-            os.environ.pop(_THREADS, None)
-        else:
-            os.environ[_THREADS] = before
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return None
+    found: list[float] = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        place = PurePosixPath(group.lstrip("/"))
+        root = mount / "cpu" if controllers else mount
+        for each in (place, *place.parents):
+            with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
+                found.extend(_limit(root / each, version=1 if controllers else 2))
+    return min(found, default=None)
+
+
+def _limit(group: Path, version: int) -> list[float]:
+    if version == 1:
+        quota = (group / "cpu.cfs_quota_us").read_text()
+        period = (group / "cpu.cfs_period_us").read_text()
+    else:
+        quota, period = (group / "cpu.max").read_text().split()
+    without = quota.strip() in {"max", "-1"}
+    return [] if without else [int(quota) / int(period)]

@@ -21,12 +21,13 @@ from cropper.bulk.find import (
     ThreadedPhotoFinder,
     load_photo_finder,
 )
+from cropper.bulk.one_core import one_core_each
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import Outcome
 from cropper.bulk.work import PhotoJob, crop_photo
 from cropper.decoders import Decoders
 from cropper.errors import ConfigError, ImageReadError, extra
-from cropper.threads import cores, one_core_each
+from cropper.threads import cores
 
 __all__ = ["Backend", "Dask", "Local", "Ray", "open_backend"]
 

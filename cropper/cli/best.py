@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cropper.cli.group import EXIT_CODES, main
+from cropper.cli.group import EXIT_CODES, main, threads_option
 from cropper.cli.options import (
     find_options,
     method_options,
@@ -64,6 +64,7 @@ Examples:
     help="Leave outputs that are there; pass over photos that have all of theirs.",
 )
 @output_options
+@threads_option
 def best(inputs: tuple[str, ...], **options: Any) -> None:
     """Write the best crop of each IN, beside it unless -o says where. '-' is standard input."""
     from cropper.best import BestOptions, crop_files  # noqa: PLC0415 - numpy and pillow

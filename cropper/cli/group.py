@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from cropper.errors import exit_on_error
+from cropper.threads import set_threads
 
-__all__ = ["EXIT_CODES", "main"]
+__all__ = ["EXIT_CODES", "main", "threads_option"]
 
 EXIT_CODES = """
 \b
@@ -58,3 +59,21 @@ _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
 @click.version_option(package_name="cropper", prog_name="cropper")
 def main() -> None:
     """Find the crop of a photo that people like best."""
+
+
+def _threads(_: click.Context, __: click.Parameter, count: int | None) -> None:
+    set_threads(count)
+    if count:  # NumPy is there already
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - looks at all libraries
+
+        threadpool_limits(count)
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    expose_value=False,
+    callback=_threads,
+    help="Threads that compute. Default: OMP_NUM_THREADS, else the cores that it may use.",
+)

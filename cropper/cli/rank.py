@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from cropper.cli.group import EXIT_CODES, main
+from cropper.cli.group import EXIT_CODES, main, threads_option
 from cropper.errors import extra
 
 __all__ = ["map_command", "rank_command", "score_command", "selfie_command"]
@@ -38,6 +38,7 @@ def _shared(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--scorer", default="selfie", show_default=True, metavar="NAME|FILE"),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
         click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
+        threads_option,
     ]
     for option in reversed(options):
         command = option(command)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cropper.cli.group import EXIT_CODES, main
+from cropper.cli.group import EXIT_CODES, main, threads_option
 from cropper.errors import extra
 
 __all__ = ["serve"]
@@ -65,6 +65,7 @@ Examples:
 )
 @click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@threads_option
 def serve(**options: Any) -> None:
     """Serve a page to crop in, and an HTTP API, which /docs describes."""
     with extra("serve"):

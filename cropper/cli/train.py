@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cropper.cli.group import main
+from cropper.cli.group import main, threads_option
 from cropper.errors import extra
 
 __all__ = ["train"]
@@ -24,6 +24,7 @@ def _fold(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
 
 
 @main.group()
+@threads_option
 def train() -> None:
     """Train scorers, and the learned transformer."""
 
