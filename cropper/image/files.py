@@ -186,7 +186,7 @@ def _move_to_free(temporary: str, name: str, folder: int) -> None:
 @contextlib.contextmanager
 def _opened(folder: Path | str, above: int | None = None) -> Iterator[int]:
     """A folder's descriptor; below another one no link leads there. Raises OSError."""
-    handle = os.open(folder, _DIRECTORY | (_NO_FOLLOW if above else 0), dir_fd=above)
+    handle = os.open(folder, _DIRECTORY | (0 if above is None else _NO_FOLLOW), dir_fd=above)
     try:
         yield handle
     finally:

@@ -179,3 +179,20 @@ def test_temporary_file_is_hidden_and_beside_the_target(
     write_atomic(b"new", tmp_path / "a", overwrite=False)
     assert seen[0].startswith(".")
     assert seen[0].endswith(".tmp")
+
+
+def test_no_link_is_followed_where_a_folder_gets_the_descriptor_of_closed_input(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out" / "sub").symlink_to(tmp_path / "elsewhere")
+    code = (
+        "import os; from pathlib import Path; from cropper.image.files import write_below; "
+        "os.close(0); write_below(b'x', Path('out'), 'sub/a.jpg', replaces=None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert "ImageWriteError" in done.stderr
+    assert listing(tmp_path / "elsewhere") == []

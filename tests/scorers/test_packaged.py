@@ -18,7 +18,8 @@ pytestmark = pytest.mark.slow
 PACKAGED = sorted(WEIGHTS.glob("*.safetensors"))
 
 
-SCORERS = [path for path in PACKAGED if path.stem != "localizer"]
+NO_SCORERS = ("localizer", "tilt")
+SCORERS = [path for path in PACKAGED if path.stem not in NO_SCORERS]
 
 
 def test_packaged_weights_load_without_torchvision_and_listing_without_torch() -> None:
@@ -50,9 +51,10 @@ def test_the_weights_are_small_enough_for_a_package() -> None:
     assert 0 < sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 8_000_000
 
 
-def test_a_localizer_is_no_scorer() -> None:
-    with pytest.raises(MissingModelError, match="holds a 'localizer', no scorer"):
-        load_scorer(str(WEIGHTS / "localizer.safetensors"), "cpu")
+@pytest.mark.parametrize("name", NO_SCORERS)
+def test_other_networks_are_no_scorers(name: str) -> None:
+    with pytest.raises(MissingModelError, match=f"holds a '{name}', no scorer"):
+        load_scorer(str(WEIGHTS / f"{name}.safetensors"), "cpu")
 
 
 @pytest.mark.parametrize("path", SCORERS, ids=lambda path: path.stem)
