@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -99,10 +98,10 @@ class TiltFinder:
         kernel, bias = self._weights[f"{layer}.weight"], self._weights[f"{layer}.bias"]
         margin = kernel.shape[2] // 2
         padded = np.pad(x, ((0, 0), (0, 0), (margin, margin)))
-        windows = sliding_window_view(padded, kernel.shape[2], axis=2)  # (N, C, BINS, taps)
-        columns = windows.transpose(0, 2, 1, 3).reshape(-1, kernel[0].size)
-        out = (columns @ kernel.reshape(len(kernel), -1).T + bias).reshape(len(x), BINS, -1)
-        return np.ascontiguousarray(out.transpose(0, 2, 1))
+        out: Floats = kernel[:, :, 0] @ padded[:, :, :BINS] + bias[:, None]
+        for tap in range(1, kernel.shape[2]):
+            out += kernel[:, :, tap] @ padded[:, :, tap : tap + BINS]
+        return out
 
 
 def likeliest(odds: NDArray[np.floating]) -> Tilt:
@@ -135,20 +134,35 @@ def edge_directions(view: View) -> Floats:
     grey = _grey(view)
     across, down = _gradient(_smooth(grey, 2))
     tensor = np.stack([across * across, down * down, across * down])
+    rows, columns = (np.arange(side) * CELLS // side for side in grey.shape)
+    cells = (rows[:, None] * CELLS + columns).ravel()
     found = []
     for passes in _SMOOTHINGS:
         tensor = _smooth(tensor, passes)
-        xx, yy, xy = tensor
-        agreed = np.sqrt((xx - yy) ** 2 + 4 * xy * xy)  # difference of the eigenvalues
-        strength = np.sqrt(agreed)
-        strength *= agreed / (xx + yy + 1e-6)
-        rows, columns = np.nonzero(np.sqrt(agreed) > _LEAST)
-        normal = np.degrees(np.arctan2(2 * xy, xx - yy)[rows, columns]) / 2  # in (-90, 90]
-        cell = rows * CELLS // grey.shape[0] * CELLS + columns * CELLS // grey.shape[1]
-        level = np.where(normal > 0, normal - 90, normal + 90)
-        weight = strength[rows, columns]
-        found.append([_histogram(cell, each, weight) for each in (normal, level)])
+        found.append(_directions(tensor.reshape(3, -1), cells))
     return np.array(found, np.float32) / (grey.size / CELLS**2)
+
+
+def _directions(tensor: Floats, cells: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(3, N) and the cell of each pixel (N,) -> (2, CELLS, CELLS, BINS)."""
+    xx, yy, xy = tensor
+    across = xx - yy
+    agreed = np.sqrt(across * across + 4 * xy * xy)  # difference of the eigenvalues
+    seen = np.flatnonzero(agreed > _LEAST**2)
+    normal = np.degrees(np.arctan2(2 * xy[seen], across[seen])) / 2  # in (-90, 90]
+    is_level = np.abs(normal) > 45  # its normal points down
+    degrees = np.where(is_level, normal - np.copysign(np.float32(90), normal), normal)
+    near = np.abs(degrees) < _RANGE
+    seen, degrees, is_level = seen[near], degrees[near], is_level[near]
+    strength = np.sqrt(agreed[seen]) * agreed[seen] / (xx[seen] + yy[seen] + 1e-6)
+    place = (degrees + _RANGE) * 2 - 0.5
+    first = np.floor(place).astype(np.intp)
+    start = (is_level * CELLS**2 + cells[seen]) * BINS
+    total = np.zeros(2 * CELLS**2 * BINS)
+    for step in (0, 1):  # every edge is shared between the two nearest bins
+        share = strength * (1 - np.abs(place - first - step))
+        total += np.bincount(start + np.clip(first + step, 0, BINS - 1), share, len(total))
+    return total.reshape(2, CELLS, CELLS, BINS)
 
 
 def _grey(view: View) -> Floats:
@@ -182,18 +196,3 @@ def _gradient(x: Floats) -> tuple[Floats, Floats]:
     across[1:-1, 1:-1] = (3 * (wide[:-2] + wide[2:]) + 10 * wide[1:-1]) / 32
     down[1:-1, 1:-1] = (3 * (high[:, :-2] + high[:, 2:]) + 10 * high[:, 1:-1]) / 32
     return across, down
-
-
-def _histogram(
-    cell: NDArray[np.intp], degrees: NDArray[np.floating], weight: Floats
-) -> NDArray[np.float64]:
-    """(N,) each -> (CELLS, CELLS, BINS), every edge shared between the two nearest bins."""
-    near = np.abs(degrees) < _RANGE
-    place = (degrees[near] + _RANGE) * 2 - 0.5
-    first = np.floor(place).astype(np.intp)
-    total = np.zeros(CELLS * CELLS * BINS)
-    for step in (0, 1):
-        bins = cell[near] * BINS + np.clip(first + step, 0, BINS - 1)
-        share = weight[near] * (1 - np.abs(place - first - step))
-        total += np.bincount(bins, share, len(total))
-    return total.reshape(CELLS, CELLS, BINS)

@@ -26,6 +26,7 @@ from cropper.request import CropRequest
 from cropper.scorers.cropnet.config import CropNetConfig
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
+from cropper.tilt import find_tilt
 from eval.environment import Environment, read_environment
 
 __all__ = ["BenchReport", "Timing", "render_bench", "run_bench", "synthetic_photo", "times"]
@@ -88,6 +89,7 @@ def run_bench(
         ("grid after decode, in all", lambda: search(finder.bind_view(view), space, config), None),
         ("usual, after decode", lambda: search(finder.bind_view(view), space, usual), None),
         ("faces", lambda: faces.find(replace(view)), None),  # a copy: one view is asked about once
+        ("tilt", lambda: find_tilt(view), None),
     ]
     timings = [Timing(name, times(work, repeats), base) for name, work, base in stages]
     if isinstance(config_of := getattr(finder.scorer, "config", None), CropNetConfig):
