@@ -6,13 +6,14 @@ configuration, 3 missing model or extra, 4 no input pictures, 5 cannot write, 13
 
 from __future__ import annotations
 
+import os
 from itertools import zip_longest
 from typing import Any
 
 import click
 
 from cropper.errors import exit_on_error
-from cropper.threads import set_threads
+from cropper.threads import THREADS, set_threads
 
 __all__ = ["EXIT_CODES", "main", "threads_option"]
 
@@ -62,11 +63,12 @@ def main() -> None:
 
 
 def _threads(_: click.Context, __: click.Parameter, count: int | None) -> None:
-    set_threads(count)
-    if count:  # NumPy is there already
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - looks at all libraries
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - looks at all libraries
 
-        threadpool_limits(count)
+    is_set = any(os.environ.get(name) for name in (THREADS, "OPENBLAS_NUM_THREADS"))
+    set_threads(count)
+    if count or not is_set:  # NumPy is there already; its second thread mostly waits, in a loop
+        threadpool_limits(count or 1, user_api="blas")
 
 
 threads_option = click.option(
@@ -75,5 +77,6 @@ threads_option = click.option(
     metavar="N",
     expose_value=False,
     callback=_threads,
-    help="Threads that compute. Default: OMP_NUM_THREADS, else the cores that it may use.",
+    help="Threads that compute. Default: OMP_NUM_THREADS, else the cores that it may use, and "
+    "one for NumPy's products, which are small.",
 )

@@ -10,7 +10,15 @@ import click
 
 from eval.commands.group import cli, command_line, progress_bar
 
-__all__ = ["attack", "bench", "bench_bulk", "bench_convnet_command", "crash", "scale"]
+__all__ = [
+    "attack",
+    "bench",
+    "bench_bulk",
+    "bench_convnet_command",
+    "bench_threads",
+    "crash",
+    "scale",
+]
 
 
 @cli.command()
@@ -87,6 +95,17 @@ def bench_serve(clients: int, seconds: float) -> None:
     from eval.bench_serve import render_serve_bench, run_serve_bench
 
     click.echo(render_serve_bench(run_serve_bench(clients, seconds)))
+
+
+@cli.command("bench-threads")
+@click.option("--photos", type=click.IntRange(1), default=16, show_default=True)
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
+def bench_threads(photos: int, repeats: int) -> None:
+    """Processor time of commands against one thread, idle and beside busy loops."""
+    from eval.bench_threads import render_threads, run_threads
+    from eval.environment import read_environment
+
+    click.echo(f"{render_threads(run_threads(photos, repeats))}\n\n{read_environment()}")
 
 
 @cli.command("bench-convnet")
