@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.errors import extra
+from cropper.errors import extra, tell
 
 __all__ = ["map_command", "rank_command", "score_command", "selfie_command"]
+
+_EVERY = 10.0  # s between two lines where there is no terminal
 
 _SCORES = """
 Scores are those of whole pictures. 'selfie' and scorers trained on labelled pictures compare one
@@ -160,9 +163,13 @@ def _end(code: int) -> None:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on standard error, only where that is a terminal and the table is not."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
-        yield None
+    """A bar on standard error, a line every ten seconds where that is no terminal.
+
+    None where the table goes to the same terminal.
+    """
+    on_terminal = [stream is not None and stream.isatty() for stream in (sys.stderr, sys.stdout)]
+    if on_terminal != [True, False]:
+        yield None if on_terminal[0] else _Lines()
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
@@ -170,3 +177,16 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("pictures", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Lines:
+    """Tells how far the work is, not more often than every ten seconds."""
+
+    def __init__(self) -> None:
+        self.started = self.told = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done and now - self.told >= _EVERY:
+            self.told = now
+            tell(f"cropper: {done}/{total}, {done / (now - self.started):.1f} pictures/s")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import shutil
 import subprocess
+import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -151,3 +154,17 @@ def test_names_in_the_page_s_zip_lead_nowhere() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found == [".._.._a.jpg", ".._b.jpg", "C_c.jpg", "d_.jpg", "e.jpg", "e-2.jpg"]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+def test_files_in_the_page_s_zip_are_dated_as_they_are_made() -> None:
+    page = Path(pages.__file__).parent / "static/zip.js"
+    script = f"import({json.dumps(page.as_uri())}).then(async ({{ zip }}) => {{ "
+    script += "const blob = await zip([{ name: 'a.jpg', blob: new Blob(['photo']) }]); "
+    script += "process.stdout.write(Buffer.from(await blob.arrayBuffer())); })"
+    before = datetime.now()
+    done = subprocess.run(["node", "-e", script], capture_output=True, check=True)
+    with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
+        assert archive.testzip() is None
+        made = datetime(*archive.infolist()[0].date_time)
+    assert timedelta(seconds=-2) <= made - before <= timedelta(seconds=60)

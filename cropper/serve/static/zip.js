@@ -13,7 +13,13 @@ function crc32(bytes) {
 }
 
 const UTF8 = 0x0800;
-const NEW_YEAR_1980 = 0x21; // the format's first day: a crop's own time is of no use
+
+/** A time of day and a day as the format has them: to two seconds, of this time zone. */
+export function dosTime(date) {
+  const time = (date.getHours() << 11) | (date.getMinutes() << 5) | (date.getSeconds() >> 1);
+  const day = ((date.getFullYear() - 1980) << 9) | ((date.getMonth() + 1) << 5) | date.getDate();
+  return [time, day];
+}
 
 /** Two- and four-byte numbers, little-endian: [[size, value], ...]. */
 function packed(fields) {
@@ -46,12 +52,13 @@ export function uniqueNames(names) {
 export async function zip(files) {
   const parts = [];
   const directory = [];
+  const [time, day] = dosTime(new Date());
   let offset = 0;
   let size = 0;
   for (const { name, blob } of files) {
     const encoded = new TextEncoder().encode(name);
     const crc = crc32(new Uint8Array(await blob.arrayBuffer()));
-    const about = [[2, 20], [2, UTF8], [2, 0], [2, 0], [2, NEW_YEAR_1980], [4, crc],
+    const about = [[2, 20], [2, UTF8], [2, 0], [2, time], [2, day], [4, crc],
       [4, blob.size], [4, blob.size], [2, encoded.length], [2, 0]];
     const entry = [[4, 0x02014b50], [2, 20], ...about, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]];
     parts.push(packed([[4, 0x04034b50], ...about]), encoded, blob);
