@@ -60,14 +60,9 @@ def text_of(
             f"{source} -> {verb}{path}: {place}, score {crop.score:.2f} "
             f"(full frame {result.full_frame_score:.2f})"
         )
-    lines[0] += _certainty(result)
+    lines[0] += _certainty(result) + _left_tilted(result)
     if verbose:
         found = result.search
-        if result.tilt:
-            lines.append(
-                f"  tilted by {result.tilt.angle:.1f} degrees with probability "
-                f"{result.tilt.probability:.2f}"
-            )
         lines.append(
             f"  {result.scorer}, {found.strategy}: {found.evaluations} crops in {found.rounds} "
             f"rounds, ended by {found.stop}, {result.seconds:.2f} s"
@@ -100,6 +95,20 @@ def _certainty(result: CropResult) -> str:
         return f"; hardly better than {other} ({share:.0%} prefer it)"
     more = "" if result.has_shape else f", {centre:.0%} to a centred one"
     return f"; {share:.0%} prefer it to {other}{more}"
+
+
+def _left_tilted(result: CropResult) -> str:
+    """Why a photo that was to be straightened was not turned."""
+    tilt = result.tilt
+    if tilt is None or tilt.turned:
+        return ""
+    if tilt.is_level:
+        return "; level as it is"
+    way = "anti" if tilt.angle < 0 else ""
+    return (
+        f"; not turned: likely tilted by {abs(tilt.angle):.1f} degrees {way}clockwise, "
+        f"but only {tilt.probability:.0%} sure"
+    )
 
 
 def write_standard(data: bytes) -> None:

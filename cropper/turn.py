@@ -35,7 +35,12 @@ class Tilt:
     @property
     def turned(self) -> float:
         """The angle by which to turn the photo: 0 where it is level, or nobody could be sure."""
-        return self.angle if self.probability >= _SURE and abs(self.angle) >= _SEEN else 0.0
+        return 0.0 if self.is_level or self.probability < _SURE else self.angle
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the likeliest angle is one that is left as it is."""
+        return abs(self.angle) < _SEEN
 
     def to_dict(self) -> dict[str, float]:
         """The stable JSON fields."""

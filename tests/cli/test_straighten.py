@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,15 @@ def test_the_option_takes_no_photo_for_its_value(tilted: Path) -> None:
     found = CliRunner().invoke(main, ["best", "--straighten", "in/tilted.jpg", "-o", "out.jpg"])
     assert found.exit_code == 0, found.stderr
     assert "turned" in found.stderr
+
+
+def test_a_photo_that_is_not_turned_is_told_why(tilted: Path) -> None:
+    def told(name: str) -> str:
+        return CliRunner().invoke(main, ["best", name, "--straighten", "--dry-run"]).stderr
+
+    assert "; level as it is" in told("in/level.jpg")
+    Image.fromarray(data.coffee()).save("coffee.png")
+    assert re.search(r"; not turned: likely tilted by [0-9.]+ degrees", told("coffee.png"))
 
 
 def test_a_folder_and_python_turn_alike(tilted: Path) -> None:
