@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
-import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic import WithJsonSchema as Schema
 from pydantic_core import PydanticCustomError
@@ -30,7 +29,9 @@ MAX_BUDGET = 20_000  # candidates of one search
 _RATIO = r"[1-9][0-9]{0,4}(\.[0-9]{1,4})?:[1-9][0-9]{0,4}(\.[0-9]{1,4})?"
 _ASPECT = f"^(original|free|{_RATIO})$"
 _SIZE = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
-_POINT = r"^[0-9]{0,6}\.?[0-9]{1,6},[0-9]{0,6}\.?[0-9]{1,6}$"
+_NUMBER = r"[0-9]{0,6}\.?[0-9]{1,12}"
+_POINT = f"^{_NUMBER},{_NUMBER}$"
+_BOX = rf"^({_NUMBER}(, ?{_NUMBER}){{3}}|\[{_NUMBER}(, ?{_NUMBER}){{3}}\])$"
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
 
 
@@ -75,10 +76,13 @@ def _boxes(text: str) -> Boxes:
 
 
 def _box(text: str) -> Boxes:
+    rule = "is x0,y0,x1,y1 in pixels with x0 < x1 and y0 < y1, in brackets or not"
+    if not re.fullmatch(_BOX, text):
+        raise _broken(rule)
     try:
-        return as_boxes(np.array([float(edge) for edge in text.split(",")]).reshape(1, 4))
+        return as_boxes([float(edge) for edge in text.strip("[]").split(",")])
     except (BoxError, ValueError) as error:
-        raise _broken("is x0,y0,x1,y1 in pixels with x0 < x1 and y0 < y1") from error
+        raise _broken(rule) from error
 
 
 _DIGITS = _matching("-?[0-9]{1,12}", "is a whole number")
@@ -188,10 +192,10 @@ class CutOptions(_Options):
     box: Annotated[
         Boxes,
         BeforeValidator(_box),
-        _text("^[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+$", "10,10,330,250"),
+        _text(_BOX, "10,10,330,250"),
     ] = Field(
-        description="x0,y0,x1,y1, px, inside the upright photo; whole pixels unless a size is "
-        "given."
+        description="x0,y0,x1,y1, px, inside the upright photo, also as /v1/crop answers it, "
+        "[x0, y0, x1, y1]; whole pixels unless a size is given."
     )
     size: Size | None = Field(None, description="Exact size of the cropped photo in pixels.")
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")

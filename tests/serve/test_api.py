@@ -114,6 +114,17 @@ def test_an_exact_size_is_kept(client: httpx.Client, photo_bytes: bytes) -> None
     ]
 
 
+def test_a_box_is_cut_as_it_was_answered(client: httpx.Client, photo_bytes: bytes) -> None:
+    box = post(client, photo_bytes, aspect="1:1").json()["box"]
+    headers = {"Accept": "image/png"}
+    answers = [
+        client.post("/v1/cut", content=photo_bytes, params={"box": text}, headers=headers).content
+        for text in (json.dumps(box), str(box).replace(" ", ""), ",".join(map(str, box)))
+    ]
+    assert Image.open(io.BytesIO(answers[0])).size == (box[2] - box[0], box[3] - box[1])
+    assert answers[0] == answers[1] == answers[2]
+
+
 def test_a_photo_with_too_few_pixels_is_a_problem_of_its_own(
     client: httpx.Client, photo_bytes: bytes
 ) -> None:
