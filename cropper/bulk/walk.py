@@ -2,8 +2,8 @@
 
 A photo is a regular file with a picture's extension, or one whose extension says nothing and
 whose first bytes are a picture's. Names that start with a dot are left out, as are folders that
-an earlier run wrote its crops to. Links to folders are not followed; links to files are, where
-they stay inside.
+systems keep thumbnails and waste in, and those that an earlier run wrote its crops to. Links to
+folders are not followed; links to files are, where they stay inside.
 """
 
 from __future__ import annotations
@@ -22,6 +22,16 @@ __all__ = ["IN_PLACE", "MANIFEST", "Entry", "has_picture_extension", "matches", 
 MANIFEST = os.path.join(".cropper", "manifest.sqlite")  # in a folder: it holds a run's crops
 
 IN_PLACE = os.path.join(".cropper", "in-place")  # beside it: it holds photos with their sidecars
+# Thumbnails and waste of network drives, Windows, archives and file systems, in lower case
+_OF_SYSTEMS = {
+    "@eadir",
+    "#recycle",
+    "#snapshot",
+    "$recycle.bin",
+    "__macosx",
+    "lost+found",
+    "system volume information",
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,8 @@ def _why_not_entered(
 ) -> str | None:
     if entry.name.startswith("."):
         return "hidden"
+    if entry.name.casefold() in _OF_SYSTEMS:
+        return "a system's folder"
     if _any(path, unwanted):
         return "excluded"
     holds = [os.path.exists(os.path.join(entry.path, each)) for each in (MANIFEST, IN_PLACE)]

@@ -48,6 +48,17 @@ def test_an_unknown_extension_needs_an_include(tmp_path: Path) -> None:
     }
 
 
+def test_folders_of_systems_are_passed_over(tmp_path: Path) -> None:
+    names = ("x/@eaDir/a.jpg", "#recycle/b.jpg", "$RECYCLE.BIN/c.jpg", "__MACOSX/d.jpg", "x/e.jpg")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"content does not matter here")
+    passed = dict.fromkeys(
+        ("x/@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX"), "a system's folder"
+    )
+    assert found(tmp_path) == {"x/e.jpg": "photo", **passed}
+
+
 def test_hidden_names_and_folders_of_crops_are_passed_over(tmp_path: Path) -> None:
     for name in (".a.jpg", ".thumbs/b.jpg", "crops/c.jpg", f"crops/{MANIFEST}", "d.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
