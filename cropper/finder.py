@@ -7,13 +7,14 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, distinct, iou, snap
+from cropper.boxes import Boxes, Crop, distinct, iou, snap
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
 from cropper.image import Photo, SourceImage, View, open_photo
@@ -152,8 +153,8 @@ class CropFinder:
             turn = Turn(image.size, tilt.turned if tilt else 0.0)
             if turn.angle:
                 view, objective = turn.view(view), None
-            objective = objective or self.bind_view(view)
-            result = replace(self._search(view, turn, request, objective, progress), tilt=tilt)
+            task = _Task(view, turn, request, objective or self.bind_view(view))
+            result = replace(self._search(task, progress), tilt=tilt)
         else:
             result = self._transformer(request).find(image, request)
         request.check_pixels(result.best)
@@ -163,78 +164,39 @@ class CropFinder:
 
     __call__ = find
 
-    def _search(
-        self,
-        view: View,
-        turn: Turn,
-        request: CropRequest,
-        objective: Objective,
-        progress: Progress | None,
-    ) -> CropResult:
-        """``view`` and ``objective`` are of the turned photo, and so are the boxes in here."""
-        size = view.size
+    def _search(self, task: _Task, progress: Progress | None) -> CropResult:
+        request, turn, size = task.request, task.turn, task.view.size
         config = search_config(self.scorer.spec, request)
-        spaces = request.spaces(size)
         constraints = constraints_of(request, turn, hair=not self.scorer.spec.frames_faces)
-        faces = find_subjects(request, view)
-        bound = [each.bind(view, spaces) for each in constraints]
+        faces = find_subjects(request, task.view)
+        bound = [each.bind(task.view, task.spaces) for each in constraints]
         if request.fit != "crop" and request.has_shape:
-            aspect = aspect_for_all(bound, spaces)
+            aspect = aspect_for_all(bound, task.spaces)
             if aspect is not None:
-                return self._padded(aspect, view, turn, request, objective)
-        wanted_of = constrained(objective, bound)
-        found = search(lambda boxes: wanted_of(turn.fit(boxes)), spaces, config, progress)
-        whole = turn.place(np.array([[0.0, 0.0, *size]]))
-        boxes = turn.place(np.array([crop.box for crop in found.crops]))
-        boxes = distinct(boxes)  # in a tiny photo two crops may round to one
-        allowed = _allowed(boxes, bound)
-        if not len(allowed):
-            near = np.concatenate([_nudged(boxes, size), around_kept(bound, spaces)])
-            allowed = _best(objective, _allowed(turn.place(near), bound))
-        notes = [each.note for each in bound if each.note]
-        if not len(allowed) and not notes:
-            notes = ["no crop keeps and avoids all that it should: this one comes nearest"]
-        boxes = np.concatenate([allowed if len(allowed) else boxes, whole])
-        if request.has_shape:
-            middle = turn.place(spaces[0].centred)
-        else:
-            middle = turn.fit(centred(boxes[:-1], size))
-        scores = objective(np.concatenate([boxes, middle]))
-        wanted = scores[: len(boxes)] - sum((each.penalty(boxes) for each in bound), 0.0)
-        order = np.argsort(-wanted[:-1], kind="stable")
-        full = len(boxes) - 1  # its row, and that of its own centred crop
-        if request.takes_whole and wanted[full] > wanted[:-1].max() and len(_allowed(whole, bound)):
-            apart = iou(whole, boxes)[0] <= config.nms_iou
-            order = np.array([full, *order[apart[order]]][: request.top_k])
-        crops = [turn.crop(boxes[i], scores[i]) for i in order]
-        own = 0 if request.has_shape else order[0]
-        centre = full if order[0] == full else len(boxes) + own
+                return self._padded(aspect, task)
+        wanted = constrained(task.objective, bound)
+        found = search(lambda boxes: wanted(turn.fit(boxes)), task.spaces, config, progress)
+        boxes, notes = task.placed(np.array([crop.box for crop in found.crops]), bound)
+        crops, whole, centre = task.ranked(boxes, bound, config.nms_iou)
         return CropResult(
             source_size=size,
-            search=replace(found, crops=tuple(crops)),
-            full_frame_score=float(scores[full]),
-            centre_score=float(scores[centre]),
+            search=replace(found, crops=crops),
+            full_frame_score=whole,
+            centre_score=centre,
             calibrated=self.scorer.spec.calibrated,
             scorer=self.scorer.spec.name,
             seconds=0.0,
-            notes=tuple(notes),
+            notes=notes,
             faces=None if faces is None else turn.home(face.box for face in faces),
             has_shape=request.has_shape,
         )
 
-    def _padded(
-        self,
-        aspect: float,
-        view: View,
-        turn: Turn,
-        request: CropRequest,
-        objective: Objective,
-    ) -> CropResult:
+    def _padded(self, aspect: float, task: _Task) -> CropResult:
         """Crops of another aspect, on canvases of the one that is asked for."""
-        (space,) = request.spaces(view.size)
-        canvas = Canvas(space.aspect, request.fit, request.background)
-        other = replace(request, aspect=aspect, size=None, no_enlarge=False, fit="crop")
-        result = self._search(view, turn, other, objective, None)
+        asked = task.request
+        canvas = Canvas(task.spaces[0].aspect, asked.fit, asked.background)
+        other = replace(asked, aspect=aspect, size=None, no_enlarge=False, fit="crop")
+        result = self._search(replace(task, request=other), None)
         crops = tuple(replace(crop, canvas=canvas) for crop in result.crops)
         notes = (*result.notes, "no crop of this shape holds all that is kept: it is padded")
         return replace(result, search=replace(result.search, crops=crops), notes=notes)
@@ -276,6 +238,70 @@ class CropFinder:
         scores[fits] = (objective or self.bind(image))(np.clip(boxes, 0, 1) * size)
         best = scores.max(0)
         return ScoreMap(np.where(np.isfinite(best), best, np.nan).reshape(rows, columns), aspect)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A search in one photo. The view, the objective and all boxes are of the turned photo."""
+
+    view: View
+    turn: Turn
+    request: CropRequest
+    objective: Objective
+
+    @cached_property
+    def spaces(self) -> tuple[CropSpace, ...]:
+        return self.request.spaces(self.view.size)
+
+    @property
+    def whole(self) -> Boxes:
+        """(1, 4): the whole photo, as far as it is there once it is turned."""
+        return self.turn.place(np.array([[0.0, 0.0, *self.view.size]]))
+
+    def placed(
+        self, boxes: Boxes, bound: Sequence[BoundConstraint]
+    ) -> tuple[Boxes, tuple[str, ...]]:
+        """What was found (N, 4), as it is cut, less what the constraints exclude; and notes.
+
+        Where they exclude all of it, the best of what lies near or just holds what is kept.
+        """
+        boxes = distinct(self.turn.place(boxes))  # in a tiny photo two crops may round to one
+        allowed = _allowed(boxes, bound)
+        if not len(allowed):
+            near = [_nudged(boxes, self.view.size), around_kept(bound, self.spaces)]
+            allowed = _allowed(self.turn.place(np.concatenate(near)), bound)
+            allowed = _best(self.objective, allowed)
+        notes = tuple(each.note for each in bound if each.note)
+        if len(allowed):
+            return allowed, notes
+        none = "no crop keeps and avoids all that it should: this one comes nearest"
+        return boxes, notes or (none,)
+
+    def ranked(
+        self, boxes: Boxes, bound: Sequence[BoundConstraint], overlap: float
+    ) -> tuple[tuple[Crop, ...], float, float]:
+        """The crops, best first, and the scores of the whole photo and of the centred crop.
+
+        The whole photo is the best crop where it may be chosen and scores above all others; then
+        crops that overlap it by more than ``overlap`` are left out.
+        """
+        request, whole = self.request, self.whole
+        boxes = np.concatenate([boxes, whole])
+        full = len(boxes) - 1  # its row, and that of its own centred crop
+        if request.has_shape:
+            middle = self.turn.place(self.spaces[0].centred)
+        else:
+            middle = self.turn.fit(centred(boxes[:-1], self.view.size))
+        scores = self.objective(np.concatenate([boxes, middle]))
+        wanted = scores[: len(boxes)] - sum((each.penalty(boxes) for each in bound), 0.0)
+        order = np.argsort(-wanted[:-1], kind="stable")
+        if request.takes_whole and wanted[full] > wanted[:-1].max() and len(_allowed(whole, bound)):
+            apart = iou(whole, boxes)[0] <= overlap
+            order = np.array([full, *order[apart[order]]][: request.top_k])
+        crops = tuple(self.turn.crop(boxes[i], scores[i]) for i in order)
+        own = 0 if request.has_shape else order[0]
+        centre = full if order[0] == full else len(boxes) + own
+        return crops, float(scores[full]), float(scores[centre])
 
 
 def find_best_crop(
