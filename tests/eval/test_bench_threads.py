@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from eval import bench_threads
 from eval.bench_threads import ThreadUse, render_threads, run_threads
 
 
@@ -21,7 +20,7 @@ def test_ratios_are_of_runs_in_turns() -> None:
 
 @pytest.mark.slow
 def test_both_loads_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_threads, "_COMMANDS", ("best",))
+    monkeypatch.setattr("eval.bench_threads._COMMANDS", ("best",))
     idle, busy = run_threads(photos=1, repeats=1)
     assert (idle.busy, busy.busy) == (False, True)
     assert all(len(each.processor) == len(each.seconds_of_one) == 1 for each in (idle, busy))
