@@ -137,6 +137,15 @@ def test_fields_that_break_a_rule(fields: dict[str, Any], words: str) -> None:
         CropRequest(**fields)
 
 
+def test_a_padded_picture_has_an_end() -> None:
+    """A strip of a photo in a shape that is much narrower would fill the memory."""
+    blank = from_array(np.zeros((40, 4000, 3), np.uint8))
+    result = CropFinder().find(blank, aspect=1 / 200, keep=((0.0, 0.0, 1.0, 1.0),), fit="pad")
+    assert result.best.layout()[0] == (4000, 800_000)
+    with pytest.raises(ConfigError, match=r"4000x800000 px, more than .* a smaller `size`"):
+        result.crop()
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -180,6 +189,14 @@ def test_the_service_pads(folder: Path) -> None:
             "/v1/crop", content=content, params=query, headers={"Accept": "image/png"}
         )
         wrong = client.post("/v1/crop", content=content, params={"background": "#12"})
+        endless = client.post(
+            "/v1/crop",
+            content=content,
+            params={"aspect": "1:999", "fit": "pad"},
+            headers={"Accept": "image/png"},
+        )
     assert found["padding"]["size"] == [270, 480]
     assert Image.open(io.BytesIO(answer.content)).size == (270, 480)
     assert wrong.status_code == 400
+    assert endless.status_code == 400
+    assert "megapixels" in endless.json()["detail"]

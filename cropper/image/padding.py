@@ -8,6 +8,7 @@ from PIL import Image, ImageColor
 from cropper.canvas import Canvas, Size
 from cropper.errors import ConfigError
 from cropper.image.pixels import averageable, resample, span_of
+from cropper.image.source import MAX_PIXELS
 
 __all__ = ["check_colour", "laid"]
 
@@ -24,7 +25,15 @@ def check_colour(name: str) -> None:
 
 
 def laid(picture: Image.Image, canvas: Canvas, size: Size, place: tuple[int, int]) -> Image.Image:
-    """``picture`` with its top left corner at ``place`` in one of ``size`` = (width, height)."""
+    """``picture`` with its top left corner at ``place`` in one of ``size`` = (width, height).
+
+    Raises ConfigError above MAX_PIXELS.
+    """
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ConfigError(
+            f"the crop padded to its shape has {size[0]}x{size[1]} px, more than {MAX_PIXELS}: "
+            "give a smaller `size`"
+        )
     picture = averageable(picture)
     if canvas.fill == "pad":
         whole = Image.new(picture.mode, size, _colour(canvas.background, picture))

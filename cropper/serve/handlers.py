@@ -115,6 +115,7 @@ class Handlers:
         told: Crop | None = None,
     ) -> EncodedCrop:
         kind = kind or source.format
+        self._check_size(crop.layout(options.size)[0])  # a padded one is larger than its crop
         content = source.apply(render, crop, kind, size=options.size, quality=options.quality)
         return EncodedCrop(content, kind, told)
 
