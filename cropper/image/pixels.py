@@ -26,6 +26,7 @@ __all__ = [
     "family",
     "has_alpha",
     "is_srgb",
+    "little_endian",
     "over_white",
     "resample",
     "span_of",
@@ -33,6 +34,8 @@ __all__ = [
     "to_srgb",
     "transform",
 ]
+
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value
 
 Span = tuple[float, float]  # black, white
 
@@ -128,6 +131,15 @@ def eight_bits(image: Image.Image, span: Span | None) -> Image.Image:
         levels = np.rint((values - low) * (255 / (high - low)))
         grey.paste(Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)), (0, top))
     return grey
+
+
+def little_endian(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits in mode I;16, black at 0: of TIFF's WhiteIsZero Pillow makes a negative."""
+    tags = getattr(image, "tag_v2", {})
+    pixels = np.asarray(image).astype("<u2")
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        return Image.fromarray(np.uint16(65_535) - pixels)
+    return image if image.mode == "I;16" else Image.fromarray(pixels)
 
 
 def averageable(image: Image.Image) -> Image.Image:

@@ -27,6 +27,7 @@ from cropper.image.header import Header, color_key, in_memory, inspect, open_pic
 from cropper.image.pixels import (
     Span,
     eight_bits,
+    little_endian,
     over_white,
     resample,
     span_of,
@@ -266,8 +267,8 @@ class SourceImage:
                 "save it anew in an image editor"
             )
         key = color_key(self.header, self._data, image)
-        if image.mode.startswith("I;16") and image.mode != "I;16":
-            image = Image.fromarray(np.asarray(image).astype("<u2"))
+        if image.mode.startswith("I;16"):
+            image = little_endian(image)
         image.info = {} if key is None else {"transparency": key}
         return image
 

@@ -1,3 +1,4 @@
+import io
 import struct
 
 import numpy as np
@@ -308,3 +309,15 @@ def test_large_profiles_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixels, "_MOST_CACHED", len(profile) - 1)
     assert pixels.to_srgb(picture, profile).tobytes() == expected
     assert pixels._transform.cache_info().currsize == 0
+
+
+def test_grey_of_16_bits_where_white_is_zero_is_no_negative() -> None:
+    ramp = np.arange(64 * 48, dtype=np.uint16).reshape(48, 64) * 20
+    file = io.BytesIO()
+    Image.fromarray(65_535 - ramp).save(file, "TIFF")
+    black_is_zero, white_is_zero = (struct.pack("<HHIHH", 262, 3, 1, kind, 0) for kind in (1, 0))
+    assert file.getvalue().count(black_is_zero) == 1
+    image = load_image(file.getvalue().replace(black_is_zero, white_is_zero))
+    assert np.array_equal(np.asarray(image.cut((0, 0, 64, 48))), ramp)
+    seen = image.view(64).pixels[..., 0].astype(float)
+    assert np.corrcoef(seen.ravel(), ramp.ravel())[0, 1] > 0.999
