@@ -43,7 +43,9 @@ def cut(source: SourceImage, crop: Crop, size: tuple[int, int] | None = None) ->
         picture = source.warp(crop.corners, own or crop.output_size)
     else:
         picture = source.cut(crop.box, own)
-    return laid(picture, crop.canvas, whole, (x0, y0)) if crop.canvas else picture
+    if crop.canvas is None:
+        return picture
+    return laid(picture, crop.canvas, whole, (x0, y0), source.header.icc)
 
 
 def render(

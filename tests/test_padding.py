@@ -24,8 +24,10 @@ from cropper.cli import main
 from cropper.errors import ConfigError
 from cropper.faces import find_faces
 from cropper.image.padding import laid
+from cropper.image.pixels import to_srgb
 from cropper.render import cut, render
 from tests.conftest import one_record
+from tests.image.pictures import swapped_profile
 from tests.serve.conftest import serving
 
 PORTRAIT = data.astronaut()[:400]
@@ -79,6 +81,18 @@ def test_every_mode_is_laid_unchanged_on_every_fill(mode: str, fill: str) -> Non
         assert (edge[:, :3] == (255, 0, 0)).all()
     if fill == "pad" and mode == "I;16":
         assert abs(int(edge[0]) - 0.299 * 65_535) < 257
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_background_is_seen_as_its_colour_through_the_photo_s_profile(mode: str) -> None:
+    picture = _pictures()[mode]
+    canvas = Canvas(0.5, "pad", "#c02040")
+    whole = laid(picture, canvas, (60, 120), (0, 40), swapped_profile())
+    seen = np.asarray(to_srgb(whole, swapped_profile()))[0, 0, :3]
+    assert np.abs(seen.astype(int) - (0xC0, 0x20, 0x40)).max() <= 2
+    assert np.array_equal(
+        np.asarray(whole.crop((0, 40, 60, 80))), np.asarray(picture)
+    )  # the crop itself is not converted
 
 
 def test_white_is_white_in_every_mode() -> None:

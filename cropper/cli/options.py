@@ -128,7 +128,8 @@ _FIND = (
         "--focus",
         callback=_point,
         metavar="X,Y",
-        help="A point, in pixels or fractions, that lies in the middle half of the crop.",
+        help="A point, in pixels or fractions, that lies in the middle half of the crop, as far as "
+        "the photo's edges allow.",
     ),
     click.option(
         "--fit",

@@ -7,7 +7,7 @@ from PIL import Image, ImageColor
 
 from cropper.canvas import Canvas, Size
 from cropper.errors import ConfigError
-from cropper.image.pixels import averageable, resample, span_of
+from cropper.image.pixels import averageable, from_srgb, resample, span_of
 from cropper.image.source import MAX_PIXELS
 
 __all__ = ["check_colour", "laid"]
@@ -24,10 +24,17 @@ def check_colour(name: str) -> None:
         raise ConfigError(f"`background` is a colour, as white or #20242a, got {name!r}") from error
 
 
-def laid(picture: Image.Image, canvas: Canvas, size: Size, place: tuple[int, int]) -> Image.Image:
+def laid(
+    picture: Image.Image,
+    canvas: Canvas,
+    size: Size,
+    place: tuple[int, int],
+    profile: bytes | None = None,
+) -> Image.Image:
     """``picture`` with its top left corner at ``place`` in one of ``size`` = (width, height).
 
-    Raises ConfigError above MAX_PIXELS.
+    ``profile`` is that of its colours; the background's is sRGB. Raises ConfigError above
+    MAX_PIXELS.
     """
     if size[0] * size[1] > MAX_PIXELS:
         raise ConfigError(
@@ -36,7 +43,7 @@ def laid(picture: Image.Image, canvas: Canvas, size: Size, place: tuple[int, int
         )
     picture = averageable(picture)
     if canvas.fill == "pad":
-        whole = Image.new(picture.mode, size, _colour(canvas.background, picture))
+        whole = Image.new(picture.mode, size, _colour(canvas.background, picture, profile))
     elif canvas.fill == "blur":
         whole = _blurred(picture, size)
     else:
@@ -45,14 +52,15 @@ def laid(picture: Image.Image, canvas: Canvas, size: Size, place: tuple[int, int
     return whole
 
 
-def _colour(name: str, picture: Image.Image) -> float | tuple[int, ...]:
+def _colour(name: str, picture: Image.Image, profile: bytes | None) -> float | tuple[int, ...]:
     """The colour in the picture's mode; of grey with more than 8 bits between its own ends."""
     dot = Image.new("RGB", (1, 1), ImageColor.getrgb(name)[:3])
     if picture.mode.startswith(("I", "F")):
         black, white = (0.0, _WHITE_16) if picture.mode == "I;16" else span_of(picture)
         grey = black + (white - black) * float(np.asarray(dot.convert("L"))[0, 0]) / 255
         return grey if picture.mode == "F" else round(grey)
-    return tuple(np.atleast_1d(np.asarray(dot.convert(picture.mode))[0, 0]).tolist())
+    dot = from_srgb(dot, profile, picture.mode)
+    return tuple(np.atleast_1d(np.asarray(dot)[0, 0]).tolist())
 
 
 def _blurred(picture: Image.Image, size: Size) -> Image.Image:

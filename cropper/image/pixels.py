@@ -24,6 +24,7 @@ __all__ = [
     "averageable",
     "eight_bits",
     "family",
+    "from_srgb",
     "has_alpha",
     "is_srgb",
     "little_endian",
@@ -245,6 +246,22 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if alpha is not None:
         image.putalpha(alpha)
     return image
+
+
+def from_srgb(colour: Image.Image, profile: bytes | None, mode: str) -> Image.Image:
+    """RGB in another mode, through the profile of its pictures where that is one for the mode."""
+    opaque = {"RGBA": "RGB", "LA": "L"}.get(mode, mode)
+    if not profile or _matching(profile, opaque) is None:
+        return colour.convert(mode)
+    try:
+        target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        found = ImageCms.profileToProfile(
+            colour, ImageCms.createProfile("sRGB"), target, outputMode=opaque
+        )
+    except (ImageCms.PyCMSError, OSError):  # a profile that leads to sRGB alone
+        return colour.convert(mode)
+    assert found is not None
+    return found.convert(mode)
 
 
 def is_srgb(image: Image.Image, profile: bytes | None) -> bool:
