@@ -16,7 +16,7 @@ from typing import Protocol, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Box, Boxes, Crop, as_boxes
+from cropper.boxes import Box, Boxes, Crop, area, as_boxes, snap
 from cropper.canvas import FILLS
 from cropper.errors import ConfigError, CropTooSmallError
 from cropper.image import View
@@ -218,12 +218,17 @@ class CropRequest:
         )
 
     def _least_scale(self, space: CropSpace) -> float:
-        """Of crops that need no enlargement and have ``min_pixels``."""
+        """Of crops that need no enlargement and have ``min_pixels``; above 1 where none has."""
         width, height = space.largest * space.size
         wide, high = self.size or (0, 0)
-        scale: float = max(
-            wide / width, high / height, math.sqrt((self.min_pixels or 0) / width / height)
-        )
+        scale: float = max(wide / width, high / height)
+        if self.min_pixels:
+            if area(snap(space.centred, space.size))[0] < self.min_pixels:
+                return math.inf
+            # (scale * width - 1/2) (scale * height - 1/2) = min_pixels: both sides rounded down
+            half = (width + height) / 4
+            root = math.sqrt(half**2 + width * height * (self.min_pixels - 0.25))
+            scale = max(scale, min((half + root) / (width * height), space.max_scale))
         return scale if scale > space.max_scale + _ROUNDING else min(scale, space.max_scale)
 
     def check_pixels(self, crop: Crop) -> None:
