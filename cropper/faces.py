@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from cropper.boxes import Boxes, clip, nms
 from cropper.errors import MissingModelError
 from cropper.image import View
+from cropper.image.per_view import PerView
 from cropper.onnx import LOAD_ERRORS, open_session
 
 __all__ = ["Face", "FaceFinder", "find_faces"]
@@ -68,15 +68,11 @@ class FaceFinder:
         self._fixed = [side for side in given.shape[2:] if isinstance(side, int)]
         if missing := set(self._names) - {each.name for each in self._session.get_outputs()}:
             raise MissingModelError(f"{path} is no YuNet: it has no output {min(missing)}")
-        self._known: dict[int, tuple[Face, ...]] = {}  # of views that are still there, by id
+        self._known: PerView[tuple[Face, ...]] = PerView()
 
     def find(self, view: View) -> tuple[Face, ...]:
         """The faces of a photo, the largest first; found once for a view, in whichever thread."""
-        found = self._known.get(id(view))
-        if found is None:
-            found = self._known[id(view)] = self._find(view)
-            weakref.finalize(view, self._known.pop, id(view), None)
-        return found
+        return self._known.get(view, self._find)
 
     def _find(self, view: View) -> tuple[Face, ...]:
         rows, columns = view.pixels.shape[:2]

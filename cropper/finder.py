@@ -18,6 +18,7 @@ from cropper.boxes import Boxes, Crop, distinct, iou, snap
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
 from cropper.image import Photo, SourceImage, View, open_photo
+from cropper.image.per_view import PerView
 from cropper.request import COSTLY_BUDGET, BoundConstraint, CropFields, CropRequest, constrained
 from cropper.result import SEARCH, CropResult
 from cropper.scorers import (
@@ -34,7 +35,7 @@ from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.space import CropSpace
 from cropper.subjects import around_kept, aspect_for_all, constraints_of, find_subjects
 from cropper.tilt import find_tilt
-from cropper.turn import Turn
+from cropper.turn import Tilt, Turn
 
 if TYPE_CHECKING:
     from cropper.transform import TransformFinder
@@ -82,6 +83,7 @@ class CropFinder:
         self.scorer = load_scorer(scorer, device) if isinstance(scorer, str) else scorer
         self._made_of = (scorer, device)
         self._transformers: dict[tuple[str, Path | None], TransformFinder] = {}
+        self._levels: PerView[tuple[Tilt, _Turned | None]] = PerView()
 
     def __reduce__(self) -> tuple[type[CropFinder], tuple[str | Scorer, str]]:
         """Pickled as what it was made of: a scorer by name is loaded again at the other end."""
@@ -149,12 +151,7 @@ class CropFinder:
         image = open_photo(photo)
         if request.method == SEARCH:
             view = view or self.scorer.spec.view(image)
-            tilt = find_tilt(view) if request.straighten else None
-            turn = Turn(image.size, tilt.turned if tilt else 0.0)
-            if turn.angle:
-                view, objective = turn.view(view), None
-            task = _Task(view, turn, request, objective or self.bind_view(view))
-            result = replace(self._search(task, progress), tilt=tilt)
+            result = self._search(self._task(view, request, objective), progress)
         else:
             result = self._transformer(request).find(image, request)
         request.check_pixels(result.best)
@@ -163,6 +160,25 @@ class CropFinder:
         )
 
     __call__ = find
+
+    def _task(self, view: View, request: CropRequest, objective: Objective | None) -> _Task:
+        """In the photo as it is, or turned where that is asked for and the photo is tilted."""
+        tilt, turned = None, None
+        if request.straighten:
+            tilt, turned = self._levels.get(view, self._level)
+        if turned:
+            return _Task(turned.view, turned.turn, request, turned.objective, tilt)
+        turn = Turn(view.size, 0.0)
+        return _Task(view, turn, request, objective or self.bind_view(view), tilt)
+
+    def _level(self, view: View) -> tuple[Tilt, _Turned | None]:
+        """The tilt of a photo, and the photo without it where it is to be turned."""
+        tilt = find_tilt(view)
+        if not tilt.turned:
+            return tilt, None
+        turn = Turn(view.size, tilt.turned)
+        turned = turn.view(view)
+        return tilt, _Turned(turn, turned, self.bind_view(turned))
 
     def _search(self, task: _Task, progress: Progress | None) -> CropResult:
         request, turn, size = task.request, task.turn, task.view.size
@@ -188,6 +204,7 @@ class CropFinder:
             seconds=0.0,
             notes=notes,
             faces=None if faces is None else turn.home(face.box for face in faces),
+            tilt=task.tilt,
             has_shape=request.has_shape,
         )
 
@@ -241,6 +258,15 @@ class CropFinder:
 
 
 @dataclass(frozen=True)
+class _Turned:
+    """A photo as it is once it is turned level."""
+
+    turn: Turn
+    view: View
+    objective: Objective
+
+
+@dataclass(frozen=True)
 class _Task:
     """A search in one photo. The view, the objective and all boxes are of the turned photo."""
 
@@ -248,6 +274,7 @@ class _Task:
     turn: Turn
     request: CropRequest
     objective: Objective
+    tilt: Tilt | None  # None: nobody looked
 
     @cached_property
     def spaces(self) -> tuple[CropSpace, ...]:

@@ -2,8 +2,9 @@
 
 Read the files as the way of a picture: ``formats`` tells what a file is, ``structure`` what would
 take too long to read, ``header`` what can be known before decoding, ``pixels`` what Pillow's modes
-and colour profiles mean, ``source`` decodes and cuts, ``photo`` takes whatever holds a photo,
-``exif`` keeps metadata true for a crop, ``output`` encodes, ``files`` writes.
+and colour profiles mean, ``source`` decodes and cuts, ``per_view`` keeps what is found in a view,
+``photo`` takes whatever holds a photo, ``exif`` keeps metadata true for a crop, ``output`` encodes,
+``files`` writes.
 """
 
 from cropper.image.files import (

@@ -16,6 +16,7 @@ from skimage import data
 from cropper import BulkOptions, CropFinder, CropRequest, crop_folder
 from cropper.cli import main
 from cropper.errors import ConfigError
+from cropper.tilt import find_tilt
 from cropper.turn import Turn
 from tests.conftest import one_record
 from tests.serve.conftest import serving
@@ -112,6 +113,16 @@ def test_a_folder_and_python_turn_alike(tilted: Path) -> None:
     assert np.allclose(own["corners"], best.corners, atol=4)
     report = crop_folder("in", "out", BulkOptions((request,)))
     assert (report.done, report.current) == (0, 2)  # the manifest knows both
+
+
+def test_a_photo_is_levelled_once_for_all_shapes(
+    tilted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    monkeypatch.setattr("cropper.finder.find_tilt", lambda view: looks.append(1) or find_tilt(view))
+    requests = tuple(CropRequest(straighten="crop", aspect=each) for each in ("1:1", "4:5", "16:9"))
+    assert crop_folder("in", "out", BulkOptions(requests)).done == 2
+    assert len(looks) == 2
 
 
 def test_the_service_turns_too(tilted: Path) -> None:

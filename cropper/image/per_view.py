@@ -1,0 +1,30 @@
+"""What is found in a view, kept for as long as the view is there."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from cropper.image.source import View
+
+__all__ = ["PerView"]
+
+Found = TypeVar("Found")
+
+
+class PerView(Generic[Found]):
+    """Each view is looked at once, in whichever thread. What is found may not hold the view."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, Found] = {}  # of views that are still there, by id
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def get(self, view: View, find: Callable[[View], Found]) -> Found:
+        """What ``find`` found in the view when it was first asked about."""
+        if (key := id(view)) not in self._found:
+            self._found[key] = find(view)
+            weakref.finalize(view, self._found.pop, key, None)
+        return self._found[key]
