@@ -7,19 +7,18 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, Crop, distinct, iou, snap
+from cropper.boxes import Boxes
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
 from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.image.per_view import PerView
-from cropper.request import COSTLY_BUDGET, BoundConstraint, CropFields, CropRequest, constrained
+from cropper.request import COSTLY_BUDGET, CropFields, CropRequest, constrained
 from cropper.result import SEARCH, CropResult
 from cropper.scorers import (
     DEFAULT_SCORER,
@@ -32,15 +31,16 @@ from cropper.scorers import (
 )
 from cropper.scorers.base import isolated
 from cropper.search import Objective, Progress, SearchConfig, search
+from cropper.search_task import SearchTask, TurnedPhoto
 from cropper.space import CropSpace
-from cropper.subjects import around_kept, aspect_for_all, constraints_of, find_subjects
+from cropper.subjects import aspect_for_all, constraints_of, find_subjects
 from cropper.tilt import find_tilt
 from cropper.turn import Tilt, Turn
 
 if TYPE_CHECKING:
     from cropper.transform import TransformFinder
 
-__all__ = ["CropFinder", "ScoreMap", "centred", "find_best_crop", "search_config"]
+__all__ = ["CropFinder", "ScoreMap", "find_best_crop", "search_config"]
 
 _STRATEGY = "halving"
 # For one aspect and for all: crops as good as a grid's of 10,000 (docs/benchmarks.md)
@@ -83,7 +83,7 @@ class CropFinder:
         self.scorer = load_scorer(scorer, device) if isinstance(scorer, str) else scorer
         self._made_of = (scorer, device)
         self._transformers: dict[tuple[str, Path | None], TransformFinder] = {}
-        self._levels: PerView[tuple[Tilt, _Turned | None]] = PerView()
+        self._levels: PerView[tuple[Tilt, TurnedPhoto | None]] = PerView()
 
     def __reduce__(self) -> tuple[type[CropFinder], tuple[str | Scorer, str]]:
         """Pickled as what it was made of: a scorer by name is loaded again at the other end."""
@@ -161,26 +161,26 @@ class CropFinder:
 
     __call__ = find
 
-    def _task(self, view: View, request: CropRequest, objective: Objective | None) -> _Task:
+    def _task(self, view: View, request: CropRequest, objective: Objective | None) -> SearchTask:
         """In the photo as it is, or turned where that is asked for and the photo is tilted."""
         tilt, turned = None, None
         if request.straighten:
             tilt, turned = self._levels.get(view, self._level)
         if turned:
-            return _Task(turned.view, turned.turn, request, turned.objective, tilt)
+            return SearchTask(turned.view, turned.turn, request, turned.objective, tilt)
         turn = Turn(view.size, 0.0)
-        return _Task(view, turn, request, objective or self.bind_view(view), tilt)
+        return SearchTask(view, turn, request, objective or self.bind_view(view), tilt)
 
-    def _level(self, view: View) -> tuple[Tilt, _Turned | None]:
+    def _level(self, view: View) -> tuple[Tilt, TurnedPhoto | None]:
         """The tilt of a photo, and the photo without it where it is to be turned."""
         tilt = find_tilt(view)
         if not tilt.turned:
             return tilt, None
         turn = Turn(view.size, tilt.turned)
         turned = turn.view(view)
-        return tilt, _Turned(turn, turned, self.bind_view(turned))
+        return tilt, TurnedPhoto(turn, turned, self.bind_view(turned))
 
-    def _search(self, task: _Task, progress: Progress | None) -> CropResult:
+    def _search(self, task: SearchTask, progress: Progress | None) -> CropResult:
         request, turn, size = task.request, task.turn, task.view.size
         config = search_config(self.scorer.spec, request)
         constraints = constraints_of(request, turn, hair=not self.scorer.spec.frames_faces)
@@ -208,7 +208,7 @@ class CropFinder:
             has_shape=request.has_shape,
         )
 
-    def _padded(self, aspect: float, task: _Task) -> CropResult:
+    def _padded(self, aspect: float, task: SearchTask) -> CropResult:
         """Crops of another aspect, on canvases of the one that is asked for."""
         asked = task.request
         canvas = Canvas(task.spaces[0].aspect, asked.fit, asked.background)
@@ -257,80 +257,6 @@ class CropFinder:
         return ScoreMap(np.where(np.isfinite(best), best, np.nan).reshape(rows, columns), aspect)
 
 
-@dataclass(frozen=True)
-class _Turned:
-    """A photo as it is once it is turned level."""
-
-    turn: Turn
-    view: View
-    objective: Objective
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A search in one photo. The view, the objective and all boxes are of the turned photo."""
-
-    view: View
-    turn: Turn
-    request: CropRequest
-    objective: Objective
-    tilt: Tilt | None  # None: nobody looked
-
-    @cached_property
-    def spaces(self) -> tuple[CropSpace, ...]:
-        return self.request.spaces(self.view.size)
-
-    @property
-    def whole(self) -> Boxes:
-        """(1, 4): the whole photo, as far as it is there once it is turned."""
-        return self.turn.place(np.array([[0.0, 0.0, *self.view.size]]))
-
-    def placed(
-        self, boxes: Boxes, bound: Sequence[BoundConstraint]
-    ) -> tuple[Boxes, tuple[str, ...]]:
-        """What was found (N, 4), as it is cut, less what the constraints exclude; and notes.
-
-        Where they exclude all of it, the best of what lies near or just holds what is kept.
-        """
-        boxes = distinct(self.turn.place(boxes))  # in a tiny photo two crops may round to one
-        allowed = _allowed(boxes, bound)
-        if not len(allowed):
-            near = [_nudged(boxes, self.view.size), around_kept(bound, self.spaces)]
-            allowed = _allowed(self.turn.place(np.concatenate(near)), bound)
-            allowed = _best(self.objective, allowed)
-        notes = tuple(each.note for each in bound if each.note)
-        if len(allowed):
-            return allowed, notes
-        none = "no crop keeps and avoids all that it should: this one comes nearest"
-        return boxes, notes or (none,)
-
-    def ranked(
-        self, boxes: Boxes, bound: Sequence[BoundConstraint], overlap: float
-    ) -> tuple[tuple[Crop, ...], float, float]:
-        """The crops, best first, and the scores of the whole photo and of the centred crop.
-
-        The whole photo is the best crop where it may be chosen and scores above all others; then
-        crops that overlap it by more than ``overlap`` are left out.
-        """
-        request, whole = self.request, self.whole
-        boxes = np.concatenate([boxes, whole])
-        full = len(boxes) - 1  # its row, and that of its own centred crop
-        if request.has_shape:
-            middle = self.turn.place(self.spaces[0].centred)
-        else:
-            middle = self.turn.fit(centred(boxes[:-1], self.view.size))
-        scores = self.objective(np.concatenate([boxes, middle]))
-        wanted = scores[: len(boxes)] - sum((each.penalty(boxes) for each in bound), 0.0)
-        order = np.argsort(-wanted[:-1], kind="stable")
-        if request.takes_whole and wanted[full] > wanted[:-1].max() and len(_allowed(whole, bound)):
-            apart = iou(whole, boxes)[0] <= overlap
-            order = np.array([full, *order[apart[order]]][: request.top_k])
-        crops = tuple(self.turn.crop(boxes[i], scores[i]) for i in order)
-        own = 0 if request.has_shape else order[0]
-        centre = full if order[0] == full else len(boxes) + own
-        return crops, float(scores[full]), float(scores[centre])
-
-
 def find_best_crop(
     photo: Photo,
     request: CropRequest | None = None,
@@ -343,37 +269,12 @@ def find_best_crop(
     return CropFinder(scorer, device).find(photo, request, **fields)
 
 
-def _allowed(boxes: Boxes, constraints: Sequence[BoundConstraint]) -> Boxes:
-    """(N, 4) -> those that no constraint excludes."""
-    for each in constraints:
-        boxes = boxes[each.mask(boxes)]
-    return boxes
-
-
-def _nudged(boxes: Boxes, size: tuple[int, int]) -> Boxes:
-    """(N, 4) -> (9 N, 4): moved by a pixel at most, for what rounding took out of bounds."""
-    steps = np.array([(x, y, x, y) for x in (0, -1, 1) for y in (0, -1, 1)], dtype=np.float64)
-    return snap(np.concatenate([boxes + step for step in steps]), size)
-
-
-def _best(objective: Objective, boxes: Boxes) -> Boxes:
-    """(N, 4) -> (1, 4), or none of none."""
-    return boxes[[int(np.argmax(objective(boxes)))]] if len(boxes) else boxes
-
-
 def _without_gradients(bound: BoundScorer) -> Objective:
     def objective(boxes: Boxes) -> NDArray[np.float64]:
         with _no_grad():
             return bound(boxes)
 
     return objective
-
-
-def centred(boxes: Boxes, size: tuple[int, int]) -> Boxes:
-    """(N, 4) -> (N, 4): boxes of the same sides, moved to the middle of a picture of ``size``."""
-    sides = boxes[:, 2:] - boxes[:, :2]
-    low = (np.array(size) - sides) / 2
-    return np.concatenate([low, low + sides], axis=1)
 
 
 def _no_grad() -> AbstractContextManager[object]:

@@ -41,6 +41,7 @@ LAYERS = {
     "transform": 4,
     "subjects": 3,
     "finder": 4,
+    "search_task": 4,
     "train": 4,
     "annotations": 1,
     "decoders": 5,
