@@ -66,7 +66,7 @@ class Turn:
 
     def view(self, view: View) -> View:
         """What a scorer sees of the turned photo; edge pixels continue into its empty corners."""
-        return view.turned(self._matrix)
+        return view.warp(self._corners(np.array([0.0, 0.0, *self.size])))
 
     def fit(self, boxes: Boxes) -> Boxes:
         """(N, 4) -> (N, 4): as large as they can be, and as near, with all corners in the photo."""
@@ -94,9 +94,13 @@ class Turn:
 
     def corners(self, box: NDArray[np.float64]) -> Corners:
         """(4,) -> where its top left, top right, bottom right and bottom left are in the photo."""
+        inside = np.clip(self._corners(box), 0, self.size)  # but for rounding they are
+        return tuple((x, y) for x, y in inside.tolist())
+
+    def _corners(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(4,) -> (4, 2): in the photo or beyond it."""
         x0, y0, x1, y1 = box
-        points = self.in_photo(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]))
-        return tuple((x, y) for x, y in np.clip(points, 0, self.size).tolist())  # of rounding
+        return self.in_photo(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]))
 
     def around(self, boxes: Boxes) -> Boxes:
         """Boxes (N, 4) of the photo -> the upright boxes around them in the turned photo."""

@@ -70,23 +70,17 @@ class View:
         picture = Image.fromarray(self.pixels)
         return np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
 
-    def turned(self, matrix: NDArray[np.float64]) -> View:
-        """What lies at ``d`` from the middle is read at ``matrix`` (2, 2) ``@ d`` from there.
+    def warp(self, corners: NDArray[np.float64]) -> View:
+        """The parallelogram with these corners (4, 2), px of the source, read into a view as large.
 
-        Beyond the edges their pixels go on.
+        Corners are as in ``SourceImage.warp``, and may lie outside: edge pixels go on there.
         """
         height, width = self.pixels.shape[:2]
-        margin = math.ceil(max(width, height) * abs(matrix - np.eye(2)).max())
+        points = corners * (np.array([width, height]) / self.size)
+        beyond = np.maximum(-points, points - (width, height)).max()
+        margin = math.ceil(max(beyond, 0.0)) + 1  # bicubic looks a pixel further
         padded = np.pad(self.pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-        middle = np.array([width, height]) / 2
-        x, y = (middle + margin - matrix @ middle).tolist()
-        (a, b), (c, d) = matrix.tolist()
-        read = Image.fromarray(padded).transform(
-            (width, height),
-            Image.Transform.AFFINE,
-            (a, b, x, c, d, y),
-            Image.Resampling.BICUBIC,
-        )
+        read = transform(Image.fromarray(padded), points + margin, (width, height))
         return View(np.array(read), self.size)
 
 
