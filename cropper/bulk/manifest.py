@@ -27,7 +27,7 @@ from cropper.bulk.outcome import Failed, Outcome, State, outcome_from_json
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError, ImageWriteError
-from cropper.image import FileId, make_folder
+from cropper.image import FileId, file_id, make_folder
 
 __all__ = ["THE_REPORT", "Manifest", "PriorOutcome"]
 
@@ -302,10 +302,9 @@ class Manifest:
 
 def _id_of(path: Path) -> FileId | None:
     try:
-        found = path.stat()
+        return file_id(path.stat())
     except OSError:
         return None
-    return found.st_dev, found.st_ino
 
 
 def _photo(source: str, planned: str) -> PlannedPhoto:

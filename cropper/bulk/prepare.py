@@ -19,7 +19,7 @@ from cropper.bulk.signature import recheck
 from cropper.bulk.user_edits import UserEdits
 from cropper.bulk.walk import walk
 from cropper.errors import ConfigError
-from cropper.image import FileId
+from cropper.image import FileId, file_id
 
 __all__ = ["Prepared", "prepare"]
 
@@ -165,7 +165,7 @@ class _Outputs:
                 f"{path} exists and no earlier run wrote it: use `overwrite`, or write elsewhere "
                 "with `output`"
             )
-        return there.st_dev, there.st_ino
+        return file_id(there)
 
     def _check_folder(self, folder: str) -> None:
         """Through a link, or with the input below the output folder, it may hold sources."""

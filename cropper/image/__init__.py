@@ -10,6 +10,7 @@ and colour profiles mean, ``source`` decodes and cuts, ``per_view`` keeps what i
 from cropper.image.files import (
     FileId,
     check_target,
+    file_id,
     make_folder,
     read_below,
     write_atomic,
@@ -34,6 +35,7 @@ __all__ = [
     "View",
     "check_target",
     "encode",
+    "file_id",
     "format_for",
     "from_array",
     "is_cut_off",

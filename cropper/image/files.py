@@ -17,7 +17,15 @@ from stat import S_ISREG
 
 from cropper.errors import ImageReadError, ImageWriteError
 
-__all__ = ["FileId", "check_target", "make_folder", "read_below", "write_atomic", "write_below"]
+__all__ = [
+    "FileId",
+    "check_target",
+    "file_id",
+    "make_folder",
+    "read_below",
+    "write_atomic",
+    "write_below",
+]
 
 FileId = tuple[int, int]  # device and inode
 
@@ -58,14 +66,14 @@ def write_below(
             folder = stack.enter_context(_opened(root))
         except FileNotFoundError as error:
             raise OSError(errno.ESTALE, _MOVED) from error
-        if inside not in (None, _id_of(os.fstat(folder))):
+        if inside not in (None, file_id(os.fstat(folder))):
             raise OSError(errno.ESTALE, _MOVED)
         for each in folders:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(each, dir_fd=folder)
             folder = stack.enter_context(_opened(each, folder))
         try:
-            _put(data, folder, name, lambda there: _id_of(there) == replaces)
+            _put(data, folder, name, lambda there: file_id(there) == replaces)
         except FileExistsError:
             if _content(name, folder) != data:  # else another worker wrote it and was lost
                 raise
@@ -222,5 +230,6 @@ def _lstat(name: str, folder: int) -> os.stat_result | None:
         return None
 
 
-def _id_of(stat: os.stat_result) -> FileId:
+def file_id(stat: os.stat_result) -> FileId:
+    """By which a file is known, whatever its name."""
     return stat.st_dev, stat.st_ino
