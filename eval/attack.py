@@ -37,7 +37,7 @@ from cropper.scorers import register_scorer, scorer_names
 from eval.bench import synthetic_photo
 from eval.bombs import bombs, heavy_files
 from eval.crash import QuickScorer, run_crash, write_photos
-from eval.memory import memory
+from eval.processes import memory
 from eval.service import running_service
 
 __all__ = ["Attack", "render_attacks", "run_attacks"]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cropper.errors import ConfigError
 from eval.bench import Timing
+from eval.processes import measured
 
 __all__ = ["ColdStart", "render_cold", "run_cold"]
 
@@ -50,17 +48,9 @@ def run_cold(picture: Path | None = None, repeats: int = 7) -> list[ColdStart]:
 
 
 def _measured(name: str, line: Sequence[str], repeats: int, baseline: str | None) -> ColdStart:
-    seconds, peaks = [], []
-    for _ in range(repeats + 1):
-        started = time.perf_counter()
-        process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds.append(time.perf_counter() - started)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise ConfigError(f"{' '.join(line)} ended with {process.returncode}")
-        peaks.append(usage.ru_maxrss / 1024)
-    return ColdStart(Timing(name, tuple(seconds[1:]), baseline), max(peaks))  # disk cache is warm
+    first, *runs = (measured(line) for _ in range(repeats + 1))  # then the disk cache is warm
+    seconds = tuple(run.seconds for run in runs)
+    return ColdStart(Timing(name, seconds, baseline), max(run.peak for run in (first, *runs)))
 
 
 def render_cold(found: Sequence[ColdStart]) -> str:

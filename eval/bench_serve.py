@@ -18,7 +18,7 @@ import numpy as np
 
 from eval.bench import synthetic_photo
 from eval.environment import Environment, read_environment
-from eval.memory import memory
+from eval.processes import memory
 from eval.service import running_service
 
 __all__ = ["ServeBench", "render_serve_bench", "run_serve_bench"]

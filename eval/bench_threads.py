@@ -12,16 +12,15 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from cropper.errors import ConfigError
 from cropper.threads import THREADS, cores
 from eval.bench import synthetic_photo
+from eval.processes import measured
 
 __all__ = ["ThreadUse", "render_threads", "run_threads"]
 
@@ -63,15 +62,8 @@ def _run(line: Sequence[str], threads: str | None) -> tuple[float, float]:
     """Processor and wall-clock seconds of a process."""
     environment = {name: value for name, value in os.environ.items() if name != THREADS}
     environment |= {THREADS: threads} if threads else {}
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise ConfigError(f"{' '.join(line)} ended with {process.returncode}")
-    return usage.ru_utime + usage.ru_stime, time.perf_counter() - started
+    usage = measured(line, environment)
+    return usage.processor, usage.seconds
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cropper.errors import DataError
 from eval.crash import write_photos
-from eval.memory import memory
+from eval.processes import memory
 
 __all__ = ["ScaleReport", "Tenth", "render_scale", "run_scale"]
 
