@@ -121,7 +121,7 @@ class KeepBox:
     box: Box
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _Bound:
-        return _Bound(_in_pixels(self.box, view.size), _NONE)
+        return _Bound(as_boxes(_in_pixels(self.box, view.size)), _NONE)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class AvoidBox:
     box: Box
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _BoundAvoid:
-        return _BoundAvoid(_in_pixels(self.box, view.size))
+        return _BoundAvoid(as_boxes(_in_pixels(self.box, view.size)))
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,7 @@ class FocusOn:
     point: Point
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _BoundFocus:
-        point = np.array(self.point, dtype=np.float64)
-        return _BoundFocus(point * view.size if point.max() <= 1 else point, view.size)
+        return _BoundFocus(_in_pixels(self.point, view.size), view.size)
 
 
 _NONE: Boxes = np.empty((0, 4))
@@ -299,7 +298,7 @@ def _in_turned(box: Box, turn: Turn) -> Box:
     """The upright box around a box of the photo once that is turned."""
     if not turn.angle:
         return box
-    left, top, right, bottom = turn.around(_in_pixels(box, turn.size))[0].tolist()
+    left, top, right, bottom = turn.around(as_boxes(_in_pixels(box, turn.size)))[0].tolist()
     return (left, top, right, bottom)
 
 
@@ -307,14 +306,15 @@ def _point_in_turned(point: Point, turn: Turn) -> Point:
     """The same for a point."""
     if not turn.angle:
         return point
-    where = np.array([point], dtype=np.float64)
-    x, y = turn.in_turned(where * turn.size if where.max() <= 1 else where)[0].tolist()
+    x, y = turn.in_turned(_in_pixels(point, turn.size)).tolist()
     return (x, y)
 
 
-def _in_pixels(box: Box, size: tuple[int, int]) -> Boxes:
-    edges = as_boxes(box)
-    return edges * np.array(size * 2, dtype=np.float64) if edges.max() <= 1 else edges
+def _in_pixels(place: Point | Box, size: tuple[int, int]) -> NDArray[np.float64]:
+    """A point (2,) or a box (4,): fractions of the photo where all numbers are at most 1."""
+    numbers = np.array(place, dtype=np.float64)
+    whole = np.resize(size, len(numbers)) if numbers.max() <= 1 else 1.0
+    return np.asarray(numbers * whole)
 
 
 def _height(face: Face) -> float:

@@ -24,6 +24,7 @@ __all__ = [
     "ANGLES",
     "BINS",
     "CELLS",
+    "INNER",
     "LONG_SIDE",
     "PLACES",
     "TiltFinder",
@@ -38,7 +39,8 @@ LONG_SIDE = 384  # px of what is looked at
 CELLS = 8  # a side of the grid
 BINS = 90  # of half a degree, around upright and around level
 _RANGE = BINS / 4  # degrees, either way
-ANGLES = (np.arange(BINS, dtype=np.float32)[12:-12] + 0.5) / 2 - _RANGE  # that may be found
+INNER = slice(12, -12)  # bins that a photo may be found tilted by; the others are around them
+ANGLES = (np.arange(BINS, dtype=np.float32)[INNER] + 0.5) / 2 - _RANGE  # of these
 _LEAST = 1.0  # of an edge's strength, in grey levels a pixel; less is noise
 _SMOOTHINGS = (2, 4)  # of the structure tensor: the second scale is smoothed on top of the first
 
@@ -70,7 +72,7 @@ class TiltFinder:
         edges = edge_directions(view)
         mirrored = edges[:, :, :, ::-1, ::-1]
         odds = self.odds(edges) + self.odds(mirrored)[::-1]
-        return likeliest(odds / 2)
+        return _likeliest(odds / 2)
 
     def odds(self, edges: Floats) -> Floats:
         """(scales, 2, CELLS, CELLS, BINS) -> (angles,): log-odds of each of ``ANGLES``."""
@@ -86,7 +88,7 @@ class TiltFinder:
         y = np.maximum(self._convolved(y.reshape(1, -1, BINS), "angles.0"), 0)
         for layer in ("angles.1", "angles.2"):
             y = y + np.maximum(self._convolved(y, layer), 0)
-        out: Floats = self._convolved(y, "out")[0, 0, 12:-12]
+        out: Floats = self._convolved(y, "out")[0, 0, INNER]
         return out
 
     def _linear(self, x: Floats, layer: str) -> Floats:
@@ -104,7 +106,7 @@ class TiltFinder:
         return out
 
 
-def likeliest(odds: NDArray[np.floating]) -> Tilt:
+def _likeliest(odds: NDArray[np.floating]) -> Tilt:
     """Log-odds of each of ``ANGLES`` -> the angle with the most probability around it."""
     chance = np.exp(odds - odds.max())
     chance /= chance.sum()

@@ -25,7 +25,7 @@ from cropper.image import SourceImage, View, load_image
 from cropper.listing import list_pictures
 from cropper.render import render
 from cropper.scorers.checkpoint import save_scorer
-from cropper.tilt import ANGLES, BINS, CELLS, LONG_SIDE, PLACES, edge_directions
+from cropper.tilt import ANGLES, BINS, CELLS, INNER, LONG_SIDE, PLACES, edge_directions
 from cropper.train.fit import descend, set_rates
 from cropper.turn import Turn
 
@@ -96,7 +96,7 @@ class TiltNet(nn.Module):
         y = F.relu(first(y))
         for layer in others:
             y = y + F.relu(layer(F.dropout(y, 0.2, self.training)))
-        out: Tensor = self.out(y)[:, 0, 12:-12]
+        out: Tensor = self.out(y)[:, 0, INNER]
         return out
 
 
