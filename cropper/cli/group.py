@@ -7,6 +7,7 @@ configuration, 3 missing model or extra, 4 no input pictures, 5 cannot write, 13
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -34,11 +35,12 @@ class _Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """An option that takes one value is refused twice: the first would be lost in silence.
 
-        ``--straighten`` has a value where that is one of its own, and else takes no photo for it.
+        One whose value may be left out takes what follows for it only where that is a choice.
         """
         args = [
-            f"{arg}=crop" if arg == "--straighten" and after not in ("crop", "only") else arg
+            f"{arg}={values[0]}" if values and after not in values else arg
             for arg, after in zip_longest(args, args[1:])
+            for values in [self._optional.get(arg, ())]
         ]
         if not ctx.resilient_parsing and not self.ignore_unknown_options:
             _, _, given = self.make_parser(ctx).parse_args(args=list(args))
@@ -48,6 +50,16 @@ class _Command(click.Command):
                     name = max(param.opts, key=len)
                     raise click.UsageError(f"{name} is given twice, and takes one value", ctx)
         return super().parse_args(ctx, args)
+
+    @property
+    def _optional(self) -> dict[str, Sequence[str]]:
+        """The choices of options that may stand alone, the one that is meant then first."""
+        return {
+            name: param.type.choices
+            for param in self.params
+            if param.metavar and param.metavar[0] == "[" and isinstance(param.type, click.Choice)
+            for name in param.opts
+        }
 
 
 _Group.command_class = _Command

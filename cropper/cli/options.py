@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cropper.errors import ConfigError
+
 if TYPE_CHECKING:
     from cropper.request import CropRequest
 
@@ -53,7 +55,6 @@ def _pixels(_: click.Context, __: click.Parameter, text: str | None) -> int | No
 def _read(parse: str, value: Any) -> Any:
     """``value`` by a function of ``cropper.request``, its errors as the shell's own."""
     from cropper import request  # noqa: PLC0415 - numpy and pillow
-    from cropper.errors import ConfigError  # noqa: PLC0415
 
     try:
         return getattr(request, parse)(value)
