@@ -1,10 +1,10 @@
 """Pictures: files to pixels, and crops back to files. The only room that decodes or encodes.
 
 Read the files as the way of a picture: ``formats`` tells what a file is, ``structure`` what would
-take too long to read, ``header`` what can be known before decoding, ``pixels`` what Pillow's modes
-and colour profiles mean, ``source`` decodes and cuts, ``per_view`` keeps what is found in a view,
-``photo`` takes whatever holds a photo, ``exif`` keeps metadata true for a crop, ``output`` encodes,
-``files`` writes.
+take too long to read, ``icc`` and ``metadata`` what it says beside its pixels, ``header`` all that
+can be known before decoding, ``pixels`` what Pillow's modes and colour profiles mean, ``source``
+decodes and cuts, ``per_view`` keeps what is found in a view, ``photo`` takes whatever holds a
+photo, ``exif`` keeps metadata true for a crop, ``output`` encodes, ``files`` writes.
 """
 
 from cropper.image.files import (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from cropper.errors import ConfigError
 __all__ = [
     "EXTENSION_OF",
     "FORMATS",
+    "broken_end",
     "format_for",
     "is_lossless_webp",
     "png_chunks",
@@ -74,6 +77,18 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         length, kind = struct.unpack_from(">I4s", data, at)
         yield kind, at + 8, length
         at += 12 + length
+
+
+def broken_end(data: bytes) -> int | None:
+    """Where a PNG's first chunk starts that lies behind its pixels and is broken, if one is."""
+    chunks = itertools.dropwhile(lambda chunk: chunk[0] != b"IDAT", png_chunks(data))
+    for kind, at, length in chunks:
+        if kind in (b"IDAT", b"IEND"):
+            continue
+        told = data[at + length : at + length + 4]
+        if zlib.crc32(data[at - 4 : at + length]).to_bytes(4, "big") != told:
+            return at - 8
+    return None
 
 
 def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:

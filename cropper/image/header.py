@@ -10,21 +10,29 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import ExifTags, Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cropper.errors import CropperError, ImageReadError, ImageTooLargeError
 from cropper.image import exif
-from cropper.image.formats import FORMATS, is_lossless_webp, png_chunks, sniff, webp_canvas
-from cropper.image.pixels import PILLOW, Span, family
+from cropper.image.formats import (
+    FORMATS,
+    broken_end,
+    is_lossless_webp,
+    png_chunks,
+    sniff,
+    webp_canvas,
+)
+from cropper.image.icc import av1_depth
+from cropper.image.metadata import dpi_of, exif_block, iptc_of, profile_of
+from cropper.image.pixels import PILLOW, Span
 from cropper.image.structure import MAX_SIDE, excess
 
-__all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "plugin_of", "reading"]
-__all__ += ["tiff_tags"]
+__all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "part_of_canvas"]
+__all__ += ["plugin_of", "reading"]
 
 _PLUGINS = {
     "JPEG": "PIL.JpegImagePlugin",
@@ -36,11 +44,10 @@ _PLUGINS = {
     "AVIF": "PIL.AvifImagePlugin",
     "HEIF": "pillow_heif",
 }
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"}
-# TIFF tags that say something about the picture and nothing about the layout of its file
-_DESCRIPTION = {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 318, 319, 33432}
-_DESCRIPTION |= {0x4746, 0x4749, *range(0x9C9B, 0x9CA0)}  # ratings; title to subject
-_INTEROP = 0xA005
+_SUBFILE, _SUB_DIRECTORIES, _DNG = 254, 330, 50706  # tags of TIFF
+_PLANES = 284
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class Header:
     mode: str  # Pillow's
     orientation: int = 1  # EXIF 1-8, still to be applied to decoded pixels
     exif: bytes | None = None  # without prefix
+    iptc: bytes | None = None  # of a JPEG; a TIFF has it among its tags
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     subsampling: int | None = None  # JPEG: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0
@@ -105,11 +113,34 @@ def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
     image.decodermaxblock = len(data)  # at once: every other block would wait for Python's lock
     image.info.pop("xmp", None)  # else Pillow would turn pictures by it, against all viewers
     image.info.pop("XML:com.adobe.xmp", None)
+    if kind == "TIFF":
+        _pass_previews(image)
     return image
 
 
+def _pass_previews(image: Any) -> None:
+    """To the first page that is no small version of another; to the first where all are."""
+    try:
+        while _is_preview(image.tag_v2) and not {_SUB_DIRECTORIES, _DNG} & {*image.tag_v2}:
+            image.seek(image.tell() + 1)
+    except EOFError:
+        image.seek(0)
+
+
+def _is_preview(tags: Any) -> bool:
+    return bool(tags.get(_SUBFILE, 0) & 1)
+
+
+def part_of_canvas(image: ImageFile.ImageFile) -> tuple[int, int, int, int] | None:
+    """The box that a GIF's first frame fills, before it is loaded, where it leaves some clear."""
+    if image.format != "GIF" or "transparency" in image.info or not image.tile:
+        return None
+    x0, y0, x1, y1 = image.tile[0].extents or (0, 0, *image.size)
+    return None if (x0, y0, x1, y1) == (0, 0, *image.size) else (x0, y0, x1, y1)
+
+
 def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
-    """The header, and the data, less those PNG chunks that keep Pillow from opening it."""
+    """The header, and the data, less those PNG chunks that keep Pillow from reading it."""
     kind = sniff(data)
     if kind is None:
         raise ImageReadError(
@@ -128,6 +159,9 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
             "too complex",
         )
     notes: list[str] = []
+    if kind == "PNG" and (end := broken_end(data)):
+        data = data[:end] + _PNG_END
+        notes.append("a broken PNG chunk behind the pixels, so what follows was ignored")
     with reading(name, kind):
         if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
             _check_size(name, webp_canvas(data), max_mpixels)
@@ -150,7 +184,7 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
 def in_memory(image: Image.Image) -> Header:
     """The header of a picture that is decoded already."""
     notes: list[str] = []
-    block = _exif_block("MEMORY", image, b"", notes)
+    block = exif_block("MEMORY", image, b"", notes)
     turn = exif.orientation(block) if block else 1
     return Header(
         format="MEMORY",
@@ -158,8 +192,8 @@ def in_memory(image: Image.Image) -> Header:
         mode=image.mode,
         orientation=turn,
         exif=block,
-        icc=_profile(image, notes),
-        dpi=_dpi(image),
+        icc=profile_of("MEMORY", image, b"", notes),
+        dpi=dpi_of(image),
         notes=tuple(notes),
     )
 
@@ -182,100 +216,44 @@ def _header(
     name: str, kind: str, image: ImageFile.ImageFile, data: bytes, notes: list[str]
 ) -> Header:
     tags: Any = getattr(image, "tag_v2", {})
-    if tags and (tags.get(254, 0) & 1 or 50706 in tags or data[8:10] == b"CR"):
+    if tags and (_is_preview(tags) or _DNG in tags or data[8:10] == b"CR"):
         raise ImageReadError(
             f"{name}: a camera's raw file; develop it to JPEG or TIFF first", "raw"
         )
-    block = _exif_block(kind, image, data, notes)
+    if image.mode in ("LA", "La") and tags.get(_PLANES) == 2:
+        raise ImageReadError(
+            f"{name}: grey and alpha are stored one after the other, which cannot be read; save it "
+            "with both side by side",
+            "planar grey with alpha",
+        )
+    block = exif_block(kind, image, data, notes)
     turn = exif.orientation(block) if block else 1
     if kind == "TIFF":  # Pillow turns it when it is decoded, and says so in the size
         turn = 1
     _note_depth(kind, image, data, notes)
-    icc = _profile(image, notes)
+    icc = profile_of(kind, image, data, notes)
     compression = image.info.get("compression")
-    frames = _frames(image)
+    previews = image.tell() if kind == "TIFF" else 0
+    if previews:
+        notes.append("the preview before its first page was passed over")
+    frames = _frames(image) - previews
     if frames > 1:
         notes.append(f"first of {frames} frames")
     return Header(
         format=kind,
         size=image.size if turn < 5 else (image.height, image.width),
-        mode=image.mode,
+        mode="RGBA" if part_of_canvas(image) else image.mode,
         orientation=turn,
         exif=block,
+        iptc=iptc_of(kind, image, data, notes),
         icc=icc,
-        dpi=_dpi(image),
+        dpi=dpi_of(image),
         subsampling=_subsampling(image) if kind == "JPEG" else None,
         lossless=kind == "WEBP" and is_lossless_webp(data),
         compression=compression if kind == "TIFF" else None,
         span=(0.0, 4095.0) if tags.get(258) in (12, (12,)) else None,
         notes=tuple(notes),
     )
-
-
-def _exif_block(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> bytes | None:
-    """The bare block if there is one that can be used; Pillow would decode a PNG to find it."""
-    try:
-        if kind == "TIFF":
-            tags = tiff_tags(image.getexif())
-            return exif.bare(tags.tobytes()) if len(tags) else None
-        block = image.info.get("exif") or b""
-        if kind == "PNG" and not block:  # behind the pixels, or as ImageMagick's text
-            block = next((data[at : at + n] for c, at, n in png_chunks(data) if c == b"eXIf"), b"")
-            text = image.info.get("Raw profile type exif", "")
-            block = block or bytes.fromhex("".join(text.split("\n")[3:]))
-        block = exif.bare(block)
-        if block:
-            exif.orientation(block)  # raises if the block can't be used
-    except Exception:  # of a TIFF, Pillow raises anything
-        notes.append("its EXIF is broken and was ignored")
-        return None
-    return block or None
-
-
-def tiff_tags(tags: Image.Exif) -> Image.Exif:
-    """Those tags that describe the picture, with its settings and position, for Pillow to write.
-
-    Texts become bytes, since Pillow reads them as Latin-1 but writes "?" for all but ASCII.
-    """
-    kept = Image.Exif()
-    for tag in sorted(_DESCRIPTION.intersection(tags)):
-        kept[tag] = _as_bytes(tags[tag])
-    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        entries = tags.get_ifd(directory)
-        inside = {tag: _as_bytes(entries[tag]) for tag in entries if tag != _INTEROP}
-        if inside:
-            kept.get_ifd(directory).update(inside)
-            kept[directory] = inside
-    return kept
-
-
-def _as_bytes(value: Any) -> Any:
-    return value.encode("latin-1", "replace") if isinstance(value, str) else value
-
-
-def _profile(image: Image.Image, notes: list[str]) -> bytes | None:
-    profile = image.info.get("icc_profile")
-    if not profile:
-        return None
-    try:
-        ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    except (OSError, TypeError, ValueError):
-        notes.append("its colour profile is broken and was ignored")
-        return None
-    space = profile[16:20].decode("latin-1")
-    if space != family(image.mode):
-        notes.append(f"its colour profile, for {space.strip()}, is not one for {image.mode}")
-    return bytes(profile)
-
-
-def _dpi(image: Image.Image) -> tuple[float, float] | None:
-    """What the header says; Pillow's own stand-ins, 72 in JPEG and 1 in TIFF, don't count."""
-    try:
-        x, y = (float(value) for value in image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-    given = image.info.get("jfif_unit", 1) != 0 and math.isfinite(x + y)
-    return (x, y) if given and min(x, y) > 1 and max(x, y) < 1 << 16 else None
 
 
 def _subsampling(image: ImageFile.ImageFile) -> int | None:
@@ -294,6 +272,8 @@ def _note_depth(kind: str, image: ImageFile.ImageFile, data: bytes, notes: list[
         bits = max(getattr(image, "tag_v2", {}).get(258, (8,)))
     elif kind == "HEIF":
         bits = image.info.get("bit_depth", 8)
+    elif kind == "AVIF":
+        bits = av1_depth(data)
     if bits > 8:
         notes.append(f"{bits} bits a channel are read as 8")
 

@@ -1,14 +1,15 @@
 """Crop -> bytes: what the source had is kept where the format has a place for it.
 
-Kept are the colour profile, EXIF (made true for the crop), the resolution, alpha, 16-bit grey,
-palettes, a JPEG's chroma subsampling, a WebP's losslessness. Left out are XMP, comments, texts and
-other frames. Where a format can't hold the colours they become sRGB, where it can't hold alpha the
-picture is laid on white.
+Kept are the colour profile, EXIF (made true for the crop), IPTC from JPEG to JPEG and from TIFF to
+TIFF, the resolution, alpha, 16-bit grey, palettes, a JPEG's chroma subsampling, a WebP's
+losslessness. Left out are XMP, comments, texts and other frames. Where a format can't hold the
+colours they become sRGB, where it can't hold alpha the picture is laid on white.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from PIL import Image
 from cropper.errors import ConfigError, CropperError, ImageWriteError, MissingExtraError
 from cropper.image import exif
 from cropper.image.formats import FORMATS, format_for
-from cropper.image.header import plugin_of, tiff_tags
+from cropper.image.header import plugin_of
+from cropper.image.metadata import tiff_tags
 from cropper.image.pixels import (
     PILLOW,
     averageable,
@@ -48,6 +50,7 @@ _HOLD_KEY = {"PNG", "GIF"}  # palettes and greys with one transparent value
 _HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
 _HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
 _JPEG_SEGMENT = 65533  # bytes
+_APP13, _IPTC = 0xFFED, 0x0404
 _JPEG_SIDE = 65500  # px; libjpeg's limit
 _LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"}
 _BILEVEL_TIFF = {"group3", "group4", "tiff_ccitt"}
@@ -148,6 +151,8 @@ def _options(
         options["quality"] = quality
     if kind == "JPEG" and image.mode == "RGB" and header.subsampling is not None:
         options["subsampling"] = header.subsampling
+    if kind == "JPEG" and header.iptc and len(header.iptc) <= _JPEG_SEGMENT // 2:
+        options["extra"] = _photoshop_segment(header.iptc)
     if kind == "WEBP":
         options["lossless"] = header.lossless
     if kind == "GIF":
@@ -164,6 +169,13 @@ def _options(
         if kind != "JPEG" or len(block) <= _JPEG_SEGMENT:
             options["exif"] = block
     return options
+
+
+def _photoshop_segment(iptc: bytes) -> bytes:
+    """Of a JPEG, with this resource alone: others hold previews and paths of the whole photo."""
+    resource = b"8BIM" + struct.pack(">HHI", _IPTC, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+    content = b"Photoshop 3.0\0" + resource
+    return struct.pack(">HH", _APP13, len(content) + 2) + content
 
 
 def _tiff_compression(image: Image.Image, used: str | None, block: bytes) -> str:

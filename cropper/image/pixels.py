@@ -28,6 +28,7 @@ __all__ = [
     "has_alpha",
     "is_srgb",
     "little_endian",
+    "on_clear",
     "over_white",
     "resample",
     "span_of",
@@ -219,6 +220,13 @@ def transform(
 def _merged(image: Image.Image, read: Callable[[Image.Image], Image.Image]) -> Image.Image:
     bands = image.split()
     return read(image) if len(bands) == 1 else Image.merge(image.mode, [read(b) for b in bands])
+
+
+def on_clear(image: Image.Image, part: tuple[int, int, int, int]) -> Image.Image:
+    """RGBA that is clear but for a part (xyxy px) of the picture."""
+    canvas = Image.new("RGBA", image.size)
+    canvas.paste(image.crop(part).convert("RGBA"), part)
+    return canvas
 
 
 def over_white(image: Image.Image) -> Image.Image:

@@ -23,11 +23,20 @@ from PIL import Image
 from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
 from cropper.image.formats import sniff
-from cropper.image.header import Header, color_key, in_memory, inspect, open_picture, reading
+from cropper.image.header import (
+    Header,
+    color_key,
+    in_memory,
+    inspect,
+    open_picture,
+    part_of_canvas,
+    reading,
+)
 from cropper.image.pixels import (
     Span,
     eight_bits,
     little_endian,
+    on_clear,
     over_white,
     resample,
     span_of,
@@ -248,8 +257,9 @@ class SourceImage:
     def _decoded(self) -> Image.Image:
         if self._picture is None:
             image = open_picture(self._data, self.format)
+            part = part_of_canvas(image)
             image.load()
-            self._picture = self._cleaned(image)
+            self._picture = self._cleaned(on_clear(image, part) if part else image)
         return self._picture
 
     def _cleaned(self, image: Image.Image) -> Image.Image:
