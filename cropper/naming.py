@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from cropper.errors import ConfigError
-from cropper.image import EXTENSION_OF, sniff
+from cropper.image import EXTENSION_OF, has_picture_extension, sniff
 
 __all__ = [
     "STANDARD",
@@ -23,7 +23,7 @@ __all__ = [
     "fill",
     "name_output",
     "plan_outputs",
-    "sniffed_extension",
+    "with_extension",
 ]
 
 STANDARD = "-"  # stdin as an input, stdout as an output
@@ -101,21 +101,23 @@ def _outputs(source: str, template: str, top_k: int, label: str) -> Iterable[Pat
             "standard input has no extension: name the output, as in `output=out.jpg`"
         )
     path = Path("stdin" if source == STANDARD else source)
-    extension = path.suffix
-    if not extension and "{ext}" in template:
+    name: PurePath = path
+    if not has_picture_extension(path) and "{ext}" in template:
         if _exists(path) and not path.is_file():  # of a pipe, what is read here would be gone
-            raise ConfigError(f"{path} has no extension: name the output, as in `output=out.jpg`")
-        extension = sniffed_extension(path)
+            raise ConfigError(
+                f"{path} has no picture's extension: name the output, as in `output=out.jpg`"
+            )
+        name = with_extension(path, path)
     for rank in range(1, top_k + 1):
-        yield Path(name_output(template, path, extension, rank, label))
+        yield Path(name_output(template, name, rank, label))
 
 
-def name_output(template: str, source: PurePath, extension: str, rank: int, label: str) -> str:
+def name_output(template: str, source: PurePath, rank: int, label: str) -> str:
     """The output of one crop; its rank joins the stem where the template has no place for it."""
     values = {
         "dir": str(source.parent),
         "stem": source.stem,
-        "ext": extension,
+        "ext": source.suffix,
         "rank": str(rank),
         "aspect": label,
     }
@@ -126,13 +128,18 @@ def name_output(template: str, source: PurePath, extension: str, rank: int, labe
     return name
 
 
-def sniffed_extension(path: Path) -> str:
-    """By the content; empty where it cannot be read, which fails later, with its reason."""
+def with_extension(name: PurePath, path: Path) -> PurePath:
+    """The name, with an extension by the content of ``path`` behind one that tells no format.
+
+    As it is where that cannot be read, which fails later, with its reason.
+    """
+    if has_picture_extension(name):
+        return name
     try:
         with path.open("rb") as file:
-            return EXTENSION_OF.get(sniff(file.read(4096)) or "", "")
+            return name.with_name(name.name + EXTENSION_OF.get(sniff(file.read(4096)) or "", ""))
     except OSError:
-        return ""
+        return name
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -192,7 +192,7 @@ def test_an_empty_template_is_refused(template: str, option: str) -> None:
 def test_a_pipe_is_not_read_for_its_extension() -> None:
     os.mkfifo("pipe")
     assert outputs("pipe", template="out.jpg") == [["out.jpg"]]
-    with pytest.raises(ConfigError, match="pipe has no extension"):
+    with pytest.raises(ConfigError, match="pipe has no picture's extension"):
         plan("pipe")
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.walk import MANIFEST, has_picture_extension
+from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError
-from cropper.image import FileId, format_for
-from cropper.naming import fill, name_output, sniffed_extension
+from cropper.image import FileId, format_for, has_picture_extension
+from cropper.naming import fill, name_output, with_extension
 from cropper.request import CropRequest
 
 __all__ = ["Layout", "PlannedCrop", "PlannedPhoto", "read_layout"]
@@ -69,35 +69,28 @@ class Layout:
 
     def plan(self, source: str) -> PlannedPhoto:
         """Raises ConfigError for a name that leaves the output folder or has no known format."""
-        path = PurePath(source)
+        path = with_extension(PurePath(source), self.source / source)
         crops: list[PlannedCrop] = []
         overlay = None
-        ext = path.suffix
-        if not has_picture_extension(source):
-            ext = sniffed_extension(self.source / source)
         if self.xmp != "instead":
             for index, request in enumerate(self.requests):
                 for rank in range(1, request.top_k + 1):
-                    name = self._name(self.template, path, ext, request, rank)
+                    name = self._name(self.template, path, request, rank)
                     crops.append(PlannedCrop(index, rank, name))
         if self.overlay:
-            overlay = self._name(self.overlay, path, ext, self.requests[0], 1)
+            overlay = self._name(self.overlay, path, self.requests[0], 1)
         sidecar = str(path.with_suffix(".xmp")) if self.xmp else None
-        if self.in_place and sidecar and sidecar.casefold() == source.casefold():
-            raise ConfigError(f"{source} would be replaced by its own sidecar: `exclude` it")
         return PlannedPhoto(source, tuple(crops), sidecar, overlay)
 
-    def _name(
-        self, template: str, path: PurePath, ext: str, request: CropRequest, rank: int
-    ) -> str:
-        name = os.path.normpath(name_output(template, path, ext, rank, request.label))
+    def _name(self, template: str, path: PurePath, request: CropRequest, rank: int) -> str:
+        name = os.path.normpath(name_output(template, path, rank, request.label))
         if name.split(os.sep)[0] == PurePath(MANIFEST).parts[0]:
             raise ConfigError(f"{path}: {name} would lie with the manifest: name another folder")
         if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
             raise ConfigError(
                 f"{path}: {name} would leave {self.root}: change `output` or `overlay`"
             )
-        if ext or "{ext}" not in template:
+        if path.suffix or "{ext}" not in template:
             format_for(name)
         return name
 

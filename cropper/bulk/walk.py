@@ -1,7 +1,8 @@
 """A folder -> its photos, one after another, in the file system's order and without keeping them.
 
-A photo is a regular file with a picture's extension, or one whose extension says nothing and
-whose first bytes are a picture's. Names that start with a dot are left out, as are folders that
+A photo is a regular file with a picture's extension, or one of another name whose first bytes are a
+picture's; those of a TIFF are also a camera's raw file's, and count where there is no extension.
+Names that start with a dot are left out, as are folders that
 systems keep thumbnails and waste in, and those that an earlier run wrote its crops to. Links to
 folders are not followed; links to files are, where they stay inside.
 """
@@ -15,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cropper.errors import ConfigError
-from cropper.image import format_for, sniff
+from cropper.image import has_picture_extension, sniff
 
-__all__ = ["IN_PLACE", "MANIFEST", "Entry", "has_picture_extension", "matches", "walk"]
+__all__ = ["IN_PLACE", "MANIFEST", "Entry", "matches", "walk"]
 
 MANIFEST = os.path.join(".cropper", "manifest.sqlite")  # in a folder: it holds a run's crops
 
@@ -32,6 +33,8 @@ _OF_SYSTEMS = {
     "lost+found",
     "system volume information",
 }
+# Cameras' thumbnails, copies, and downloads that go on
+_LEFT_BY_PROGRAMS = {".thm", ".bak", ".tmp", ".part", ".crdownload", ".download"}
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,6 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
     return _any(path, [_glob(each) for each in patterns])
 
 
-def has_picture_extension(path: str) -> bool:
-    try:
-        format_for(path)
-    except ConfigError:
-        return False
-    return True
-
-
 def _why_not_entered(
     entry: os.DirEntry[str], path: str, unwanted: Sequence[re.Pattern[str]]
 ) -> str | None:
@@ -110,16 +105,17 @@ def _file(
         return Entry(path, ignored="hidden")
     if _any(path, unwanted) or (wanted and not _any(path, wanted)):
         return Entry(path, ignored="excluded")
-    named_so = has_picture_extension(entry.name)
-    if not named_so and not wanted and os.path.splitext(entry.name)[1]:
-        return Entry(path, ignored="not a picture")
+    extension = os.path.splitext(entry.name)[1].lower()
+    if not wanted and (extension in _LEFT_BY_PROGRAMS or entry.name.endswith("~")):
+        return Entry(path, ignored="left by a program")
+    may_be_raw = bool(extension) and not wanted
     try:
-        return Entry(path, ignored=_why_no_photo(entry, real_root, named_so=named_so))
+        return Entry(path, ignored=_why_no_photo(entry, real_root, may_be_raw=may_be_raw))
     except OSError as error:
         return Entry(path, problem=f"cannot be read: {error.strerror}")
 
 
-def _why_no_photo(entry: os.DirEntry[str], real_root: str, *, named_so: bool) -> str | None:
+def _why_no_photo(entry: os.DirEntry[str], real_root: str, *, may_be_raw: bool) -> str | None:
     if entry.is_symlink():
         if entry.is_dir():
             return "a link to a folder"
@@ -128,12 +124,11 @@ def _why_no_photo(entry: os.DirEntry[str], real_root: str, *, named_so: bool) ->
             return "a link out of the folder"
     if not entry.is_file():
         return "not a regular file"
-    return None if named_so or _sniffed(entry.path) else "not a picture"
-
-
-def _sniffed(path: str) -> str | None:
-    with open(path, "rb") as file:
-        return sniff(file.read(4096))
+    if has_picture_extension(entry.name):
+        return None
+    with open(entry.path, "rb") as file:
+        kind = sniff(file.read(4096))
+    return "not a picture" if kind is None or (kind == "TIFF" and may_be_raw) else None
 
 
 def _any(path: str, patterns: Sequence[re.Pattern[str]]) -> bool:

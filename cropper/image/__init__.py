@@ -16,7 +16,7 @@ from cropper.image.files import (
     write_atomic,
     write_below,
 )
-from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, sniff
+from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, has_picture_extension, sniff
 from cropper.image.header import Header
 from cropper.image.output import encode, writable_format
 from cropper.image.photo import Photo, open_photo
@@ -38,6 +38,7 @@ __all__ = [
     "file_id",
     "format_for",
     "from_array",
+    "has_picture_extension",
     "is_cut_off",
     "load_image",
     "make_folder",

@@ -6,7 +6,7 @@ import itertools
 import struct
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from cropper.errors import ConfigError
 
@@ -15,6 +15,7 @@ __all__ = [
     "FORMATS",
     "broken_end",
     "format_for",
+    "has_picture_extension",
     "is_lossless_webp",
     "png_chunks",
     "sniff",
@@ -27,7 +28,9 @@ _EXTENSIONS = {
     ".jpeg": "JPEG",
     ".jpe": "JPEG",
     ".jfif": "JPEG",
+    ".mpo": "JPEG",
     ".png": "PNG",
+    ".apng": "PNG",
     ".webp": "WEBP",
     ".gif": "GIF",
     ".tif": "TIFF",
@@ -36,6 +39,7 @@ _EXTENSIONS = {
     ".avif": "AVIF",
     ".heic": "HEIF",
     ".heif": "HEIF",
+    ".hif": "HEIF",
 }
 EXTENSION_OF = {kind: extension for extension, kind in reversed(_EXTENSIONS.items())}
 _STARTS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF"}
@@ -49,6 +53,11 @@ def format_for(path: str | Path) -> str:
     if known is None:
         raise ConfigError(f"{path}: the extension tells the format, one of {' '.join(_EXTENSIONS)}")
     return known
+
+
+def has_picture_extension(path: str | PurePath) -> bool:
+    """Whether the name tells a format."""
+    return PurePath(path).suffix.lower() in _EXTENSIONS
 
 
 def sniff(data: bytes) -> str | None:

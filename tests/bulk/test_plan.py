@@ -94,6 +94,18 @@ def test_a_photo_without_extension_gets_that_of_its_content(
     assert "scan.png" in tree(tmp_path / "out")
 
 
+def test_names_that_tell_no_format_are_kept_and_meet_no_other(
+    bulk: Bulk, photos: Path, tmp_path: Path
+) -> None:
+    content = (photos / "a.jpg").read_bytes()
+    for name in ("a.mpo", "a.jpg!d", "a.JPG_large"):
+        (photos / name).write_bytes(content)
+    found = bulk()
+    assert found.exit_code == 0, found.stderr
+    made = {name for name in tree(tmp_path / "out") if name.startswith("a.")}
+    assert made == {"a.jpg", "a.mpo", "a.jpg!d.jpg", "a.JPG_large.jpg"}
+
+
 def test_a_dry_run_prints_the_plan_and_writes_nothing(
     bulk: Bulk, photos: Path, tmp_path: Path
 ) -> None:

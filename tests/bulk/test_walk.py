@@ -38,14 +38,28 @@ def test_a_file_without_extension_is_what_its_content_is(tmp_path: Path) -> None
     assert found(tmp_path) == {"scan": "photo", "Makefile": "not a picture"}
 
 
-def test_an_unknown_extension_needs_an_include(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg_large").write_bytes(encoded(photo(), "JPEG"))
-    (tmp_path / "b.jpg_large").write_text("no picture")
-    assert set(found(tmp_path).values()) == {"not a picture"}
-    assert found(tmp_path, include=("*.jpg_large",)) == {
-        "a.jpg_large": "photo",
-        "b.jpg_large": "not a picture",
-    }
+def test_a_file_of_any_name_is_what_its_content_is(tmp_path: Path) -> None:
+    picture = encoded(photo(), "JPEG")
+    for name in ("a.jpg_large", "b.jpg!d", "C.MPO", "d.HIF", "e.txt"):
+        (tmp_path / name).write_bytes(picture)
+    (tmp_path / "f.jpg_large").write_text("no picture")
+    photos = dict.fromkeys(("a.jpg_large", "b.jpg!d", "C.MPO", "d.HIF", "e.txt"), "photo")
+    assert found(tmp_path) == {**photos, "f.jpg_large": "not a picture"}
+
+
+def test_what_programs_leave_needs_an_include(tmp_path: Path) -> None:
+    left = ("a.jpg.bak", "a.THM", "a.jpg~", "b.jpg.part")
+    for name in left:
+        (tmp_path / name).write_bytes(encoded(photo(), "JPEG"))
+    assert found(tmp_path) == dict.fromkeys(left, "left by a program")
+    assert found(tmp_path, include=("*.bak",))["a.jpg.bak"] == "photo"
+
+
+def test_raw_files_of_a_tiff_s_kind_are_no_photos(tmp_path: Path) -> None:
+    for name in ("a.nef", "a", "a.tif"):
+        (tmp_path / name).write_bytes(encoded(photo(), "TIFF"))
+    assert found(tmp_path) == {"a.nef": "not a picture", "a": "photo", "a.tif": "photo"}
+    assert found(tmp_path, include=("*.nef",))["a.nef"] == "photo"
 
 
 def test_folders_of_systems_are_passed_over(tmp_path: Path) -> None:
