@@ -43,6 +43,7 @@ LAYERS = {
     "finder": 4,
     "search_task": 4,
     "train": 4,
+    "style": 5,
     "annotations": 1,
     "decoders": 5,
     "scoring_thread": 5,
@@ -75,7 +76,12 @@ ONLY_IN = {
     "prometheus_client": {"cropper.serve"},
     "pydantic": {"cropper.serve"},
     "starlette": {"cropper.serve"},
-    "torchvision": {"cropper.scorers.convnet", "cropper.train", "cropper.transforms"},
+    "torchvision": {
+        "cropper.style.backbone",
+        "cropper.scorers.convnet",
+        "cropper.train",
+        "cropper.transforms",
+    },
     "uvicorn": {"cropper.serve"},
 }
 NUMPY_LAYERS = 1  # up to here nothing but NumPy, beside what ONLY_IN allows

@@ -7,6 +7,7 @@ from cropper.cli.group import main
 from cropper.cli.rank import map_command, rank_command, score_command, selfie_command
 from cropper.cli.scorers import scorers
 from cropper.cli.serve import serve
+from cropper.cli.style import style_command
 from cropper.cli.train import train
 from cropper.cli.train_selfies import train_selfies_command
 
@@ -21,6 +22,7 @@ __all__ = [
     "scorers",
     "selfie_command",
     "serve",
+    "style_command",
     "train",
     "train_selfies_command",
 ]

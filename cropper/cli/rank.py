@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.errors import extra, tell
+from cropper.cli.progress import progress
+from cropper.errors import extra
 
 __all__ = ["map_command", "rank_command", "score_command", "selfie_command"]
-
-_EVERY = 10.0  # s between two lines where there is no terminal
 
 _SCORES = """
 Scores are those of whole pictures. 'selfie' and scorers trained on labelled pictures compare one
@@ -59,8 +55,8 @@ def score_command(inputs: tuple[str, ...], **options: Any) -> None:
     """Print the score of each picture in IN, files or folders, as it is known."""
     from cropper.rank.commands import ScoreOptions, score  # noqa: PLC0415 - numpy and pillow
 
-    with _progress() as progress:
-        _end(score(inputs, ScoreOptions(**options), progress))
+    with progress("pictures") as show:
+        _end(score(inputs, ScoreOptions(**options), show))
 
 
 @main.command(
@@ -98,8 +94,8 @@ def rank_command(inputs: tuple[str, ...], **options: Any) -> None:
     """Rank all pictures in IN, files or folders, best first."""
     from cropper.rank.commands import RankOptions, rank  # noqa: PLC0415 - numpy and pillow
 
-    with _progress() as progress:
-        _end(rank(inputs, RankOptions(**options), progress))
+    with progress("pictures") as show:
+        _end(rank(inputs, RankOptions(**options), show))
 
 
 @main.command("map", epilog=EXIT_CODES)
@@ -123,8 +119,8 @@ def map_command(inputs: tuple[str, ...], **options: Any) -> None:
     """
     from cropper.rank.commands import MapOptions, map_pictures  # noqa: PLC0415
 
-    with _progress() as progress:
-        _end(map_pictures(inputs, MapOptions(**options), progress))
+    with progress("pictures") as show:
+        _end(map_pictures(inputs, MapOptions(**options), show))
 
 
 @main.command(
@@ -152,41 +148,10 @@ def selfie_command(inputs: tuple[str, ...], **options: Any) -> None:
     with extra("torch"):
         from cropper.rank.advice import AdviceOptions, advise  # noqa: PLC0415 - torch
 
-    with _progress() as progress:
-        _end(advise(inputs, AdviceOptions(**options), progress))
+    with progress("pictures") as show:
+        _end(advise(inputs, AdviceOptions(**options), show))
 
 
 def _end(code: int) -> None:
     if code:
         raise SystemExit(code)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on standard error, a line every ten seconds where that is no terminal.
-
-    None where the table goes to the same terminal.
-    """
-    on_terminal = [stream is not None and stream.isatty() for stream in (sys.stderr, sys.stdout)]
-    if on_terminal != [True, False]:
-        yield None if on_terminal[0] else _Lines()
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("pictures", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-class _Lines:
-    """Tells how far the work is, not more often than every ten seconds."""
-
-    def __init__(self) -> None:
-        self.started = self.told = time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if done and now - self.told >= _EVERY:
-            self.told = now
-            tell(f"cropper: {done}/{total}, {done / (now - self.started):.1f} pictures/s")

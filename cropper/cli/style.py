@@ -1,0 +1,94 @@
+"""``cropper style`` on the shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cropper.cli.group import EXIT_CODES, main, threads_option
+from cropper.cli.progress import progress
+from cropper.errors import extra
+
+__all__ = ["style_command"]
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@main.command(
+    "style",
+    epilog="""
+\b
+Examples:
+  cropper style photo.jpg --like painting.jpg -o out.jpg
+  cropper style photo.jpg --like painting.jpg -o out.jpg --strength 50 --keep-colours
+  cropper style photo.jpg --like painting.jpg -o big.jpg --size 1024 --frames steps/
+  cropper style photo.jpg --like painting.jpg -o big.jpg --start steps/00100.png
+
+The strength weighs the style's cost against the content's, each a share of its target's own energy:
+10 is a filter, 100 a repainting. Ctrl-C ends it with the picture that it has reached.
+"""
+    + EXIT_CODES,
+)
+@click.argument("photo", metavar="PHOTO")
+@click.option("--like", required=True, metavar="PICTURE", help="Whose style it takes.")
+@click.option("-o", "--output", type=_FILE, required=True, metavar="FILE")
+@click.option("--strength", type=click.FloatRange(0), default=20, show_default=True)
+@click.option(
+    "--size",
+    type=click.IntRange(32, 8192),
+    default=512,
+    show_default=True,
+    help="Long side, px; the photo is not enlarged. 1024 takes about 5 GB with a VGG.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="At the coarsest size; each finer one takes half as many.",
+)
+@click.option(
+    "--start",
+    default="photo",
+    show_default=True,
+    metavar="photo|noise|FILE",
+    help="What is changed: the photo itself, noise, or a frame of an earlier run.",
+)
+@click.option("--keep-colours", is_flag=True, help="Only brightness takes the style.")
+@click.option(
+    "--backbone",
+    default="vgg19",
+    show_default=True,
+    metavar="vgg19|vgg16|trunk|FILE",
+    help="The network: torchvision's, which is fetched once; the package's own, which is quick and "
+    "changes textures more than colours; or a VGG's .safetensors in Caffe's layout.",
+)
+@click.option("--layers", default="", metavar="L,L", help="Whose style counts.")
+@click.option("--content-layer", metavar="L", help="Whose features keep the content.")
+@click.option("--optimizer", type=click.Choice(["lbfgs", "adam"]), default="lbfgs")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of the noise.")
+@click.option(
+    "--frames", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Keep steps."
+)
+@click.option("--every", type=click.IntRange(1), default=10, show_default=True, metavar="STEPS")
+@click.option("--plot", type=_FILE, metavar="FILE", help="The costs over the steps, drawn.")
+@click.option("--quality", type=click.IntRange(1, 100), default=92, show_default=True)
+@click.option("--max-mpixels", type=click.FloatRange(0, min_open=True), default=200)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@threads_option
+def style_command(photo: str, layers: str, **options: Any) -> None:
+    """Repaint PHOTO in the style of another picture (Gatys, Ecker and Bethge 2016)."""
+    with extra("torch"):
+        from cropper.style import StyleConfig  # noqa: PLC0415 - torch
+        from cropper.style.command import StyleOptions, style  # noqa: PLC0415
+
+    names = StyleConfig.__dataclass_fields__.keys() & options.keys()
+    config = StyleConfig(
+        layers=tuple(name.strip() for name in layers.split(",") if name.strip()),
+        **{name: options.pop(name) for name in names},
+    )
+    with progress("steps", shares_terminal=False) as show:
+        style(photo, StyleOptions(config=config, **options), show)
