@@ -89,7 +89,8 @@ class TrunkBackbone:
 
     def __call__(self, pixels: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
-        x = pixels * 2 - 1
+        # Enlarged, so that the stem's stride of 2 treats all pixels alike: else it leaves a grid
+        x = F.interpolate(pixels * 2 - 1, scale_factor=2, mode="bilinear")
         for name, block in zip(self.layers, self.blocks, strict=True):
             if len(found) == len(set(wanted)):
                 break

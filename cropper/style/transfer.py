@@ -27,7 +27,7 @@ __all__ = ["MIN_SIDE", "Step", "StyleConfig", "transfer", "transfer_style"]
 
 MIN_SIDE = 32  # px; after four poolings two are left
 _COARSEST = 256  # px of the long side
-_SMOOTH = 0.02  # of the cost, a unit of variation: less and noise is left in flat areas
+_SMOOTH = 0.2  # of the cost, a unit of variation: less and noise is left in flat areas
 _OUTSIDE = 10.0  # of the cost, a unit of mean square beyond black and white
 _RATE = 0.02  # of Adam, in units of white
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601

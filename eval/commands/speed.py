@@ -15,6 +15,7 @@ __all__ = [
     "bench",
     "bench_bulk",
     "bench_convnet_command",
+    "bench_style",
     "bench_threads",
     "crash",
     "scale",
@@ -176,3 +177,14 @@ def scale(photos: int) -> None:
     with progress_bar("photos") as progress:
         report = run_scale(photos, progress)
     click.echo(f"{render_scale(report)}\n{read_environment()}")
+
+
+@cli.command("bench-style")
+@click.option("--backbone", default="trunk", show_default=True, metavar="NAME|FILE")
+@click.option("--size", "sizes", type=int, multiple=True, default=(256, 512, 1024))
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
+def bench_style(backbone: str, sizes: tuple[int, ...], repeats: int) -> None:
+    """Seconds a step and memory of `cropper style`, by the long side."""
+    from eval.bench_style import render_style, run_style
+
+    click.echo(render_style(run_style(backbone, sizes, repeats)))

@@ -57,10 +57,11 @@ def test_the_trunk_s_features_are_the_scorer_s() -> None:
     trunk = load_scorer("convnet", "cpu").module.trunk
     pixels = torch.rand(1, 3, 65, 97)
     with torch.no_grad():
-        stride_8, _, stride_32 = trunk(pixels * 2 - 1)
+        enlarged = F.interpolate(pixels, scale_factor=2, mode="bilinear")
+        stride_8, _, stride_32 = trunk(enlarged * 2 - 1)
         found = backbone(pixels, {"block6", backbone.layers[-1]})
-    assert torch.allclose(found["block6"], stride_8)
-    assert torch.allclose(found[backbone.layers[-1]], stride_32)
+    assert torch.allclose(found["block6"], stride_8, atol=1e-3)
+    assert torch.allclose(found[backbone.layers[-1]], stride_32, atol=1e-3)
 
 
 def test_a_wanted_layer_ends_the_network(tmp_path: Path) -> None:
