@@ -44,6 +44,7 @@ LAYERS = {
     "search_task": 4,
     "train": 4,
     "style": 5,
+    "see": 5,
     "annotations": 1,
     "decoders": 5,
     "scoring_thread": 5,

@@ -6,6 +6,7 @@ from cropper.cli.compare import compare
 from cropper.cli.group import main
 from cropper.cli.rank import map_command, rank_command, score_command, selfie_command
 from cropper.cli.scorers import scorers
+from cropper.cli.see import see_command
 from cropper.cli.serve import serve
 from cropper.cli.style import style_command
 from cropper.cli.train import train
@@ -20,6 +21,7 @@ __all__ = [
     "rank_command",
     "score_command",
     "scorers",
+    "see_command",
     "selfie_command",
     "serve",
     "style_command",
