@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cropper.boxes import Crop, as_boxes
+from cropper.errors import ConfigError
 from cropper.image import (
     Photo,
     SourceImage,
@@ -27,7 +28,7 @@ from cropper.image.padding import laid
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["as_html", "cut", "render", "save_crop", "write"]
+__all__ = ["as_html", "check_output", "cut", "render", "save_crop", "write", "write_picture"]
 
 _NOTEBOOK = 480  # px, long side of what a notebook shows
 
@@ -67,6 +68,26 @@ def write(data: bytes, target: Path, *, overwrite: bool) -> None:
     """A whole file, in a folder that is made where it is missing. Raises ImageWriteError."""
     make_folder(target.parent)
     write_atomic(data, target, overwrite=overwrite)
+
+
+def check_output(target: Path, *, overwrite: bool) -> None:
+    """Rather before the work than after it: raises ConfigError for a file that may not be replaced.
+
+    And for a name that tells no format.
+    """
+    writable_format(target)
+    if target.exists() and not overwrite:
+        raise ConfigError(f"{target} exists: use `overwrite`, or write elsewhere")
+
+
+def write_picture(
+    pixels: NDArray[np.uint8], target: Path, quality: int, *, overwrite: bool
+) -> None:
+    """(H, W, 3) as a file whose name tells the format. Raises ImageWriteError."""
+    source = from_array(pixels)
+    whole = Crop.of(np.array([0.0, 0.0, *source.size]), 0.0)
+    data = render(source, whole, writable_format(target), quality=quality)
+    write(data, target, overwrite=overwrite)
 
 
 def save_crop(

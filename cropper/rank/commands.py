@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cropper.console import print_line, say
 from cropper.errors import ConfigError, NoInputError
 from cropper.finder import CropFinder
-from cropper.image import encode, format_for, from_array, writable_format
 from cropper.listing import list_pictures
 from cropper.rank.layout import embed, grid_for, need, on_grid
 from cropper.rank.sheet import Canvas, columns_for, fitted, pick_continuum, squared
 from cropper.rank.stream import ScoredPhoto, UnreadablePhoto, read_ahead, score_pictures
-from cropper.render import write
+from cropper.render import check_output, write_picture
 
 __all__ = [
     "Failures",
@@ -81,7 +79,7 @@ def score(inputs: Sequence[str], options: ScoreOptions, progress: Progress | Non
 def rank(inputs: Sequence[str], options: RankOptions, progress: Progress | None = None) -> int:
     """Print all pictures in order, or lay a part of them on a contact sheet."""
     if options.sheet is not None:
-        _check_target(options.sheet, options.overwrite)
+        check_output(options.sheet, overwrite=options.overwrite)
     elif options.continuum or options.top is not None:
         given = "continuum" if options.continuum else "top"
         raise ConfigError(f"`{given}` is of a contact sheet: add `sheet=FILE`")
@@ -131,7 +129,7 @@ def _write_sheet(
         canvas.put(row, column, fitted(view, options.tile))
         record = {"row": row, "column": column, "score": each.score, "path": str(each.path)}
         lines.append(json.dumps(record) if options.as_json else _line(each, False))
-    _write(canvas.pixels, target, options.quality, options.overwrite)
+    write_picture(canvas.pixels, target, options.quality, overwrite=options.overwrite)
     for line in lines:  # after the sheet: who reads them may leave early
         print_line(line)
     say(f"wrote {target}: {len(chosen)} of {len(found)} pictures")
@@ -141,7 +139,7 @@ def map_pictures(
     inputs: Sequence[str], options: MapOptions, progress: Progress | None = None
 ) -> int:
     """Lay pictures that the scorer's network sees alike side by side."""
-    _check_target(options.output, options.overwrite)
+    check_output(options.output, overwrite=options.overwrite)
     for package in ("sklearn", "scipy"):  # rather now than after the work
         need(package)
     paths = list_pictures(inputs)
@@ -171,7 +169,7 @@ def map_pictures(
     ):
         canvas.put(row, column, tile)
         lines.append(json.dumps({"row": row, "column": column, "path": str(path)}))
-    _write(canvas.pixels, options.output, options.quality, options.overwrite)
+    write_picture(canvas.pixels, options.output, options.quality, overwrite=options.overwrite)
     for line in lines if options.as_json else []:
         print_line(line)
     say(f"wrote {options.output}: {len(shown)} pictures on {rows} x {columns} cells")
@@ -211,16 +209,3 @@ def _line(found: ScoredPhoto, as_json: bool) -> str:
             {"path": str(found.path), "score": found.score, "width": width, "height": height}
         )
     return f"{found.score:9.4f}  {found.path}"
-
-
-def _check_target(target: Path, overwrite: bool) -> None:
-    writable_format(target)
-    if target.exists() and not overwrite:
-        raise ConfigError(f"{target} exists: use `overwrite`, or write elsewhere")
-
-
-def _write(pixels: NDArray[np.uint8], target: Path, quality: int, overwrite: bool) -> None:
-    image = from_array(pixels)
-    whole = (0.0, 0.0, float(image.size[0]), float(image.size[1]))
-    data = encode(image.cut(whole), image, format_for(target), quality)
-    write(data, target, overwrite=overwrite)

@@ -12,20 +12,12 @@ from numpy.typing import NDArray
 from cropper.console import print_json, print_line, say
 from cropper.errors import ConfigError, NoInputError
 from cropper.finder import CropFinder, ScoreMap
-from cropper.image import (
-    SourceImage,
-    View,
-    check_target,
-    encode,
-    from_array,
-    load_image,
-    writable_format,
-)
+from cropper.image import SourceImage, View, load_image
 from cropper.listing import list_pictures
 from cropper.rank.commands import Failures, counted
 from cropper.rank.sheet import Canvas, fitted
 from cropper.rank.stream import UnreadablePhoto, read_ahead
-from cropper.render import write
+from cropper.render import check_output, write_picture
 from cropper.report.overlay import draw_overlay
 from cropper.request import CropRequest
 from cropper.scorers import load_scorer
@@ -66,7 +58,7 @@ def see_units(
     inputs: Sequence[str], options: UnitsOptions, progress: Progress | None = None
 ) -> int:
     """A sheet with a row for each unit, best patch first, and a line for each."""
-    _check(options.output, overwrite=options.overwrite)
+    check_output(options.output, overwrite=options.overwrite)
     paths = list_pictures(inputs)
     tower = trunk_tower(load_scorer(options.scorer, "cpu"), options.layer)
     found = TopPatches(tower, options.top)
@@ -84,13 +76,13 @@ def see_units(
         for column, patch in enumerate(patches):
             sheet.put(row, column, _tile(patch, options.tile))
         _tell_unit(unit, patches, options)
-    _save(from_array(sheet.pixels), options.output, options.quality, overwrite=options.overwrite)
+    write_picture(sheet.pixels, options.output, options.quality, overwrite=options.overwrite)
     return failures.end(len(paths))
 
 
 def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -> int:
     """An overlay: the best crop, and bright what its score hangs on."""
-    _check(options.output, overwrite=options.overwrite)
+    check_output(options.output, overwrite=options.overwrite)
     image = load_image(photo)
     finder = CropFinder(options.scorer, options.device)
     result = finder.find(image, options.request)
@@ -100,16 +92,9 @@ def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -
     losses = score_losses(finder, view, result.best.box, progress=progress)
     heat = ScoreMap(losses, result.best.width / result.best.height)
     picture = draw_overlay(image.view(_SIDE), result.crops[:1], heat)
-    _save(from_array(picture), options.output, options.quality, overwrite=options.overwrite)
+    write_picture(np.asarray(picture), options.output, options.quality, overwrite=options.overwrite)
     _tell_why(photo, image, losses, options)
     return 0
-
-
-def _check(target: Path, *, overwrite: bool) -> None:
-    """Rather before the work than after it."""
-    writable_format(target)
-    if target.parent.is_dir():
-        check_target(target, overwrite=overwrite)
 
 
 def _tile(patch: Patch, tile: int) -> NDArray[np.uint8]:
@@ -141,8 +126,3 @@ def _tell_why(
         f"{photo} -> {options.output}: the score loses {losses.max():.2f} where the photo is "
         f"blurred around ({x:.0f}, {y:.0f}){least}"
     )
-
-
-def _save(source: SourceImage, target: Path, quality: int, *, overwrite: bool) -> None:
-    picture = source.cut((0, 0, *source.size))
-    write(encode(picture, source, writable_format(target), quality), target, overwrite=overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from pathlib import Path
 
 from cropper.console import print_json, say
 from cropper.errors import ConfigError, extra
-from cropper.image import check_target, encode, from_array, load_image, writable_format
-from cropper.render import write
+from cropper.image import load_image
+from cropper.render import check_output, write, write_picture
 from cropper.style.backbone import load_backbone
+from cropper.style.costs import Costs
 from cropper.style.transfer import Step, StyleConfig, transfer
 
 __all__ = ["StyleOptions", "style"]
@@ -43,17 +45,19 @@ def style(photo: str, options: StyleOptions, progress: Progress | None = None) -
     source, like = (
         load_image(each, max_mpixels=options.max_mpixels) for each in (photo, options.like)
     )
-    steps: list[Step] = []
+    costs: list[Costs] = []
+    last: Step | None = None
     try:
-        for step in transfer(source, like, load_backbone(options.backbone), options.config):
-            steps = [*steps[-1:], step] if options.plot is None else [*steps, step]
+        for last in transfer(source, like, load_backbone(options.backbone), options.config):
+            costs.append(last.costs)
             if progress:
-                progress(step.number, step.total, _told(step))
-            if options.frames and step.number % options.every == 0:
-                _save(step, options.frames / f"{step.number:05}.png", 100, overwrite=True)
+                progress(last.number, last.total, _told(last))
+            if options.frames and last.number % options.every == 0:
+                frame = options.frames / f"{last.number:05}.png"
+                write_picture(last.pixels, frame, 100, overwrite=True)
     finally:
-        if steps:
-            _finish(photo, steps, options)
+        if last is not None:
+            _finish(photo, last, costs, options)
     return 0
 
 
@@ -61,25 +65,23 @@ def _check(options: StyleOptions) -> None:
     """Rather before the work than after it."""
     if options.every < 1:
         raise ConfigError(f"`every` is at least 1, got {options.every}")
-    writable_format(options.output)
-    for target in (options.output, options.plot):
-        if target is not None and target.parent.is_dir():
-            check_target(target, overwrite=options.overwrite)
+    check_output(options.output, overwrite=options.overwrite)
+    if options.plot is not None and options.plot.exists() and not options.overwrite:
+        raise ConfigError(f"{options.plot} exists: use `overwrite`, or write elsewhere")
     if options.plot is not None:
         with extra("plot"):
-            import matplotlib as mpl  # noqa: F401, PLC0415
+            importlib.import_module("matplotlib")
 
 
-def _finish(photo: str, steps: Sequence[Step], options: StyleOptions) -> None:
-    last = steps[-1]
-    _save(last, options.output, options.quality, overwrite=options.overwrite)
+def _finish(photo: str, last: Step, costs: Sequence[Costs], options: StyleOptions) -> None:
+    write_picture(last.pixels, options.output, options.quality, overwrite=options.overwrite)
     if options.plot is not None:
-        _plot(steps, options.plot, overwrite=options.overwrite)
+        _plot(costs, options.plot, overwrite=options.overwrite)
     height, width = last.pixels.shape[:2]
     if options.as_json:
         record = {"input": photo, "like": options.like, "output": str(options.output)}
-        costs = {"content": last.costs.content, "style": last.costs.style}
-        print_json({**record, "size": [width, height], "step": last.number, **costs})
+        ends = {"content": last.costs.content, "style": last.costs.style}
+        print_json({**record, "size": [width, height], "step": last.number, **ends})
     else:
         early = "" if last.number == last.total else f", ended at step {last.number}"
         say(f"{photo} -> {options.output}: {width}x{height}, {_told(last)}{early}")
@@ -89,19 +91,13 @@ def _told(step: Step) -> str:
     return f"content cost {step.costs.content:.3f}, style cost {step.costs.style:.3f}"
 
 
-def _save(step: Step, target: Path, quality: int, *, overwrite: bool) -> None:
-    source = from_array(step.pixels)
-    picture = source.cut((0, 0, *source.size))
-    write(encode(picture, source, writable_format(target), quality), target, overwrite=overwrite)
-
-
-def _plot(steps: Sequence[Step], target: Path, *, overwrite: bool) -> None:
+def _plot(costs: Sequence[Costs], target: Path, *, overwrite: bool) -> None:
     """Both costs over the steps, in the format that the name tells."""
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     axes = (figure := Figure(layout="constrained")).subplots()
     for name in ("content", "style"):
-        axes.semilogy([max(getattr(each.costs, name), 1e-6) for each in steps], label=name)
+        axes.semilogy([max(getattr(each, name), 1e-6) for each in costs], label=name)
     axes.set(xlabel="step", ylabel="cost")
     axes.legend()
     buffer = io.BytesIO()

@@ -70,5 +70,5 @@ def test_what_cannot_be_is_an_error(line: list[str], code: int, says: str) -> No
 
 def test_an_output_that_exists_stays() -> None:
     Path("why.png").write_text("mine")
-    assert run("in/cat.jpg", "--why", "-o", "why.png").exit_code == 5
+    assert run("in/cat.jpg", "--why", "-o", "why.png").exit_code == 2
     assert Path("why.png").read_text() == "mine"

@@ -49,7 +49,7 @@ def test_a_picture_its_frames_and_its_costs(line: list[str], tmp_path: Path) -> 
 def test_an_output_that_exists_stays(line: list[str]) -> None:
     Path("out.jpg").write_text("mine")
     found = run(line)
-    assert found.exit_code == 5
+    assert found.exit_code == 2
     assert Path("out.jpg").read_text() == "mine"
     assert run(line, "--overwrite").exit_code == 0
 
