@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.image import View
+from cropper.tone import FILTERS, Tone
 
 __all__ = ["CHANGES", "Effect", "probe"]
 
@@ -24,15 +25,6 @@ class Effect:
     mean: float
     low: float
     high: float
-
-
-def _clipped(values: NDArray[np.floating]) -> Pixels:
-    return values.round().clip(0, 255).astype(np.uint8)
-
-
-def _saturated(pixels: Pixels, factor: float) -> Pixels:
-    grey = pixels.mean(axis=2, keepdims=True)
-    return _clipped(grey + factor * (pixels - grey))
 
 
 def _part(pixels: Pixels, low: tuple[float, float], high: tuple[float, float]) -> Pixels:
@@ -55,10 +47,13 @@ def _blurred(pixels: Pixels) -> Pixels:
 
 
 CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
-    "darker by 40 %": lambda p: _clipped(0.6 * p),
-    "brighter by 30 %": lambda p: _clipped(1.3 * p),
-    "black and white": lambda p: _saturated(p, 0.0),
-    "colours stronger by 60 %": lambda p: _saturated(p, 1.6),
+    "darker by 40 %": Tone(brightness=0.6).of_pixels,
+    "brighter by 30 %": Tone(brightness=1.3).of_pixels,
+    "black and white": FILTERS["black-and-white"].of_pixels,
+    "faded": FILTERS["fade"].of_pixels,
+    "warmer": FILTERS["warm"].of_pixels,
+    "lower contrast": FILTERS["low-contrast"].of_pixels,
+    "colours stronger by 60 %": Tone(saturation=1.6).of_pixels,
     "head larger: the middle 70 %": lambda p: _part(p, (0.15, 0.15), (0.85, 0.85)),
     "the top 15 % cut away": lambda p: _part(p, (0.15, 0.0), (1.0, 1.0)),
     "the bottom 15 % cut away": lambda p: _part(p, (0.0, 0.0), (0.85, 1.0)),
