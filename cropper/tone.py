@@ -35,7 +35,6 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "fade": (0.0, 0.5),
     "border": (0.0, 0.25),
 }
-_LEVELS = np.arange(256) / 255  # of 8 bits
 _TINTS = (1.0, 0.0, -1.0)  # what warmth does to red, green and blue
 
 
@@ -94,16 +93,19 @@ class Tone:
         bands = [self._curve(values[..., band], tint) for band, tint in enumerate(_TINTS)]
         return np.stack(bands, -1)
 
-    def of_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(..., 3) of 8 bits."""
-        if self.saturation != 1:
-            return _eight_bits(self.of_colours(pixels.astype(np.float32) / np.float32(255)))
-        tables = [_eight_bits(self._curve(_LEVELS, tint)) for tint in _TINTS]
-        return np.stack([table[pixels[..., band]] for band, table in enumerate(tables)], -1)
+    @property
+    def matrix(self) -> tuple[float, ...]:
+        """Of the saturation: 3 rows of 4, red, green, blue and 1 to each of the colours."""
+        grey = (1 - self.saturation) * np.array(LUMA)
+        rows = np.column_stack([self.saturation * np.eye(3) + grey, np.zeros(3)])
+        return tuple(rows.ravel().tolist())
 
-    def of_grey_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Any shape, of 8 bits."""
-        return _eight_bits(self.of_grey(_LEVELS))[pixels]
+    def table(self, *, grey: bool = False) -> list[int]:
+        """The curves of 8 bits: 256 levels each of red, green and blue, or of grey alone."""
+        levels = np.arange(256) / 255
+        curves = [self._curve(levels, tint) for tint in ((0.0,) if grey else _TINTS)]
+        found: list[int] = np.rint(np.concatenate(curves) * 255).astype(int).tolist()
+        return found
 
     def _curve(self, values: Values, tint: float) -> Values:
         """Monotone for every tone in its ranges."""
@@ -186,7 +188,3 @@ def framed(border: float, own: Size, size: Size | None = None) -> tuple[Size, Pl
 
 def _mixed(start: float, end: float, share: float) -> float:
     return start + share * (end - start)
-
-
-def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.asarray(np.rint(values * 255), dtype=np.uint8)

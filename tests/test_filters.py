@@ -23,12 +23,13 @@ from cropper.bulk.signature import Signature
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError
 from cropper.image import View
+from cropper.image.toning import toned_pixels
 from cropper.render import cut, render, save_crop
 from cropper.scorers import BoundScorer, ScorerSpec
 from cropper.tone import BEST, FILTERS, Filter, Tone, parse_filter
 from tests.bulk.conftest import Bulk, bulk, inodes, photos, tree
 from tests.conftest import Crop as Run
-from tests.conftest import one_record, pixels, records, spotted
+from tests.conftest import command, one_record, pixels, records, spotted
 
 __all__ = ["bulk", "photos"]  # fixtures
 
@@ -183,7 +184,9 @@ def test_a_crop_is_the_same_crop_with_other_tones(name: str, tmp_path: Path) -> 
     picture = np.asarray(found.crop())
     assert picture.shape == (200, 160, 3)
     if name != "border":
-        assert np.array_equal(picture, parse_filter(name).tone.of_pixels(np.asarray(plain.crop())))
+        assert np.array_equal(
+            picture, toned_pixels(np.asarray(plain.crop()), parse_filter(name).tone)
+        )
     save_crop(photo, found.best, tmp_path / "a.png", size=(160, 200))
     assert np.array_equal(pixels(tmp_path / "a.png"), picture)
     assert "filter" not in plain.to_dict()
@@ -218,7 +221,7 @@ def test_a_filter_goes_with_crops_that_are_turned() -> None:
     crop = Crop.within(corners, 0.0, (512, 512))
     plain = np.asarray(cut(photo, crop))
     faded = np.asarray(cut(photo, replace(crop, filter=parse_filter("fade"))))
-    assert np.array_equal(faded, FILTERS["fade"].of_pixels(plain))
+    assert np.array_equal(faded, toned_pixels(plain, FILTERS["fade"]))
 
 
 def test_what_cannot_filter_says_so() -> None:
@@ -231,6 +234,14 @@ def test_what_cannot_filter_says_so() -> None:
 # --- the shell
 
 
+def test_best_without_torch_says_what_to_install(photo_png: Path) -> None:
+    missing = "import sys; sys.modules['torch'] = None"
+    for name, code in (("best", 3), ("fade", 0)):
+        done = command(photo_png.parent, "best", "photo.png", "--filter", name, prelude=missing)
+        assert done.returncode == code
+        assert (b"pip install 'cropper[torch]'" in done.stderr) == (code == 3)
+
+
 def test_the_shell_filters_and_tells_it(crop: Run, photo_png: Path) -> None:
     plain = one_record(crop("photo.png", "-o", "plain.png", "--json"))
     found = crop("photo.png", "-o", "warm.png", "--filter", "warm", "--json")
@@ -239,7 +250,7 @@ def test_the_shell_filters_and_tells_it(crop: Run, photo_png: Path) -> None:
     assert record["box"] == plain["box"]
     assert ", filter warm; " in found.stderr
     assert "filter" not in plain
-    assert np.array_equal(pixels("warm.png"), FILTERS["warm"].of_pixels(pixels("plain.png")))
+    assert np.array_equal(pixels("warm.png"), toned_pixels(pixels("plain.png"), FILTERS["warm"]))
 
 
 def test_every_runner_up_has_the_filter(crop: Run, photo_png: Path) -> None:

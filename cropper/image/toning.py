@@ -9,6 +9,7 @@ and white.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from cropper.image.pixels import (
@@ -24,7 +25,7 @@ from cropper.image.pixels import (
 from cropper.image.source import View
 from cropper.tone import Tone
 
-__all__ = ["is_grey", "looked_at", "toned"]
+__all__ = ["is_grey", "looked_at", "toned", "toned_pixels"]
 
 _DEEP = ("I;16", "I", "F")
 
@@ -60,27 +61,32 @@ def looked_at(picture: Image.Image, span: Span | None, profile: bytes | None) ->
     return View(np.array(shown), picture.size)
 
 
+def toned_pixels(pixels: NDArray[np.uint8], tone: Tone) -> NDArray[np.uint8]:
+    """(H, W, 3) of 8 bits, as pictures are."""
+    return np.array(_eight_bit(Image.fromarray(pixels), tone))
+
+
 def _with_palette(picture: Image.Image, tone: Tone) -> Image.Image:
     assert picture.palette is not None
     mode = picture.palette.mode
-    table = np.array(picture.getpalette(mode), dtype=np.uint8).reshape(-1, len(mode))
-    table[:, :3] = tone.of_pixels(table[:, :3])
+    table = np.array(picture.getpalette(mode), dtype=np.uint8).reshape(1, -1, len(mode))
+    table[..., :3] = toned_pixels(np.ascontiguousarray(table[..., :3]), tone)
     changed = picture.copy()
     changed.putpalette(table.tobytes(), mode)
     return changed
 
 
 def _eight_bit(picture: Image.Image, tone: Tone) -> Image.Image:
+    """Rounded to whole levels after the saturation, and after the curves."""
     alpha = picture.getchannel("A") if picture.mode.endswith("A") else None
-    opaque = picture.mode.removesuffix("A")
-    plain = picture if alpha is None else picture.convert(opaque)
-    change = tone.of_grey_pixels if opaque == "L" else tone.of_pixels
-    changed = Image.new(opaque, picture.size)
-    for top, strip in strips(plain):
-        changed.paste(Image.fromarray(change(strip)), (0, top))
     if alpha is not None:
-        changed.putalpha(alpha)
-    return changed
+        picture = picture.convert(picture.mode.removesuffix("A"))
+    if picture.mode == "RGB" and tone.saturation != 1:
+        picture = picture.convert("RGB", tone.matrix)
+    picture = picture.point(tone.table(grey=picture.mode == "L"))
+    if alpha is not None:
+        picture.putalpha(alpha)
+    return picture
 
 
 def _deep(picture: Image.Image, tone: Tone, span: Span) -> Image.Image:

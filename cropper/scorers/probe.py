@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.image import View
+from cropper.image.toning import toned_pixels
 from cropper.tone import FILTERS, Tone
 
 __all__ = ["CHANGES", "Effect", "probe"]
@@ -25,6 +26,10 @@ class Effect:
     mean: float
     low: float
     high: float
+
+
+def _with(tone: Tone) -> Callable[[Pixels], Pixels]:
+    return lambda pixels: toned_pixels(pixels, tone)
 
 
 def _part(pixels: Pixels, low: tuple[float, float], high: tuple[float, float]) -> Pixels:
@@ -47,13 +52,13 @@ def _blurred(pixels: Pixels) -> Pixels:
 
 
 CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
-    "darker by 40 %": Tone(brightness=0.6).of_pixels,
-    "brighter by 30 %": Tone(brightness=1.3).of_pixels,
-    "black and white": FILTERS["black-and-white"].of_pixels,
-    "faded": FILTERS["fade"].of_pixels,
-    "warmer": FILTERS["warm"].of_pixels,
-    "lower contrast": FILTERS["low-contrast"].of_pixels,
-    "colours stronger by 60 %": Tone(saturation=1.6).of_pixels,
+    "darker by 40 %": _with(Tone(brightness=0.6)),
+    "brighter by 30 %": _with(Tone(brightness=1.3)),
+    "black and white": _with(FILTERS["black-and-white"]),
+    "faded": _with(FILTERS["fade"]),
+    "warmer": _with(FILTERS["warm"]),
+    "lower contrast": _with(FILTERS["low-contrast"]),
+    "colours stronger by 60 %": _with(Tone(saturation=1.6)),
     "head larger: the middle 70 %": lambda p: _part(p, (0.15, 0.15), (0.85, 0.85)),
     "the top 15 % cut away": lambda p: _part(p, (0.15, 0.0), (1.0, 1.0)),
     "the bottom 15 % cut away": lambda p: _part(p, (0.0, 0.0), (0.85, 1.0)),
