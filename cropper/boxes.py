@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cropper.canvas import Canvas, Place, Size
 from cropper.errors import BoxError
+from cropper.tone import Filter, framed
 
 __all__ = [
     "Box",
@@ -50,6 +51,7 @@ class Crop:
     score: float
     corners: Corners | None = None  # of a turned or sheared crop; None: the crop is the box
     canvas: Canvas | None = None  # what it is laid on, where it is not of the shape asked for
+    filter: Filter | None = None  # what its tones are changed by, where that was asked for
 
     @classmethod
     def of(cls, box: NDArray[np.float64], score: float, corners: Corners | None = None) -> Crop:
@@ -98,6 +100,17 @@ class Crop:
 
         ``size`` = (width, height) px is asked for; None keeps the source's resolution.
         """
+        whole, (left, top, right, bottom) = self.framed(size)
+        _, (x0, y0, x1, y1) = self.unframed((right - left, bottom - top) if size else None)
+        return whole, (x0 + left, y0 + top, x1 + left, y1 + top)
+
+    def framed(self, size: Size | None = None) -> tuple[Size, Place]:
+        """The size of the picture with a filter's border, and the place (xyxy) of all else."""
+        border = self.filter.tone.border if self.filter else 0.0
+        return framed(border, size or self.unframed()[0], size)
+
+    def unframed(self, size: Size | None = None) -> tuple[Size, Place]:
+        """As ``layout``, without a filter's border; ``size`` is what that leaves."""
         if self.canvas:
             return self.canvas.layout(self.output_size, size)
         size = size or self.output_size
@@ -146,6 +159,8 @@ class Crop:
         if affine:
             record["theta"] = [[round(x, 6) + 0.0 for x in row] for row in self.theta(size)]
             record["corners"] = [[round(x, 2) + 0.0 for x in point] for point in self.quad]
+        if self.filter:
+            record["filter"] = self.filter.to_dict()
         return record
 
 

@@ -58,7 +58,7 @@ def text_of(
             place = f"{_turned(crop, crop.corners)}, of {size}"
         lines.append(
             f"{source} -> {verb}{path}: {place}, score {crop.score:.2f} "
-            f"(full frame {result.full_frame_score:.2f})"
+            f"(full frame {result.full_frame_score:.2f}){_filtered(crop)}"
         )
     lines[0] += _certainty(result) + _left_tilted(result)
     if verbose:
@@ -79,6 +79,17 @@ def _turned(crop: Crop, corners: Corners) -> str:
     if abs(turn) >= _SEEN:
         told += f", turned {abs(turn):.1f} degrees {'anti' if turn < 0 else ''}clockwise"
     return told if abs(lean) < _SEEN else f"{told}, sheared {abs(lean):.1f} degrees"
+
+
+def _filtered(crop: Crop) -> str:
+    """What its filter does, and by how much a judge prefers that."""
+    if not (crop.filter and crop.filter.tone.changes):
+        return ""
+    told = f", filter {crop.filter.name}"
+    if crop.filter.gain is not None:
+        numbers = (f"{name} {value:g}" for name, value in crop.filter.tone.changes.items())
+        told += f" ({', '.join(numbers)}: {crop.filter.gain:+.2f} by its judge)"
+    return told
 
 
 def _certainty(result: CropResult) -> str:

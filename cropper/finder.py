@@ -18,6 +18,7 @@ from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
 from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.image.per_view import PerView
+from cropper.image.toning import is_grey
 from cropper.request import COSTLY_BUDGET, CropFields, CropRequest, constrained
 from cropper.result import SEARCH, CropResult
 from cropper.scorers import (
@@ -35,9 +36,11 @@ from cropper.search_task import SearchTask, TurnedPhoto
 from cropper.space import CropSpace
 from cropper.subjects import aspect_for_all, constraints_of, find_subjects
 from cropper.tilt import find_tilt
+from cropper.tone import BEST, parse_filter
 from cropper.turn import Tilt, Turn
 
 if TYPE_CHECKING:
+    from cropper.best_filter import FilterFinder
     from cropper.transform import TransformFinder
 
 __all__ = ["CropFinder", "ScoreMap", "find_best_crop", "search_config"]
@@ -83,6 +86,7 @@ class CropFinder:
         self.scorer = load_scorer(scorer, device) if isinstance(scorer, str) else scorer
         self._made_of = (scorer, device)
         self._transformers: dict[tuple[str, Path | None], TransformFinder] = {}
+        self._filters: FilterFinder | None = None
         self._levels: PerView[tuple[Tilt, TurnedPhoto | None]] = PerView()
 
     def __reduce__(self) -> tuple[type[CropFinder], tuple[str | Scorer, str]]:
@@ -118,13 +122,15 @@ class CropFinder:
             return self.scorer.describe(view)
 
     def prepare(self, request: CropRequest) -> None:
-        """Loads what a request's method needs, so that ``find`` fails for no lack of it.
+        """Loads what a request's method and filter need, so that ``find`` fails for no lack of it.
 
         Raises MissingExtraError, MissingModelError, and ConfigError for a scorer that the method
         cannot use.
         """
         if request.method != SEARCH:
             self._transformer(request)
+        if request.filter == BEST:
+            self._filter_finder()
 
     def find(
         self,
@@ -154,6 +160,8 @@ class CropFinder:
             result = self._search(self._task(view, request, objective), progress)
         else:
             result = self._transformer(request).find(image, request)
+        if request.filter:
+            result = self._filtered(result, image, request.filter)
         request.check_pixels(result.best)
         return replace(
             result, seconds=time.perf_counter() - started, size=request.size, source=image
@@ -217,6 +225,31 @@ class CropFinder:
         crops = tuple(replace(crop, canvas=canvas) for crop in result.crops)
         notes = (*result.notes, "no crop of this shape holds all that is kept: it is padded")
         return replace(result, search=replace(result.search, crops=crops), notes=notes)
+
+    def _filtered(self, result: CropResult, image: SourceImage, name: str) -> CropResult:
+        """With a filter for each crop; boxes and scores stay."""
+        if name == BEST:
+            finder = self._filter_finder()
+            with _no_grad():
+                found = [finder.find(image, crop) for crop in result.crops]
+            kept = not found[0].tone.changes
+            note = f"no filter makes the crop better by {finder.judge.spec.name}: it stays as it is"
+        else:
+            found = [parse_filter(name)] * len(result.crops)
+            kept = is_grey(image.header.mode) and not found[0].changes_grey
+            note = f"the photo is grey: `filter={name}` leaves it as it is"
+        pairs = zip(result.crops, found, strict=True)
+        crops = tuple(replace(crop, filter=each) for crop, each in pairs)
+        notes = (*result.notes, *([note] if kept else []))
+        return replace(result, search=replace(result.search, crops=crops), notes=notes)
+
+    def _filter_finder(self) -> FilterFinder:
+        """Kept for the requests to come. Raises MissingExtraError without torch."""
+        if self._filters is None:
+            from cropper.best_filter import FilterFinder  # noqa: PLC0415 - few runs need it
+
+            self._filters = FilterFinder(self._made_of[1])
+        return self._filters
 
     def _transformer(self, request: CropRequest) -> TransformFinder:
         """Kept for the requests to come: a localizer is a file to load."""

@@ -1,4 +1,4 @@
-"""Crops as pictures: cut or warp, pad, encode, write. The one way from a crop to a file."""
+"""Crops as pictures: cut or warp, filter, pad, encode, write. The one way from a crop to a file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cropper.boxes import Crop, as_boxes
+from cropper.canvas import Canvas
 from cropper.errors import ConfigError
 from cropper.image import (
     Photo,
@@ -24,6 +25,7 @@ from cropper.image import (
     write_atomic,
 )
 from cropper.image.padding import laid
+from cropper.image.toning import toned
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,17 +38,25 @@ _NOTEBOOK = 480  # px, long side of what a notebook shows
 def cut(source: SourceImage, crop: Crop, size: tuple[int, int] | None = None) -> Image.Image:
     """The crop's pixels from the full resolution, in ``size`` = (width, height) px if given.
 
-    A crop on a canvas is as large as fits into ``size``, and what is around it is filled.
+    A crop on a canvas is as large as fits into ``size``, and what is around it is filled. A filter
+    changes the crop, and what is filled with it, but no colour that was asked for; its border is
+    around all.
     """
-    whole, (x0, y0, x1, y1) = crop.layout(size)
+    whole, (left, top, right, bottom) = crop.framed(size)
+    inside, (x0, y0, x1, y1) = crop.unframed((right - left, bottom - top) if size else None)
     own = None if size is None else (x1 - x0, y1 - y0)
     if crop.corners:
         picture = source.warp(crop.corners, own or crop.output_size)
     else:
         picture = source.cut(crop.box, own)
-    if crop.canvas is None:
+    profile = source.header.icc
+    if crop.filter:
+        picture = toned(picture, crop.filter.tone, source.span, profile)
+    if crop.canvas:
+        picture = laid(picture, crop.canvas, inside, (x0, y0), profile)
+    if whole == inside:
         return picture
-    return laid(picture, crop.canvas, whole, (x0, y0), source.header.icc)
+    return laid(picture, Canvas(whole[0] / whole[1], "pad"), whole, (left, top), profile)
 
 
 def render(

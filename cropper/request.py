@@ -25,6 +25,7 @@ from cropper.image.source import MAX_PIXELS
 from cropper.result import METHODS, SEARCH
 from cropper.search import Objective, SearchConfig
 from cropper.space import MIN_SCALE, CropSpace, agreed_aspect, crop_spaces
+from cropper.tone import parse_filter
 
 __all__ = [
     "COSTLY_BUDGET",
@@ -98,6 +99,7 @@ class CropFields(TypedDict, total=False):
     fit: str
     background: str
     straighten: str | None
+    filter: str | None
     constraints: tuple[Constraint, ...]
 
 
@@ -128,6 +130,7 @@ class CropRequest:
     fit: str = "crop"  # or pad, blur, extend: what is done where the shape would cut what is kept
     background: str = "white"  # colour of pad
     straighten: str | None = None  # crop, or only: a tilted photo is turned level, and cropped
+    filter: str | None = None  # of the crops' tones: NAME[:STRENGTH] as parse_filter reads, or best
     constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
@@ -151,6 +154,8 @@ class CropRequest:
         if self.fit not in ("crop", *FILLS):
             raise ConfigError(f"`fit` is one of crop, {', '.join(FILLS)}, got {self.fit!r}")
         check_colour(self.background)
+        if self.filter is not None:
+            parse_filter(self.filter)
         self._check_method()
 
     def _check_method(self) -> None:

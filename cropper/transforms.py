@@ -45,6 +45,8 @@ class BestCrop(v2.Transform):  # type: ignore[misc]
         self.request = CropRequest(**fields)
         if self.request.method != SEARCH:
             raise ConfigError(f"BestCrop cuts boxes: {self.request.method} gives others")
+        if self.request.filter:
+            raise ConfigError("BestCrop changes no tones: leave `filter` out")
         self.finder = finder or CropFinder(device="cpu")
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from cropper.scoring_thread import ScoringThread
 from cropper.search import Objective
 from cropper.space import CropSpace
 from cropper.subjects import find_subjects
+from cropper.tone import BEST
 
 __all__ = ["PhotoFinder", "ThreadedPhotoFinder", "load_photo_finder"]
 
@@ -38,7 +39,8 @@ class PhotoFinder:
             finder.prepare(request)
         self.is_search = options.method == SEARCH
         # A search is many short steps of the interpreter: two at once take longer than in turn
-        in_turn = self.is_search and not finder.scorer.spec.costly
+        costly = finder.scorer.spec.costly or options.requests[0].filter == BEST
+        in_turn = self.is_search and not costly
         self._turn: AbstractContextManager[object] = threading.Lock() if in_turn else nullcontext()
 
     def __enter__(self) -> PhotoFinder:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cropper.best_filter import JUDGE
 from cropper.errors import ConfigError
 from cropper.request import CropRequest
 from cropper.result import SEARCH
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
 from cropper.scorers.ensemble import parse_parts
 from cropper.space import SAME_ASPECT, canonical_aspect, parse_aspect
+from cropper.tone import BEST
 
 __all__ = ["BACKENDS", "BulkOptions", "each_target"]
 
@@ -63,6 +65,8 @@ class BulkOptions:
             raise ConfigError(
                 "a sidecar describes an upright crop: leave `xmp`, or `method` and `straighten` out"
             )
+        if self.xmp == "instead" and self.requests[0].filter:
+            raise ConfigError("a sidecar holds no filter: write crops, or leave `filter` out")
         if not 0 <= self.min_gain < 1:
             raise ConfigError(f"min_gain is a probability in [0, 1), got {self.min_gain}")
         if not self.time_limit > 0:
@@ -112,6 +116,9 @@ class BulkOptions:
             settings["fit"] = [request.fit, request.background]
         if request.focus:
             settings["focus"] = request.focus
+        if request.filter:
+            judge = _digest_of(JUDGE) if request.filter == BEST else ""
+            settings["filter"] = [request.filter, judge]
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
 
     def _localizer_digest(self) -> str:

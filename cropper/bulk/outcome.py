@@ -15,6 +15,7 @@ from cropper.bulk.signature import Signature
 from cropper.canvas import Canvas
 from cropper.request import CropRequest
 from cropper.result import CropResult, SearchResult, StopReason
+from cropper.tone import Filter
 from cropper.turn import Tilt
 
 __all__ = ["Cropped", "Failed", "FileKind", "Outcome", "State", "Written", "outcome_from_json"]
@@ -61,6 +62,7 @@ class Written:
             or None,
             "canvas": self.crop.canvas and asdict(self.crop.canvas),
             "what": self.what,
+            **({"filter": self.crop.filter.to_dict()} if self.crop.filter else {}),
         }
 
     @classmethod
@@ -73,6 +75,7 @@ class Written:
             crop=replace(
                 Crop.of(np.array(record["box"]), record["score"], _corners(record)),
                 canvas=Canvas(**record["canvas"]) if record.get("canvas") else None,
+                filter=Filter.from_dict(record["filter"]) if record.get("filter") else None,
             ),
             what=FileKind(record["what"]),
         )

@@ -155,6 +155,12 @@ _FIND = (
         help="Turn a photo level, where it is surely tilted, and crop it; 'only' keeps as much of "
         "it as there is.",
     ),
+    click.option(
+        "--filter",
+        metavar="NAME|best",
+        help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "
+        "in fade:0.5; best: what the scorer of selfies likes best, within bounds, if any.",
+    ),
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(
         "--scorer",

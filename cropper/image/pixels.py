@@ -32,6 +32,7 @@ __all__ = [
     "over_white",
     "resample",
     "span_of",
+    "strips",
     "to_palette",
     "to_srgb",
     "transform",
@@ -99,7 +100,7 @@ def span_of(image: Image.Image) -> Span:
     if image.mode == "I;16":
         return (0.0, 65535.0)
     low, high = math.inf, -math.inf
-    for _, strip in _strips(image):
+    for _, strip in strips(image):
         finite = strip[np.isfinite(strip)]
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
@@ -110,7 +111,7 @@ def span_of(image: Image.Image) -> Span:
     return (low, high if high > low else low + 1.0)
 
 
-def _strips(image: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
+def strips(image: Image.Image) -> Iterator[tuple[int, NDArray[Any]]]:
     """Its rows, some at a time, each with the first one's number: copies of all would take GBs."""
     rows = max(1, _STRIP // image.width)
     for top in range(0, image.height, rows):
@@ -128,7 +129,7 @@ def eight_bits(image: Image.Image, span: Span | None) -> Image.Image:
         table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         return Image.fromarray(table[np.asarray(image)])
     grey = Image.new("L", image.size)
-    for top, strip in _strips(image):
+    for top, strip in strips(image):
         values = np.nan_to_num(strip.astype(np.float64), nan=low, posinf=high, neginf=low)
         levels = np.rint((values - low) * (255 / (high - low)))
         grey.paste(Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)), (0, top))

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from cropper.best_filter import WORTH_IT
 from cropper.boxes import Crop
 from cropper.console import print_line
 from cropper.errors import CropperError
@@ -32,7 +33,6 @@ from cropper.scorers.selfie import SelfieScorer, place_of
 __all__ = ["Advice", "AdviceOptions", "advise", "advise_on"]
 
 _CONTROLS = ("upside down", "half the resolution")  # nobody's wish
-_WORTH_IT = 0.03  # of a score whose range from the best to the worst row of 2015 is 2
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Advice:
         range_of = "; the best selfies of 2015 had 1, the worst -1" if self.best else ""
         yield f"{self.path}: {self.score:.2f} by {self.scorer}{range_of}"
         for change, gain in sorted(self.gains.items(), key=lambda item: -item[1]):
-            if gain >= _WORTH_IT and change not in _CONTROLS:
+            if gain >= WORTH_IT and change not in _CONTROLS:
                 yield f"  {gain:+.2f}  {change}"
         x0, y0 = round(self.crop.x0), round(self.crop.y0)
         yield f"  best crop: {self.crop.width:.0f}x{self.crop.height:.0f} at ({x0}, {y0})"

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cropper.image import from_array
+from cropper.image.toning import toned
 from cropper.report.overlay import draw_overlay
 from cropper.report.records import ReportedPhoto
 
@@ -51,6 +52,8 @@ def _pair(photo: ReportedPhoto) -> tuple[Image.Image, Image.Image]:
     shrink = CELL / max(sides)
     size = (max(round(sides[0] * shrink), 1), max(round(sides[1] * shrink), 1))
     after = source.warp(corners, size).convert("RGB")
+    if shown.crop.filter:
+        after = toned(after, shown.crop.filter.tone)
     before.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
     return before, after
 

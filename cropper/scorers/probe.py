@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.image import View
+from cropper.image.toning import toned_pixels
+from cropper.tone import FILTERS, Tone
 
 __all__ = ["CHANGES", "Effect", "probe"]
 
@@ -26,13 +28,8 @@ class Effect:
     high: float
 
 
-def _clipped(values: NDArray[np.floating]) -> Pixels:
-    return values.round().clip(0, 255).astype(np.uint8)
-
-
-def _saturated(pixels: Pixels, factor: float) -> Pixels:
-    grey = pixels.mean(axis=2, keepdims=True)
-    return _clipped(grey + factor * (pixels - grey))
+def _with(tone: Tone) -> Callable[[Pixels], Pixels]:
+    return lambda pixels: toned_pixels(pixels, tone)
 
 
 def _part(pixels: Pixels, low: tuple[float, float], high: tuple[float, float]) -> Pixels:
@@ -55,10 +52,13 @@ def _blurred(pixels: Pixels) -> Pixels:
 
 
 CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
-    "darker by 40 %": lambda p: _clipped(0.6 * p),
-    "brighter by 30 %": lambda p: _clipped(1.3 * p),
-    "black and white": lambda p: _saturated(p, 0.0),
-    "colours stronger by 60 %": lambda p: _saturated(p, 1.6),
+    "darker by 40 %": _with(Tone(brightness=0.6)),
+    "brighter by 30 %": _with(Tone(brightness=1.3)),
+    "black and white": _with(FILTERS["black-and-white"]),
+    "faded": _with(FILTERS["fade"]),
+    "warmer": _with(FILTERS["warm"]),
+    "lower contrast": _with(FILTERS["low-contrast"]),
+    "colours stronger by 60 %": _with(Tone(saturation=1.6)),
     "head larger: the middle 70 %": lambda p: _part(p, (0.15, 0.15), (0.85, 0.85)),
     "the top 15 % cut away": lambda p: _part(p, (0.15, 0.0), (1.0, 1.0)),
     "the bottom 15 % cut away": lambda p: _part(p, (0.0, 0.0), (0.85, 1.0)),
