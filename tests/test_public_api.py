@@ -52,6 +52,7 @@ IMAGE_NAMES |= {
     "EXTENSION_OF",
 }
 SLOW = {"torch", "torchvision", "click", "joblib", "rich", "matplotlib"}
+IMAGE_NAMES |= {"file_id", "has_picture_extension"}
 
 
 def public(module: types.ModuleType) -> set[str]:
