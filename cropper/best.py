@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import compress
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class BestOptions:
     overwrite: bool = False
     skip_existing: bool = False  # outputs that are there stay as they are
     max_mpixels: float = 200
+    strict: bool = False  # JPEGs with damaged data fail; else that is told
     quiet: bool = False
     verbose: bool = False
 
@@ -128,7 +130,7 @@ class _Batch:
 
     def _crop(self, item: PlannedInput, overlay: Path | None) -> None:
         options = self.options
-        source = _load(item.source, options.max_mpixels)
+        source = _load(item.source, options)
         for note in source.notes:
             self.tell(f"{item.source}: note: {note}")
         result = self.finder.find(source, self.request)
@@ -240,10 +242,15 @@ def _plan_overlays(plan: Plan, options: BestOptions) -> list[Path | None]:
     return paths
 
 
-def _load(name: str, max_mpixels: float) -> SourceImage:
+def _load(name: str, options: BestOptions) -> SourceImage:
+    load = partial(
+        load_image,
+        max_mpixels=options.max_mpixels,
+        damaged="refused" if options.strict else "told",
+    )
     if name != STANDARD:
-        return load_image(name, max_mpixels=max_mpixels)
+        return load(name)
     data = sys.stdin.buffer.read() if sys.stdin else b""
     if not data:
         raise ImageReadError("standard input is empty: pipe a picture into it")
-    return load_image(data, max_mpixels=max_mpixels, name="standard input")
+    return load(data, name="standard input")

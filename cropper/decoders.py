@@ -95,12 +95,14 @@ class RemoteImage(SourceImage):
 class Decoders:
     """As many processes as photos are open at once; threads share it. Close it, or use ``with``."""
 
-    def __init__(self, max_mpixels: float, together: float = math.inf) -> None:
+    def __init__(
+        self, max_mpixels: float, together: float = math.inf, *, strict: bool = False
+    ) -> None:
         """``together``: megapixels that may be open at once; more wait, first come, first served.
 
-        A photo has at most ``max_mpixels``.
+        A photo has at most ``max_mpixels``, and no damaged data where that is ``strict``.
         """
-        self.max_mpixels = max_mpixels
+        self.max_mpixels, self.damaged = max_mpixels, "refused" if strict else "unseen"
         pixels = min(BYTES_PER_PIXEL * 1e6 * max_mpixels, _UNBOUNDED)
         self._memory = _BASE + _A_CORE * (os.cpu_count() or 1) + int(pixels)
         self._idle: list[_Decoder] = []
@@ -137,7 +139,8 @@ class Decoders:
         decoder = self._take()
         image = None
         try:
-            given = (data,), {"max_mpixels": self.max_mpixels, "name": name}
+            asked = {"max_mpixels": self.max_mpixels, "name": name, "damaged": self.damaged}
+            given = (data,), asked
             limit = min(_OPEN_SECONDS, seconds)
             header = decoder.ask(name, limit, check, load_image, given)
             del data, given

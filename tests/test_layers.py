@@ -78,6 +78,7 @@ ONLY_IN = {
     "pillow_heif": {"cropper.image"},
     "prometheus_client": {"cropper.serve"},
     "pydantic": {"cropper.serve"},
+    "simplejpeg": {"cropper.image"},
     "starlette": {"cropper.serve"},
     "torchvision": {
         "cropper.style.backbone",

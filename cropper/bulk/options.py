@@ -33,6 +33,7 @@ class BulkOptions:
     device: str = "auto"
     quality: int = 92
     max_mpixels: float = 200
+    strict: bool = False  # JPEGs with damaged data fail
     overwrite: bool = False  # files in the output folder that no earlier run wrote
     include: tuple[str, ...] = ()  # globs on paths below the input folder; none: all pictures
     exclude: tuple[str, ...] = ()
@@ -106,6 +107,8 @@ class BulkOptions:
         }
         if request.min_pixels or request.no_enlarge:
             settings["pixels"] = [request.min_pixels, request.no_enlarge]
+        if self.strict:
+            settings["strict"] = True
         if request.straighten:
             settings["straighten"] = request.straighten
         if request.constraints:

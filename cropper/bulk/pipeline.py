@@ -40,7 +40,7 @@ class Local:
 
     def __init__(self, finder: PhotoFinder, options: BulkOptions, stop: threading.Event) -> None:
         self.finder, self.options, self.stop = finder, options, stop
-        self.decoders = Decoders(options.max_mpixels)
+        self.decoders = Decoders(options.max_mpixels, strict=options.strict)
         self._stopped: float | None = None  # when that was first seen
 
     def run(self, jobs: Jobs) -> Iterator[Outcome]:
@@ -192,4 +192,4 @@ def _loaded(options: BulkOptions) -> tuple[PhotoFinder, Decoders]:
     limit = one_core_each().__enter__()  # for as long as the process lives
     finder = load_photo_finder(options)
     limit()
-    return finder.__enter__(), Decoders(options.max_mpixels)
+    return finder.__enter__(), Decoders(options.max_mpixels, strict=options.strict)

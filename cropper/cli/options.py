@@ -203,6 +203,11 @@ _OUTPUT = (
         show_default=True,
         help="Refuse larger pictures, before decoding.",
     ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        help="Refuse JPEGs with damaged data, of which decoders show something.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Only errors on standard error."),
     click.option("-v", "--verbose", is_flag=True, help="Also how each crop was found."),
 )

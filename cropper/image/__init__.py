@@ -2,9 +2,10 @@
 
 Read the files as the way of a picture: ``formats`` tells what a file is, ``structure`` what would
 take too long to read, ``icc`` and ``metadata`` what it says beside its pixels, ``header`` all that
-can be known before decoding, ``pixels`` what Pillow's modes and colour profiles mean, ``source``
-decodes and cuts, ``per_view`` keeps what is found in a view, ``photo`` takes whatever holds a
-photo, ``exif`` keeps metadata true for a crop, ``output`` encodes, ``files`` writes.
+can be known before decoding, ``damage`` what decoders are silent about, ``pixels`` what Pillow's
+modes and colour profiles mean, ``source`` decodes and cuts, ``per_view`` keeps what is found in a
+view, ``photo`` takes whatever holds a photo, ``padding`` and ``toning`` change a crop, ``exif``
+keeps metadata true for it, ``output`` encodes, ``files`` writes.
 """
 
 from cropper.image.files import (

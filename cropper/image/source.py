@@ -12,9 +12,9 @@ import math
 import operator
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,7 @@ from PIL import Image
 
 from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
+from cropper.image.damage import damage
 from cropper.image.formats import sniff
 from cropper.image.header import (
     Header,
@@ -65,6 +66,7 @@ _UPRIGHT = {
 }
 
 _Box = tuple[float, float, float, float]
+Damaged = Literal["unseen", "told", "refused"]
 
 
 @dataclass(frozen=True)
@@ -298,13 +300,19 @@ class SourceImage:
 
 
 def load_image(
-    source: str | Path | bytes | BinaryIO, *, max_mpixels: float = 200, name: str | None = None
+    source: str | Path | bytes | BinaryIO,
+    *,
+    max_mpixels: float = 200,
+    name: str | None = None,
+    damaged: Damaged = "unseen",
 ) -> SourceImage:
     """Reads a file, bytes or an open binary file; ``name`` is what messages call it.
 
-    Of an animation or a document the first frame counts. Raises ImageReadError for what is not a
-    readable picture, ImageTooLargeError above ``max_mpixels`` (millions of pixels), both naming
-    the file. Pixels that are broken further down raise when they are first needed.
+    Of an animation or a document the first frame counts. A JPEG with damaged data, whose decoder
+    shows something, is told in the notes or refused where ``damaged`` asks for a look. Raises
+    ImageReadError for what is not a readable picture, ImageTooLargeError above ``max_mpixels``
+    (millions of pixels), both naming the file. Pixels that are broken further down raise when they
+    are first needed.
     """
     if not max_mpixels > 0:
         raise ConfigError(f"max_mpixels is above 0, got {max_mpixels}")
@@ -321,6 +329,15 @@ def load_image(
     if not data:
         raise ImageReadError(f"{name}: an empty file; copy or download it again", "empty")
     header, data = inspect(name, data, max_mpixels)
+    if damaged != "unseen" and header.format == "JPEG" and (what := damage(data)):
+        if damaged == "refused":
+            raise ImageReadError(
+                f"{name}: its data is damaged ({what}); copy or download it again, or leave "
+                "`strict` out",
+                "damaged",
+            )
+        note = f"its data is damaged ({what}): parts may be grey or shifted; `strict` refuses it"
+        header = replace(header, notes=(*header.notes, note))
     return SourceImage(name, header, data)
 
 
