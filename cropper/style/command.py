@@ -55,6 +55,12 @@ def style(photo: str, options: StyleOptions, progress: Progress | None = None) -
             if options.frames and last.number % options.every == 0:
                 frame = options.frames / f"{last.number:05}.png"
                 write_picture(last.pixels, frame, 100, overwrite=True)
+    except RuntimeError as error:  # of torch
+        if "allocate" not in str(error):
+            raise
+        raise ConfigError(
+            f"not enough memory at {options.config.size} px: choose a smaller `size`"
+        ) from error
     finally:
         if last is not None:
             _finish(photo, last, costs, options)

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 from skimage import data
 
 from cropper.cli import main
+from cropper.style import StyleConfig
 from tests.conftest import ENVIRONMENT
 from tests.style.networks import small_vgg_file
 
@@ -72,6 +74,21 @@ def test_what_cannot_be_is_an_error(line: list[str], more: list[str], code: int,
     assert found.exit_code == code
     assert says in found.stderr
     assert not Path("out.jpg").exists()
+
+
+def test_too_little_memory_has_a_remedy(line: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch says it; what was reached is written."""
+    steps = iter(range(3))
+
+    def fail(*_: object, **__: object) -> torch.Tensor:
+        if next(steps) == 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+        return torch.zeros((), requires_grad=True)
+
+    monkeypatch.setattr(sys.modules[StyleConfig.__module__], "variation", fail)
+    found = run(line)
+    assert found.exit_code == 2
+    assert "not enough memory at 96 px: choose a smaller --size" in found.stderr
 
 
 @pytest.mark.slow
