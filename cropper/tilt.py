@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 
 from cropper.errors import MissingModelError
 from cropper.image import View
+from cropper.tone import LUMA
 from cropper.turn import Tilt
 
 __all__ = [
@@ -173,7 +174,7 @@ def _grey(view: View) -> Floats:
     pixels = view.pixels
     if scale < 1:
         pixels = view.resized(max(round(width * scale), 1), max(round(height * scale), 1))
-    grey: Floats = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    grey: Floats = pixels.astype(np.float32) @ np.array(LUMA, np.float32)
     return grey
 
 

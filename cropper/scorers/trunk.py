@@ -13,9 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cropper.errors import ConfigError
+from cropper.scorers.base import Scorer
 from cropper.scorers.cropnet.config import MEAN_PIXEL, STAGES, TAPS, input_size
 
-__all__ = ["MEAN_PIXEL", "Trunk", "input_size", "normalise_pixels"]
+__all__ = ["MEAN_PIXEL", "Trunk", "input_size", "normalise_pixels", "trunk_of"]
 
 _BELOW = 7  # blocks up to stride 8
 
@@ -62,6 +64,11 @@ class Trunk(nn.Module):
         self.features = nn.ModuleList(blocks)
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the blocks, from the pixels on."""
+        return tuple(f"block{place}" for place in range(len(self.features)))
+
+    @property
     def dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype
 
@@ -87,6 +94,16 @@ class Trunk(nn.Module):
         for block in self.features[14:]:
             x = block(x)
         return stride_8, stride_16, x
+
+
+def trunk_of(scorer: Scorer) -> Trunk:
+    """Raises ConfigError for a scorer that does not run the trunk on pixels."""
+    trunk = getattr(getattr(scorer, "module", None), "trunk", None)
+    if not isinstance(trunk, Trunk):
+        raise ConfigError(
+            f"{scorer.spec.name} has no trunk whose layers are known: use `scorer=convnet`"
+        )
+    return trunk
 
 
 def normalise_pixels(pixels: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from cropper.boxes import Box
 from cropper.errors import ConfigError
 from cropper.image import SourceImage, View
 from cropper.scorers import Scorer
-from cropper.scorers.trunk import Trunk, input_size, normalise_pixels
+from cropper.scorers.trunk import input_size, normalise_pixels, trunk_of
 
 __all__ = ["Geometry", "Patch", "TopPatches", "Tower", "trunk_tower"]
 
@@ -69,15 +69,10 @@ def trunk_tower(scorer: Scorer, layer: str) -> Tower:
 
     Raises ConfigError for a scorer without that trunk, and for other layers.
     """
-    trunk = getattr(getattr(scorer, "module", None), "trunk", None)
-    if not isinstance(trunk, Trunk):
-        raise ConfigError(
-            f"{scorer.spec.name} has no trunk whose layers are known: use `scorer=convnet`"
-        )
-    names = [f"block{place}" for place in range(len(trunk.features))]
-    if layer not in names:
-        raise ConfigError(f"there is no layer {layer!r}: the trunk has {', '.join(names)}")
-    blocks = trunk.features[: names.index(layer) + 1]
+    trunk = trunk_of(scorer)
+    if layer not in trunk.layers:
+        raise ConfigError(f"there is no layer {layer!r}: the trunk has {', '.join(trunk.layers)}")
+    blocks = trunk.features[: trunk.layers.index(layer) + 1]
 
     def features(pixels: Tensor) -> Tensor:
         x = normalise_pixels(pixels).to(trunk.dtype)

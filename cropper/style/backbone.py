@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from cropper.errors import MissingModelError
 from cropper.scorers import load_scorer
-from cropper.scorers.trunk import Trunk
+from cropper.scorers.trunk import Trunk, trunk_of
 
 __all__ = ["BACKBONES", "Backbone", "TrunkBackbone", "Vgg", "load_backbone"]
 
@@ -84,8 +84,7 @@ class TrunkBackbone:
     content_layer = "block7"
 
     def __init__(self, trunk: Trunk) -> None:
-        self.blocks = list(trunk.float().features)
-        self.layers = tuple(f"block{place}" for place in range(len(self.blocks)))
+        self.blocks, self.layers = list(trunk.float().features), trunk.layers
 
     def __call__(self, pixels: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
@@ -107,8 +106,7 @@ def load_backbone(name: str | Path) -> Backbone:
     255 less ImageNet's means. Raises MissingModelError.
     """
     if str(name) == "trunk":
-        module: nn.Module = load_scorer("convnet", "cpu").module  # type: ignore[attr-defined]
-        return TrunkBackbone(module.requires_grad_(False).trunk)  # type: ignore[arg-type]
+        return TrunkBackbone(trunk_of(load_scorer("convnet", "cpu")).requires_grad_(False))
     if str(name) in BACKBONES:
         return Vgg(_fetched(str(name)), _normalised)
     path = Path(name)

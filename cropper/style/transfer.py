@@ -22,6 +22,7 @@ from cropper.errors import ConfigError, ImageReadError
 from cropper.image import Photo, SourceImage, open_photo
 from cropper.style.backbone import Backbone
 from cropper.style.costs import Costs, content_cost, gram, style_cost, variation
+from cropper.tone import LUMA
 
 __all__ = ["MIN_SIDE", "Step", "StyleConfig", "transfer", "transfer_style"]
 
@@ -30,7 +31,6 @@ _COARSEST = 256  # px of the long side
 _SMOOTH = 0.2  # of the cost, a unit of variation: less and noise is left in flat areas
 _OUTSIDE = 10.0  # of the cost, a unit of mean square beyond black and white
 _RATE = 0.02  # of Adam, in units of white
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,7 @@ def _descend(
         optimizer.step(slope)  # type: ignore[no-untyped-call]
         if slope.here is before:  # L-BFGS would try the same direction for ever
             optimizer.state.clear()
+        slope.forget_others()
         yield slope.here.picture, slope.here.costs
 
 
@@ -202,21 +203,20 @@ class _Slope:
 
     @property
     def here(self) -> _Evaluation:
-        """Of the picture as it is now; what was tried on the way is forgotten."""
-        found = next((each for each in self._known if self._is_here(each)), None)
-        self._known = [found or self._evaluated()]
-        return self._known[0]
+        """Of the picture as it is now."""
+        for each in self._known:
+            if torch.equal(each.picture, self._picture):
+                return each
+        self._known.append(self._evaluated())
+        return self._known[-1]
 
     def __call__(self) -> float:
-        found = next((each for each in self._known if self._is_here(each)), None)
-        if found is None:
-            found = self._evaluated()
-            self._known.append(found)
-        self._picture.grad = found.gradient.clone()
-        return found.costs.total
+        self._picture.grad = self.here.gradient.clone()
+        return self.here.costs.total
 
-    def _is_here(self, found: _Evaluation) -> bool:
-        return torch.equal(found.picture, self._picture)
+    def forget_others(self) -> None:
+        """What was tried on the way here."""
+        self._known = [self.here]
 
     def _evaluated(self) -> _Evaluation:
         with torch.enable_grad():
@@ -250,7 +250,7 @@ def _noise(content: Tensor, seed: int) -> Tensor:
 
 
 def _grey(pixels: Tensor) -> Tensor:
-    luma = (pixels * pixels.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True)
+    luma = (pixels * pixels.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
     return luma.expand(-1, 3, -1, -1)
 
 
