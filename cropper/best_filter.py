@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 
-import numpy as np
-
 from cropper.boxes import Crop
 from cropper.image import SourceImage, View
 from cropper.image.toning import is_grey, looked_at, toned
@@ -71,8 +69,7 @@ class FilterFinder:
         return Filter(BEST, _tone(names, point), round(gain, 4))
 
     def _score(self, view: View) -> float:
-        whole = np.array([[0.0, 0.0, *map(float, view.size)]])
-        return float(self.judge.bind(view)(whole)[0])
+        return float(self.judge.bind(view)(view.whole)[0])
 
 
 def compass_search(

@@ -45,7 +45,7 @@ class SearchTask:
     @property
     def whole(self) -> Boxes:
         """(1, 4): the whole photo, as far as it is there once it is turned."""
-        return self.turn.place(np.array([[0.0, 0.0, *self.view.size]]))
+        return self.turn.place(self.view.whole)
 
     def placed(
         self, boxes: Boxes, bound: Sequence[BoundConstraint]

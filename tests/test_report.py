@@ -26,7 +26,7 @@ def heat(scores: list[list[float]]) -> ScoreMap:
 
 
 def drawn(*crops: Crop, scores: list[list[float]] | None = None, of: View | None = None) -> NDArray:
-    return np.asarray(draw_overlay(of or view(), crops, heat(scores) if scores else None))
+    return np.asarray(draw_overlay(of or view(), crops, heat(scores).scores if scores else None))
 
 
 def test_it_is_an_rgb_picture_of_the_views_size() -> None:

@@ -2,9 +2,9 @@
 
 A photo is a regular file with a picture's extension, or one of another name whose first bytes are a
 picture's; those of a TIFF are also a camera's raw file's, and count where there is no extension.
-Names that start with a dot are left out, as are folders that
-systems keep thumbnails and waste in, and those that an earlier run wrote its crops to. Links to
-folders are not followed; links to files are, where they stay inside.
+Names that start with a dot are left out, as are folders that systems keep thumbnails and waste in,
+and those that an earlier run wrote its crops to. Links to folders are not followed; links to files
+are, where they stay inside.
 """
 
 from __future__ import annotations

@@ -34,14 +34,16 @@ def progress(unit: str, *, shares_terminal: bool = True) -> Iterator[Progress | 
     if on_terminal[1] and shares_terminal:
         yield None
         return
+    from rich import progress as rich_progress  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    columns = [TextColumn("{task.completed}/{task.total} " + unit), BarColumn()]
-    told = TextColumn("{task.description}")
-    with Progress(
-        *columns, TimeRemainingColumn(), told, console=Console(stderr=True), transient=True
-    ) as bar:
+    columns = (
+        rich_progress.TextColumn("{task.completed}/{task.total} " + unit),
+        rich_progress.BarColumn(),
+        rich_progress.TimeRemainingColumn(),
+        rich_progress.TextColumn("{task.description}"),
+    )
+    with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
 
         def show(done: int, total: int, told: str = "") -> None:

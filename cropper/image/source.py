@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from cropper.boxes import as_boxes, clip
+from cropper.boxes import Boxes, as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
 from cropper.image.damage import damage
 from cropper.image.formats import sniff
@@ -75,6 +75,11 @@ class View:
 
     pixels: NDArray[np.uint8]  # (H, W, 3), sRGB, upright, contiguous
     size: tuple[int, int]  # (width, height) of the upright source, px; boxes are in these units
+
+    @property
+    def whole(self) -> Boxes:
+        """(1, 4): the box that is all of it."""
+        return np.array([[0.0, 0.0, *self.size]])
 
     def resized(self, width: int, height: int) -> NDArray[np.uint8]:
         """(height, width, 3): the whole view at a network's input size, antialiased."""

@@ -8,8 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from cropper.errors import CropperError
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, View, load_image
@@ -61,8 +59,7 @@ def read_ahead(
 
 def whole_score(finder: CropFinder, view: View) -> float:
     """Of a picture that is not cropped."""
-    whole = np.array([[0.0, 0.0, *map(float, view.size)]])
-    return float(finder.bind_view(view)(whole)[0])
+    return float(finder.bind_view(view)(view.whole)[0])
 
 
 def score_pictures(

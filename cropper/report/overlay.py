@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from cropper.boxes import Crop
-from cropper.finder import CropFinder, ScoreMap
+from cropper.finder import CropFinder
 from cropper.image import SourceImage, View
 from cropper.result import CropResult
 
-__all__ = ["draw_overlay", "explain"]
+__all__ = ["SIDE", "draw_overlay", "explain"]
 
 # Dark blue, teal, yellow: equal steps in lightness, legible to colour-blind eyes
 _COLOURS = np.array(
@@ -21,28 +21,30 @@ _COLOURS = np.array(
 )
 _HEAT = 0.4  # opacity of the heat map
 _DIM = 0.45  # brightness of what is cut away
-_SIDE = 1200  # px
+SIDE = 1200  # px
 
 
 def explain(finder: CropFinder, source: SourceImage, result: CropResult) -> Image.Image:
     """Why this crop: it and its runners-up over the score of the best crop at each place."""
     best = result.best
     heat = finder.score_map(source, best.width / best.height)
-    return draw_overlay(source.view(_SIDE), result.crops, heat)
+    return draw_overlay(source.view(SIDE), result.crops, heat.scores)
 
 
-def draw_overlay(view: View, crops: Sequence[Crop], heat: ScoreMap | None = None) -> Image.Image:
+def draw_overlay(
+    view: View, crops: Sequence[Crop], heat: NDArray[np.float64] | None = None
+) -> Image.Image:
     """The view with the best crop bright and framed, runners-up as thin frames, heat beneath.
 
     Turned crops are drawn by their corners over the boxes around them.
 
-    The heat at a place is the score of the best crop centred there, from the worst (dark) to the
-    best (yellow); places where no crop of the aspect can be centred stay as they are.
+    The heat is (rows, columns) over the view, from the lowest value (dark) to the highest (yellow);
+    where it is NaN the view stays as it is.
     """
     canvas = view.pixels.astype(np.float64)
     height, width = canvas.shape[:2]
     if heat is not None:
-        canvas = _with_heat(canvas, heat.scores)
+        canvas = _with_heat(canvas, heat)
     scale = np.array([width / view.size[0], height / view.size[1]] * 2)
     frames = [np.array(crop.box) * scale for crop in crops]
     x0, y0 = np.floor(frames[0][:2]).astype(int)

@@ -189,7 +189,7 @@ class ConvNetScorer:
         layers = [m for m in self.module.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
         handle = layers[-1].register_forward_pre_hook(keep)
         try:
-            whole = np.array([[0.0, 0.0, *map(float, view.size)]])
+            whole = view.whole
             self.bind(view)(whole)
         finally:
             handle.remove()

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from cropper.console import print_json, print_line, say
 from cropper.errors import ConfigError, NoInputError
-from cropper.finder import CropFinder, ScoreMap
+from cropper.finder import CropFinder
 from cropper.image import SourceImage, View, load_image
 from cropper.listing import list_pictures
 from cropper.rank.commands import Failures, counted
 from cropper.rank.sheet import Canvas, fitted
 from cropper.rank.stream import UnreadablePhoto, read_ahead
 from cropper.render import check_output, write_picture
-from cropper.report.overlay import draw_overlay
+from cropper.report.overlay import SIDE, draw_overlay
 from cropper.request import CropRequest
 from cropper.scorers import load_scorer
 from cropper.see.units import Patch, TopPatches, trunk_tower
@@ -27,7 +27,6 @@ from cropper.see.why import score_losses
 __all__ = ["UnitsOptions", "WhyOptions", "see_units", "see_why"]
 
 Progress = Callable[[int, int], None]
-_SIDE = 1200  # px of an overlay
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,7 @@ def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -
         raise ConfigError("a turned crop's score is not explained: leave `straighten` out")
     view = finder.scorer.spec.view(image)
     losses = score_losses(finder, view, result.best.box, progress=progress)
-    heat = ScoreMap(losses, result.best.width / result.best.height)
-    picture = draw_overlay(image.view(_SIDE), result.crops[:1], heat)
+    picture = draw_overlay(image.view(SIDE), result.crops[:1], losses)
     write_picture(np.asarray(picture), options.output, options.quality, overwrite=options.overwrite)
     _tell_why(photo, image, losses, options)
     return 0
