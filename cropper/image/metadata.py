@@ -16,14 +16,14 @@ from cropper.image.formats import png_chunks
 from cropper.image.icc import told_profile
 from cropper.image.pixels import family
 
-__all__ = ["dpi_of", "exif_block", "iptc_of", "profile_of", "tiff_tags"]
+__all__ = ["IPTC_IN_PHOTOSHOP", "dpi_of", "exif_block", "iptc_of", "profile_of", "tiff_tags"]
 
 # TIFF tags that say something about the picture and nothing about the layout of its file
 _DESCRIPTION = {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 318, 319, 33432}
 _DESCRIPTION |= {0x4746, 0x4749, *range(0x9C9B, 0x9CA0)}  # ratings; title to subject
 _INTEROP = 0xA005
 _IPTC = 33723  # a tag of TIFF
-_IPTC_IN_PHOTOSHOP = 0x0404
+IPTC_IN_PHOTOSHOP = 0x0404
 _IPTC_PREVIEW = b"\x1c\x02\xca"  # starts a picture of the whole photo
 _CREDITS = (b"<dc:creator", b"<dc:rights", b"photoshop:Credit")
 _XMP_WITHIN = 1 << 17  # bytes from either end of a file, where XMP is
@@ -52,11 +52,12 @@ def exif_block(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> 
 def tiff_tags(tags: Image.Exif) -> Image.Exif:
     """Those tags that describe the picture, with its settings and position, for Pillow to write.
 
-    IPTC goes with them.
+    IPTC goes with them, unless it holds a picture of the whole photo.
     """
     kept = Image.Exif()
     for tag in sorted((_DESCRIPTION | {_IPTC}).intersection(tags)):
-        kept[tag] = _as_read(tags[tag])
+        if not (tag == _IPTC and isinstance(tags[tag], bytes) and _IPTC_PREVIEW in tags[tag]):
+            kept[tag] = _as_read(tags[tag])
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         entries = tags.get_ifd(directory)
         inside = {tag: _as_read(entries[tag]) for tag in entries if tag != _INTEROP}
@@ -80,7 +81,7 @@ def _as_read(value: Any) -> Any:
 def iptc_of(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> bytes | None:
     """Caption, credits and keywords as agencies write them; a note where only XMP has them."""
     sections = image.info.get("photoshop")
-    found = sections.get(_IPTC_IN_PHOTOSHOP) if isinstance(sections, dict) else None
+    found = sections.get(IPTC_IN_PHOTOSHOP) if isinstance(sections, dict) else None
     if found and _IPTC_PREVIEW not in found:
         return bytes(found)
     edges = data[:_XMP_WITHIN] + data[-_XMP_WITHIN:]

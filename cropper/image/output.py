@@ -20,7 +20,7 @@ from cropper.errors import ConfigError, CropperError, ImageWriteError, MissingEx
 from cropper.image import exif
 from cropper.image.formats import FORMATS, format_for
 from cropper.image.header import plugin_of
-from cropper.image.metadata import tiff_tags
+from cropper.image.metadata import IPTC_IN_PHOTOSHOP, tiff_tags
 from cropper.image.pixels import (
     PILLOW,
     averageable,
@@ -50,7 +50,7 @@ _HOLD_KEY = {"PNG", "GIF"}  # palettes and greys with one transparent value
 _HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
 _HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
 _JPEG_SEGMENT = 65533  # bytes
-_APP13, _IPTC = 0xFFED, 0x0404
+_APP13 = 0xFFED
 _JPEG_SIDE = 65500  # px; libjpeg's limit
 _LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"}
 _BILEVEL_TIFF = {"group3", "group4", "tiff_ccitt"}
@@ -173,7 +173,9 @@ def _options(
 
 def _photoshop_segment(iptc: bytes) -> bytes:
     """Of a JPEG, with this resource alone: others hold previews and paths of the whole photo."""
-    resource = b"8BIM" + struct.pack(">HHI", _IPTC, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+    resource = (
+        b"8BIM" + struct.pack(">HHI", IPTC_IN_PHOTOSHOP, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+    )
     content = b"Photoshop 3.0\0" + resource
     return struct.pack(">HH", _APP13, len(content) + 2) + content
 

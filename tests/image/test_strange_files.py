@@ -144,6 +144,9 @@ def test_iptc_with_a_picture_of_the_whole_photo_stays_behind() -> None:
     result = recoded(load_image(content), "JPEG")
     assert b"tiny" not in result
     assert b"A. Tester" not in result
+    tags = Image.Exif()
+    tags[33723] = IPTC + preview
+    assert b"tiny" not in recoded(load_image(encoded(photo(), "TIFF", exif=tags)), "TIFF")
 
 
 def test_iptc_of_a_tiff() -> None:
