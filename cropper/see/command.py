@@ -71,11 +71,12 @@ def see_units(
     if not chosen:
         raise NoInputError(f"none of {len(paths)} pictures could be read")
     sheet = Canvas(len(chosen), options.top, options.tile)
-    for row, (unit, patches) in enumerate(chosen):
+    for row, (_, patches) in enumerate(chosen):
         for column, patch in enumerate(patches):
             sheet.put(row, column, _tile(patch, options.tile))
-        _tell_unit(unit, patches, options)
     write_picture(sheet.pixels, options.output, options.quality, overwrite=options.overwrite)
+    for unit, patches in chosen:  # after the sheet: who reads them may leave early
+        _tell_unit(unit, patches, options)
     return failures.end(len(paths))
 
 

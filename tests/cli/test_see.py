@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data
 
 from cropper.cli import main
+from cropper.errors import ImageWriteError
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +40,17 @@ def test_units() -> None:
         assert values == sorted(values, reverse=True)
         assert len({patch["input"] for patch in row["patches"]}) == 2
     assert Image.open("units.png").size == (2 * 34 + 2, 4 * 34 + 2)
+
+
+def test_the_sheet_is_there_before_anything_that_a_reader_can_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def leave(*_: object) -> None:
+        raise ImageWriteError("the reader has left")
+
+    monkeypatch.setattr("cropper.see.command.print_line", leave)
+    assert run("in", "--layer", "block0", "-o", "units.png").exit_code == 5
+    assert Image.open("units.png").width > 100
 
 
 def test_why() -> None:
