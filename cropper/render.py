@@ -30,7 +30,16 @@ from cropper.image.toning import toned
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["as_html", "check_output", "cut", "render", "save_crop", "write", "write_picture"]
+__all__ = [
+    "as_html",
+    "check_free",
+    "check_output",
+    "cut",
+    "render",
+    "save_crop",
+    "write",
+    "write_picture",
+]
 
 _NOTEBOOK = 480  # px, long side of what a notebook shows
 
@@ -81,11 +90,13 @@ def write(data: bytes, target: Path, *, overwrite: bool) -> None:
 
 
 def check_output(target: Path, *, overwrite: bool) -> None:
-    """Rather before the work than after it: raises ConfigError for a file that may not be replaced.
-
-    And for a name that tells no format.
-    """
+    """As ``check_free``, and ConfigError for a name that tells no format."""
     writable_format(target)
+    check_free(target, overwrite=overwrite)
+
+
+def check_free(target: Path, *, overwrite: bool) -> None:
+    """Raises ConfigError for a file that may not be replaced."""
     if target.exists() and not overwrite:
         raise ConfigError(f"{target} exists: use `overwrite`, or write elsewhere")
 

@@ -22,7 +22,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 \b
 Examples:
   cropper style photo.jpg --like painting.jpg -o out.jpg
-  cropper style photo.jpg --like painting.jpg -o out.jpg --strength 50 --keep-colours
+  cropper style photo.jpg --like painting.jpg -o out.jpg --backbone vgg19 --keep-colours
   cropper style photo.jpg --like painting.jpg -o big.jpg --size 1024 --frames steps/
   cropper style photo.jpg --like painting.jpg -o big.jpg --start steps/00100.png
 
@@ -59,11 +59,12 @@ The strength weighs the style's cost against the content's, each a share of its 
 @click.option("--keep-colours", is_flag=True, help="Only brightness takes the style.")
 @click.option(
     "--backbone",
-    default="vgg19",
+    default="trunk",
     show_default=True,
-    metavar="vgg19|vgg16|trunk|FILE",
-    help="The network: torchvision's, which is fetched once; the package's own, which is quick and "
-    "changes textures more than colours; or a VGG's .safetensors in Caffe's layout.",
+    metavar="trunk|vgg19|vgg16|FILE",
+    help="The network: the package's own, which changes textures more than colours; torchvision's "
+    "vgg19 or vgg16, which it fetches once over the network (550 MB); or a VGG's .safetensors in "
+    "Caffe's layout.",
 )
 @click.option("--layers", default="", metavar="L,L", help="Whose style counts.")
 @click.option("--content-layer", metavar="L", help="Whose features keep the content.")

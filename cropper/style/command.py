@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from cropper.console import print_json, say
 from cropper.errors import ConfigError, extra
 from cropper.image import load_image
-from cropper.render import check_output, write, write_picture
+from cropper.render import check_free, check_output, write, write_picture
 from cropper.style.backbone import load_backbone
 from cropper.style.costs import Costs
 from cropper.style.transfer import Step, StyleConfig, transfer
@@ -26,7 +25,7 @@ class StyleOptions:
     like: str
     output: Path
     config: StyleConfig
-    backbone: str = "vgg19"
+    backbone: str = "trunk"
     frames: Path | None = None  # a folder
     every: int = 10  # steps between two frames
     plot: Path | None = None
@@ -53,8 +52,8 @@ def style(photo: str, options: StyleOptions, progress: Progress | None = None) -
             if progress:
                 progress(last.number, last.total, _told(last))
             if options.frames and last.number % options.every == 0:
-                frame = options.frames / f"{last.number:05}.png"
-                write_picture(last.pixels, frame, 100, overwrite=True)
+                frame = _frame(options.frames, last.number)
+                write_picture(last.pixels, frame, 100, overwrite=options.overwrite)
     except RuntimeError as error:  # of torch
         if "allocate" not in str(error):
             raise
@@ -72,11 +71,30 @@ def _check(options: StyleOptions) -> None:
     if options.every < 1:
         raise ConfigError(f"`every` is at least 1, got {options.every}")
     check_output(options.output, overwrite=options.overwrite)
-    if options.plot is not None and options.plot.exists() and not options.overwrite:
-        raise ConfigError(f"{options.plot} exists: use `overwrite`, or write elsewhere")
+    if options.frames:
+        for number in range(options.every, _total(options.config) + 1, options.every):
+            check_free(_frame(options.frames, number), overwrite=options.overwrite)
     if options.plot is not None:
-        with extra("plot"):
-            importlib.import_module("matplotlib")
+        check_free(options.plot, overwrite=options.overwrite)
+        _check_plot(options.plot)
+
+
+def _total(config: StyleConfig) -> int:
+    """Steps at most."""
+    return sum(steps for _, steps in config.levels())
+
+
+def _frame(folder: Path, number: int) -> Path:
+    return folder / f"{number:05}.png"
+
+
+def _check_plot(target: Path) -> None:
+    """Raises MissingExtraError, and ConfigError for a name that tells no format of plots."""
+    with extra("plot"):
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    known = Figure().canvas.get_supported_filetypes()
+    if target.suffix[1:] not in known:
+        raise ConfigError(f"{target}: the extension tells the format, one of {', '.join(known)}")
 
 
 def _finish(photo: str, last: Step, costs: Sequence[Costs], options: StyleOptions) -> None:
@@ -107,5 +125,5 @@ def _plot(costs: Sequence[Costs], target: Path, *, overwrite: bool) -> None:
     axes.set(xlabel="step", ylabel="cost")
     axes.legend()
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=target.suffix[1:] or "png")
+    figure.savefig(buffer, format=target.suffix[1:])
     write(buffer.getvalue(), target, overwrite=overwrite)

@@ -56,6 +56,25 @@ def test_an_output_that_exists_stays(line: list[str]) -> None:
     assert run(line, "--overwrite").exit_code == 0
 
 
+def test_frames_and_plots_that_exist_stay(line: list[str]) -> None:
+    """And that is found before the work, as is a plot without a format."""
+    Path("steps").mkdir()
+    for name, options in (
+        ("steps/00004.png", ("--frames", "steps", "--every", "2")),
+        ("costs.png", ("--plot", "costs.png")),
+    ):
+        Path(name).write_text("mine")
+        found = run(line, *options)
+        assert found.exit_code == 2
+        assert f"{name} exists: use --overwrite" in found.stderr
+        assert Path(name).read_text() == "mine"
+    found = run(line, "--plot", "costs.what")
+    assert found.exit_code == 2
+    assert "the extension tells the format" in found.stderr
+    assert not Path("out.jpg").exists()
+    assert not Path("steps/00002.png").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "code", "says"),
     [
