@@ -40,7 +40,7 @@ def measure_faces(
         raise DataError(
             f"{root / ANNOTATIONS} has no photo with drawn faces: give one with 'faces'"
         )
-    finder = FaceFinder(long_side=long_side)
+    finder = FaceFinder(long_sides=[long_side])
     counts: dict[str, list[bool]] = defaultdict(list)
     for done, entry in enumerate(entries):
         if progress:

@@ -45,7 +45,7 @@ def measure_heads(
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[int, list[HeadsCut]]:
     """The photos that count, and what each method does. Raises DataError where none counts."""
-    finder = FaceFinder(long_side=_LONG_SIDE)
+    finder = FaceFinder(long_sides=[_LONG_SIDE])
     cut: dict[tuple[int, str], list[bool]] = {}
     photos = 0
     for done, path in enumerate(paths):

@@ -92,12 +92,21 @@ class View:
         Corners are as in ``SourceImage.warp``, and may lie outside: edge pixels go on there.
         """
         height, width = self.pixels.shape[:2]
-        points = corners * (np.array([width, height]) / self.size)
-        beyond = np.maximum(-points, points - (width, height)).max()
-        margin = math.ceil(max(beyond, 0.0)) + 1  # bicubic looks a pixel further
-        padded = np.pad(self.pixels, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
-        read = transform(Image.fromarray(padded), points + margin, (width, height))
-        return View(np.array(read), self.size)
+        return View(self.read(corners, (width, height)), self.size)
+
+    def read(self, corners: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The same, averaged to ``size`` = (width, height): (height, width, 3)."""
+        rows, columns = self.pixels.shape[:2]
+        points = corners * (np.array([columns, rows]) / self.size)
+        low = np.floor(points.min(0)).astype(int) - 1  # bicubic looks a pixel further
+        high = np.ceil(points.max(0)).astype(int) + 1
+        x = np.clip(np.arange(low[0], high[0]), 0, columns - 1)
+        y = np.clip(np.arange(low[1], high[1]), 0, rows - 1)
+        sides = np.linalg.norm(points[[1, 3]] - points[0], axis=1)
+        full = (max(size[0], round(sides[0])), max(size[1], round(sides[1])))
+        around = Image.fromarray(self.pixels[y[:, None], x])
+        read = transform(around, points - low, full)
+        return np.array(read if full == size else resample(read, size))
 
 
 class SourceImage:

@@ -23,7 +23,7 @@ from tests.eval import data
 
 def detector(
     path: Path,
-    outputs: tuple[str, ...] = ("cls", "obj", "bbox"),
+    outputs: tuple[str, ...] = ("cls", "obj", "bbox", "kps"),
     size: tuple[int | str, int | str] = ("h", "w"),
 ) -> Path:
     """YuNet's inputs and outputs; its only face is pure red, whose score is the brightest red."""
@@ -36,8 +36,8 @@ def detector(
     for stride in (8, 16, 32):
         for part in outputs:
             output = [f"{part}_{stride}"]
-            if part == "bbox":
-                nodes.append(helper.make_node("Concat", ["score"] * 4, output, axis=1))
+            if numbers := {"bbox": 4, "kps": 10}.get(part):
+                nodes.append(helper.make_node("Concat", ["score"] * numbers, output, axis=1))
             else:
                 nodes.append(helper.make_node("Squeeze", ["score"], output))
             listed.append(

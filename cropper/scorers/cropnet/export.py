@@ -1,7 +1,6 @@
 """CropNet's trunk and neck as an ONNX graph, without weights: ``weights/cropnet.onnx``.
 
-The weights stay in the safetensors file and are handed to ONNX Runtime by name, so that one graph
-serves every training. Only the package's authors run this, after a change of the architecture:
+Only the package's authors run this, after a change of the architecture:
 
     python -m cropper.scorers.cropnet.export
 """
@@ -9,52 +8,21 @@ serves every training. Only the package's authors run this, after a change of th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto
 
+from cropper.onnx_graph import Graph
 from cropper.scorers.cropnet.config import MEAN_PIXEL, STAGES, TAPS, CropNetConfig
 
 __all__ = ["build_graph"]
 
 
-class _Graph:
-    """Nodes and tensors as they are added, in the order of execution."""
-
-    def __init__(self) -> None:
-        self.nodes: list[NodeProto] = []
-        self.tensors: list[TensorProto] = []
-
-    def constant(self, name: str, value: NDArray[Any]) -> str:
-        self.tensors.append(numpy_helper.from_array(value, name))
-        return name
-
-    def weight(self, name: str, shape: tuple[int, ...]) -> str:
-        """A tensor whose values come when the session starts."""
-        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
-        tensor.data_location = TensorProto.EXTERNAL
-        tensor.external_data.add(key="location", value="weights")
-        self.tensors.append(tensor)
-        return name
-
-    def add(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def conv(
-        self, x: str, name: str, cin: int, cout: int, *, side: int = 1, stride: int = 1,
-        groups: int = 1, relu6: bool = True,
-    ) -> str:  # fmt: skip
-        weight = self.weight(f"{name}.weight", (cout, cin // groups, side, side))
-        inputs = [x, weight, self.weight(f"{name}.bias", (cout,))]
-        pads = [side // 2] * 4
-        out = self.add(
-            "Conv", inputs, name, kernel_shape=[side] * 2, strides=[stride] * 2, pads=pads,
-            group=groups,
-        )  # fmt: skip
-        return self.add("Clip", [out, "zero", "six"], f"{name}.relu6") if relu6 else out
+class _Graph(Graph):
+    def block(self, x: str, name: str, cin: int, cout: int, **shape: int) -> str:
+        """A convolution and a ReLU6."""
+        out = self.conv(x, name, cin, cout, **shape)
+        return self.add("Clip", [out, "zero", "six"], f"{name}.relu6")
 
 
 def build_graph(config: CropNetConfig) -> ModelProto:
@@ -70,22 +38,15 @@ def build_graph(config: CropNetConfig) -> ModelProto:
     maps = _neck(graph, taps, config)
     graph.add("Identity", [maps], "maps")
     graph.add("Squeeze", [graph.add("GlobalAveragePool", [taps[2]], "mean.2"), "axes"], "pooled")
-    info = helper.make_tensor_value_info
-    body = helper.make_graph(
-        graph.nodes,
+    return graph.model(
         "cropnet",
-        [info("pixels", TensorProto.UINT8, ["n", "h", "w", 3])],
-        [
-            info("maps", TensorProto.FLOAT, ["n", config.channels, "rows", "columns"]),
-            info("pooled", TensorProto.FLOAT, ["n", TAPS[17]]),
-        ],
-        graph.tensors,
+        {"pixels": ["n", "h", "w", 3]},
+        {"maps": ["n", config.channels, "rows", "columns"], "pooled": ["n", TAPS[17]]},
     )
-    return helper.make_model(body, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
 def _trunk(graph: _Graph, x: str) -> list[str]:
-    x = graph.conv(x, "trunk.features.0.conv", 3, 32, side=3, stride=2)
+    x = graph.block(x, "trunk.features.0.conv", 3, 32, side=3, stride=2)
     block, cin, taps = 0, 32, []
     for expansion, cout, repeats, first_stride in STAGES:
         for repeat in range(repeats):
@@ -93,11 +54,11 @@ def _trunk(graph: _Graph, x: str) -> list[str]:
             name, stride = f"trunk.features.{block}", 1 if repeat else first_stride
             hidden, start = cin * expansion, x
             if expansion != 1:
-                x = graph.conv(x, f"{name}.expand", cin, hidden)
-            x = graph.conv(
+                x = graph.block(x, f"{name}.expand", cin, hidden)
+            x = graph.block(
                 x, f"{name}.depthwise", hidden, hidden, side=3, stride=stride, groups=hidden
             )
-            x = graph.conv(x, f"{name}.project", hidden, cout, relu6=False)
+            x = graph.conv(x, f"{name}.project", hidden, cout)
             if stride == 1 and cin == cout:
                 x = graph.add("Add", [start, x], name)
             cin = cout
@@ -108,7 +69,7 @@ def _trunk(graph: _Graph, x: str) -> list[str]:
 
 def _neck(graph: _Graph, taps: list[str], config: CropNetConfig) -> str:
     fine, middle, coarse = (
-        graph.conv(tap, f"head.taps.{index}", channels, config.fused, relu6=False)
+        graph.conv(tap, f"head.taps.{index}", channels, config.fused)
         for index, (tap, channels) in enumerate(zip(taps, TAPS.values(), strict=True))
     )
     fine = graph.add(
@@ -122,9 +83,9 @@ def _neck(graph: _Graph, taps: list[str], config: CropNetConfig) -> str:
     )  # fmt: skip
     total = graph.add("Add", [graph.add("Add", [fine, middle], "two"), coarse], "three")
     x = graph.add("Relu", [total], "fused")
-    return graph.conv(x, "head.reduce", config.fused, config.channels, relu6=False)
+    return graph.conv(x, "head.reduce", config.fused, config.channels)
 
 
 if __name__ == "__main__":
-    target = Path(__file__).parent / "weights" / "cropnet.onnx"
+    target = Path(__file__).parents[1] / "weights" / "cropnet.onnx"
     target.write_bytes(build_graph(CropNetConfig()).SerializeToString())

@@ -1,0 +1,17 @@
+"""Who a face is: faces as numbers, known people, and how sure a likeness is."""
+
+from cropper.identity.known import KnownPeople, learn_people
+from cropper.identity.likeness import RATE, farthest, stranger_rate
+from cropper.identity.look import Match, SeenFace, look, recognise
+
+__all__ = [
+    "RATE",
+    "KnownPeople",
+    "Match",
+    "SeenFace",
+    "farthest",
+    "learn_people",
+    "look",
+    "recognise",
+    "stranger_rate",
+]

@@ -1,0 +1,172 @@
+"""Known people: learnt from a folder with a folder a person, kept in one local file.
+
+The file holds names and encodings, and no picture: a safetensors file with a tensor (N, 128) a
+person. Only its owner may read it. Nothing else in the package writes encodings anywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from cropper.errors import ConfigError, DataError, ImageReadError, NoInputError
+from cropper.identity.config import NUMBERS, WEIGHTS
+from cropper.identity.look import SeenFace, look
+from cropper.image import load_image, make_folder, write_atomic
+from cropper.listing import list_pictures
+from cropper.person import Person
+
+__all__ = ["KnownPeople", "face_of", "learn_people", "learn_person"]
+
+Tell = Callable[[str], None]
+_FORMAT = "people 1"
+_AHEAD = 2.0  # heights: of a photo's faces the largest is the person, where it is so much larger
+_RESERVED = {"faces", "largest", "none"}
+
+
+@dataclass(frozen=True)
+class KnownPeople:
+    people: tuple[Person, ...]  # by name
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self.people)
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+    def named(self, name: str) -> Person:
+        """Raises ConfigError for nobody known."""
+        for person in self.people:
+            if person.name == name:
+                return person
+        known = ", ".join(each.name for each in self.people) or "nobody"
+        raise ConfigError(f"{name} is not known, of the people that are: {known}")
+
+    def without(self, names: Sequence[str]) -> KnownPeople:
+        """Raises ConfigError for a name that is not known."""
+        gone = {self.named(name).name for name in names}
+        return KnownPeople(tuple(each for each in self.people if each.name not in gone))
+
+    def with_others(self, others: KnownPeople) -> KnownPeople:
+        """People of the same name as they are among the others."""
+        merged = {each.name: each for each in (*self, *others)}
+        return KnownPeople(tuple(merged[name] for name in sorted(merged)))
+
+    def save(self, path: Path) -> None:
+        """Readable by its owner alone, in place of an earlier one. Raises ImageWriteError."""
+        facts = {"format": _FORMAT, "descriptor": _descriptor_digest()}
+        data = save({each.name: each.array for each in self.people}, {"cropper": json.dumps(facts)})
+        make_folder(path.parent)
+        before = os.umask(0o077)
+        try:
+            write_atomic(data, path, overwrite=True)
+        finally:
+            os.umask(before)
+        with contextlib.suppress(OSError):  # a file system without rights
+            path.chmod(0o600)
+
+    @classmethod
+    def load(cls, path: Path) -> KnownPeople:
+        """Raises DataError for a file of something else, or of another descriptor."""
+        remedy = "make one with `cropper faces learn`"
+        try:
+            with safe_open(path, framework="numpy") as file:
+                facts = json.loads((file.metadata() or {})["cropper"])
+                stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if facts["format"] != _FORMAT:
+                raise KeyError(facts["format"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is no file of known people ({error}): {remedy}") from error
+        if facts["descriptor"] != _descriptor_digest():
+            raise DataError(f"{path} is of another face descriptor than this one: {remedy}")
+        for name, rows in stored.items():
+            if rows.ndim != 2 or rows.shape[1] != NUMBERS or not np.isfinite(rows).all():
+                raise DataError(f"{path}: the encodings of {name} are broken: {remedy}")
+        return cls(
+            tuple(Person(name, tuple(map(tuple, stored[name].tolist()))) for name in sorted(stored))
+        )
+
+    @classmethod
+    def at(cls, path: Path, tell: Tell | None = None) -> KnownPeople:
+        """Of a file, or of a folder with a folder a person, from which nothing is kept."""
+        return learn_people(path, tell) if path.is_dir() else cls.load(path)
+
+
+def learn_people(folder: Path, tell: Tell | None = None) -> KnownPeople:
+    """A folder a person, one photo is enough; ``tell`` hears what could not be used.
+
+    Raises DataError where there is nobody to learn, or one of whom no photo is of use.
+    """
+    tell = tell or (lambda _: None)
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder: give one that holds a folder a person")
+    folders = sorted(each for each in folder.iterdir() if each.is_dir())
+    people = [
+        learn_person(each.name, each, tell) for each in folders if not each.name.startswith(".")
+    ]
+    if not people:
+        raise DataError(
+            f"{folder} has no folders: give one a person, as in {folder}/anna/photo.jpg"
+        )
+    return KnownPeople(tuple(people))
+
+
+def learn_person(name: str, photos: Path, tell: Tell | None = None) -> Person:
+    """From a photo, or from all below a folder. Raises ConfigError for a name that means more."""
+    if name in _RESERVED or "," in name:
+        raise ConfigError(f"nobody can be called {name!r} here: rename {photos}")
+    encodings = []
+    try:
+        paths = list_pictures([photos])
+    except NoInputError as error:
+        raise DataError(str(error)) from error
+    for path in paths:
+        try:
+            encodings.append(face_of(path))
+        except (DataError, ImageReadError) as error:
+            if path == photos:
+                raise
+            if tell:
+                tell(f"{error}: left out")
+    if not encodings:
+        raise DataError(f"{photos}: none of its {len(paths)} photos shows {name}'s face well")
+    return Person(name, tuple(encodings))
+
+
+def face_of(path: Path) -> tuple[float, ...]:
+    """The encoding of the one face that a photo is of.
+
+    Raises DataError for a photo of none, of several, or of one that cannot be read.
+    """
+    seen = look(load_image(path))
+    if not seen:
+        raise DataError(f"{path}: no face is found in it; give a photo that shows one")
+    first = seen[0]
+    others = [each for each in seen[1:] if _height(each) * _AHEAD > _height(first)]
+    if others:
+        raise DataError(
+            f"{path}: {len(others) + 1} faces of about one size; give a photo of one person, "
+            "or a crop of it"
+        )
+    if first.encoding is None:
+        raise DataError(f"{path}: its face is {first.unreadable}; give a larger, frontal one")
+    return first.encoding
+
+
+def _height(seen: SeenFace) -> float:
+    return seen.face.box[3] - seen.face.box[1]
+
+
+@lru_cache(1)
+def _descriptor_digest() -> str:
+    return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
