@@ -50,6 +50,7 @@ LAYERS = {
     "train": 4,
     "style": 5,
     "see": 5,
+    "people": 5,
     "annotations": 1,
     "decoders": 5,
     "scoring_thread": 5,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from cropper.errors import CropperError
 from cropper.finder import CropFinder
@@ -14,6 +15,7 @@ from cropper.image import SourceImage, View, load_image
 
 __all__ = ["ScoredPhoto", "UnreadablePhoto", "read_ahead", "score_pictures", "whole_score"]
 
+Seen = TypeVar("Seen")
 _READERS = 2  # threads; decoders let go of Python's lock
 _AHEAD = 8  # pictures decoded and not yet used
 
@@ -32,17 +34,17 @@ class UnreadablePhoto:
 
 
 def read_ahead(
-    paths: Iterable[Path], look: Callable[[SourceImage], View]
-) -> Iterator[tuple[Path, View | UnreadablePhoto]]:
-    """Every picture in order, as ``look`` sees it; or why it cannot be read."""
+    paths: Iterable[Path], look: Callable[[SourceImage], Seen]
+) -> Iterator[tuple[Path, Seen | UnreadablePhoto]]:
+    """What ``look`` sees of every picture, in order; or why it cannot be read."""
 
-    def load(path: Path) -> View | UnreadablePhoto:
+    def load(path: Path) -> Seen | UnreadablePhoto:
         try:
             return look(load_image(path))
         except (CropperError, MemoryError) as error:
             return UnreadablePhoto(path, str(error) or "not enough memory")
 
-    waiting: deque[tuple[Path, Future[View | UnreadablePhoto]]] = deque()
+    waiting: deque[tuple[Path, Future[Seen | UnreadablePhoto]]] = deque()
     pool = ThreadPoolExecutor(_READERS)
     try:
         for path in paths:

@@ -1,0 +1,223 @@
+"""List, verify, recognise, learn and forget faces: options in, exit code out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cropper.boxes import Box
+from cropper.console import print_json, print_line, say
+from cropper.errors import ConfigError, CropperError, DataError, ImageWriteError
+from cropper.finder import CropFinder
+from cropper.identity import (
+    RATE,
+    KnownPeople,
+    Match,
+    SeenFace,
+    farthest,
+    learn_people,
+    recognise,
+    stranger_rate,
+)
+from cropper.identity.known import face_of
+from cropper.image import SourceImage
+from cropper.listing import list_pictures
+from cropper.people.look import PhotoFaces, face_sheet, look_at, record
+from cropper.rank.commands import Failures, Progress
+from cropper.render import check_output, write_picture
+
+__all__ = [
+    "FacesOptions",
+    "WhoOptions",
+    "forget",
+    "learn",
+    "list_faces",
+    "verify",
+    "who",
+]
+
+_SLACK = 1.0  # px
+
+
+@dataclass(frozen=True)
+class FacesOptions:
+    aspect: str | None = None  # of the crop that may cut faces; None: none is looked for
+    sheet: Path | None = None
+    quality: int = 90
+    as_json: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class WhoOptions:
+    people: Path  # a file of known people, or a folder with a folder a person
+    false_accepts: float = RATE
+    as_json: bool = False
+
+
+def list_faces(
+    inputs: Sequence[str], options: FacesOptions, progress: Progress | None = None
+) -> int:
+    """A line for each face, and a sheet of all."""
+    if options.sheet:
+        check_output(options.sheet, overwrite=options.overwrite)
+    paths = list_pictures(inputs)
+    failures = Failures(options.as_json)
+    tiles = []
+    also = _crop_of(options.aspect) if options.aspect else None
+    for photo in look_at(paths, failures, progress, tiles=bool(options.sheet), also=also):
+        tiles += photo.tiles
+        _tell_faces(photo, options.as_json)
+    if options.sheet and tiles:
+        write_picture(
+            face_sheet(tiles), options.sheet, options.quality, overwrite=options.overwrite
+        )
+        say(f"wrote {options.sheet}: {len(tiles)} faces")
+    elif options.sheet:
+        say(f"no face in {len(paths)} pictures: no sheet is written")
+    return failures.end(len(paths))
+
+
+def _crop_of(aspect: str) -> Callable[[SourceImage], Box]:
+    finder = CropFinder()
+    return lambda image: finder.find(image, aspect=aspect).best.box
+
+
+def _tell_faces(photo: PhotoFaces, as_json: bool) -> None:
+    places = [_place(each, photo) for each in photo.seen]
+    if as_json:
+        faces = [
+            record(each) | ({"crop": place} if place else {})
+            for each, place in zip(photo.seen, places, strict=True)
+        ]
+        print_json({"input": str(photo.path), "source_size": list(photo.size), "faces": faces})
+        return
+    for number, (each, place) in enumerate(zip(photo.seen, places, strict=True), 1):
+        x0, y0, x1, y1 = each.face.box
+        told = [
+            f"sharpness {each.sharpness:.0f}",
+            each.unreadable,
+            place and f"{place} by the crop",
+        ]
+        print_line(
+            f"{photo.path}\t{number}\t{x1 - x0:.0f}x{y1 - y0:.0f}+{x0:.0f}+{y0:.0f}\t"
+            + ", ".join(filter(None, told))
+        )
+    if not photo.seen:
+        print_line(f"{photo.path}\t0\tno face is found")
+
+
+def _place(seen: SeenFace, photo: PhotoFaces) -> str:
+    """What the photo's crop does to a head: ``kept``, ``cut``, ``left out``; empty without one."""
+    if photo.extra is None:
+        return ""
+    head, crop = np.array(seen.face.head(photo.size)), np.array(photo.extra)
+    outside = np.concatenate([crop[:2] - head[:2], head[2:] - crop[2:]])
+    if outside.max() <= _SLACK:
+        return "kept"
+    apart = np.concatenate([crop[:2] - head[2:], head[:2] - crop[2:]])
+    return "left out" if apart.max() >= -_SLACK else "cut"
+
+
+def verify(first: Path, second: Path, *, false_accepts: float = RATE, as_json: bool = False) -> int:
+    """0 where both photos are of one person, 1 where not. Raises ConfigError for any trouble."""
+    _check_rate(false_accepts)
+    try:
+        gap = float(np.linalg.norm(np.subtract(face_of(first), face_of(second))))
+    except CropperError as error:  # 1 is an answer here
+        raise ConfigError(str(error)) from error
+    same, rate = gap <= farthest(false_accepts), stranger_rate(gap)
+    if as_json:
+        print_json(
+            {"same": same, "distance": round(gap, 4), "stranger_rate": rate}
+            | {"false_accepts": false_accepts, "inputs": [str(first), str(second)]}
+        )
+    else:
+        verdict = "one person" if same else "not told to be one person"
+        print_line(f"{verdict}: {_told(rate)} (distance {gap:.2f})")
+    return 0 if same else 1
+
+
+def who(inputs: Sequence[str], options: WhoOptions, progress: Progress | None = None) -> int:
+    """A line for each face: a name, or nobody known."""
+    _check_rate(options.false_accepts)
+    people = KnownPeople.at(options.people, say).people
+    paths = list_pictures(inputs)
+    failures = Failures(options.as_json)
+    for photo in look_at(paths, failures, progress):
+        matches = recognise(photo.seen, people, options.false_accepts)
+        if options.as_json:
+            faces = [
+                record(seen) | _match_record(match)
+                for seen, match in zip(photo.seen, matches, strict=True)
+            ]
+            print_json({"input": str(photo.path), "source_size": list(photo.size), "faces": faces})
+            continue
+        for number, (seen, match) in enumerate(zip(photo.seen, matches, strict=True), 1):
+            told = f"{match.person.name}\t{_told(match.stranger_rate)}" if match else ""
+            unknown = "nobody known\t" + (seen.unreadable and f"it is {seen.unreadable}")
+            print_line(f"{photo.path}\t{number}\t{told or unknown}".rstrip())
+        if not photo.seen:
+            print_line(f"{photo.path}\t0\tno face is found")
+    return failures.end(len(paths))
+
+
+def _match_record(match: Match | None) -> dict[str, Any]:
+    if match is None:
+        return {"name": None}
+    return {
+        "name": match.person.name,
+        "distance": round(match.distance, 4),
+        "stranger_rate": match.stranger_rate,
+    }
+
+
+def _told(rate: float) -> str:
+    """For people to read."""
+    if rate < 1e-6:
+        return "fewer than 1 of 1,000,000 pairs of strangers are as alike"
+    if rate < 0.1:
+        return f"1 of {float(f'{1 / rate:.2g}'):,.0f} pairs of strangers is as alike"
+    return f"{rate:.0%} of pairs of strangers are as alike"
+
+
+def learn(folder: Path, target: Path) -> int:
+    """Adds the people of a folder to a file; those it knows already are learnt anew."""
+    known = KnownPeople.load(target) if target.exists() else KnownPeople(())
+    found = learn_people(folder, say)
+    known.with_others(found).save(target)
+    for person in found:
+        photos = len(person.encodings)
+        print_line(f"{person.name}\t{photos} photo{'s' if photos > 1 else ''}")
+    say(f"wrote {target}: {len(known.with_others(found))} people, readable by you alone")
+    return 0
+
+
+def forget(names: Sequence[str], path: Path, *, everyone: bool = False) -> int:
+    """Takes people out of a file; with the last of them goes the file."""
+    if everyone == bool(names):
+        raise ConfigError("name whom to forget, or use `everyone` alone")
+    left = KnownPeople(()) if everyone else KnownPeople.load(path).without(names)
+    if len(left):
+        left.save(path)
+        say(f"wrote {path}: {len(left)} people left")
+        return 0
+    if everyone and path.exists():
+        KnownPeople.load(path)  # nothing else is deleted
+    try:
+        path.unlink()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise ImageWriteError(f"{path} cannot be deleted: {error.strerror}") from error
+    say(f"deleted {path}: nobody is left")
+    return 0
+
+
+def _check_rate(rate: float) -> None:
+    if not 0 < rate <= 0.1:
+        raise ConfigError(f"`false_accepts` is a share above 0 and at most 0.1, got {rate}")

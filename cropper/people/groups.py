@@ -1,0 +1,115 @@
+"""People without names: faces that are alike, grouped by average linkage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cropper.console import print_json, print_line, say
+from cropper.errors import ConfigError, NoInputError
+from cropper.identity import RATE, farthest
+from cropper.identity.descriptor import Encodings
+from cropper.listing import list_pictures
+from cropper.people.look import Tile, face_sheet, look_at
+from cropper.rank.commands import Failures, Progress
+from cropper.rank.layout import need
+from cropper.render import check_free, write_picture
+
+__all__ = ["GroupOptions", "group_encodings", "group_faces"]
+
+_MOST = 20_000  # faces: their distances take 1.6 GB
+
+
+@dataclass(frozen=True)
+class GroupOptions:
+    sheets: Path | None = None  # a folder for a sheet a group
+    least: int = 2  # faces of a group that is told of
+    false_accepts: float = RATE
+    quality: int = 90
+    as_json: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class _Found:
+    path: Path
+    number: int  # of the face in its photo, from 1
+    tile: Tile | None
+
+
+def group_encodings(encodings: Encodings, rate: float = RATE) -> NDArray[np.intp]:
+    """(N, 128) -> (N,): a group's number for each, the largest group is 0.
+
+    Groups are joined while their faces are, on average, nearer than strangers are at ``rate``.
+    Raises MissingExtraError without SciPy.
+    """
+    hierarchy = need("scipy.cluster.hierarchy")
+    if len(encodings) < 2:
+        return np.zeros(len(encodings), dtype=np.intp)
+    tree = hierarchy.linkage(encodings.astype(np.float64), "average")
+    groups = hierarchy.fcluster(tree, farthest(rate), "distance") - 1
+    order = np.argsort(-np.bincount(groups), kind="stable")
+    return np.asarray(np.argsort(order)[groups], dtype=np.intp)
+
+
+def group_faces(
+    inputs: Sequence[str], options: GroupOptions, progress: Progress | None = None
+) -> int:
+    """A line for each group of faces that seem to be one person's, and a sheet for each."""
+    need("scipy.cluster.hierarchy")  # rather now than after the work
+    paths = list_pictures(inputs)
+    failures = Failures(options.as_json)
+    found: list[_Found] = []
+    encodings: list[tuple[float, ...]] = []
+    faces = 0
+    for photo in look_at(paths, failures, progress, tiles=options.sheets is not None):
+        for index, seen in enumerate(photo.seen):
+            faces += 1
+            if seen.encoding:
+                tile = photo.tiles[index] if photo.tiles else None
+                found.append(_Found(photo.path, index + 1, tile))
+                encodings.append(seen.encoding)
+    if not found:
+        raise NoInputError(f"none of {len(paths)} pictures shows a face that can be read")
+    if len(found) > _MOST:
+        raise ConfigError(
+            f"at most {_MOST} faces are grouped at once, got {len(found)}: name fewer"
+        )
+    numbers = group_encodings(np.array(encodings, np.float32), options.false_accepts)
+    groups = [
+        [found[row] for row in np.flatnonzero(numbers == number)]
+        for number in range(numbers.max() + 1)
+    ]
+    told = [group for group in groups if len(group) >= options.least]
+    _write_sheets(told, options)
+    for number, group in enumerate(told, 1):
+        _tell(number, group, options.as_json)
+    say(
+        f"{len(told)} people with {options.least} faces or more, "
+        f"{sum(map(len, told))} of {faces} faces"
+    )
+    return failures.end(len(paths))
+
+
+def _write_sheets(groups: Sequence[Sequence[_Found]], options: GroupOptions) -> None:
+    if options.sheets is None:
+        return
+    targets = [options.sheets / f"person-{number}.jpg" for number in range(1, len(groups) + 1)]
+    for target in targets:
+        check_free(target, overwrite=options.overwrite)
+    for target, group in zip(targets, groups, strict=True):
+        tiles = [each.tile for each in group if each.tile is not None]
+        write_picture(face_sheet(tiles), target, options.quality, overwrite=options.overwrite)
+
+
+def _tell(number: int, group: Sequence[_Found], as_json: bool) -> None:
+    if as_json:
+        faces = [{"input": str(each.path), "face": each.number} for each in group]
+        print_json({"person": number, "faces": faces})
+        return
+    for each in group:
+        print_line(f"person {number}\t{each.path}\t{each.number}")
