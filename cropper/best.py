@@ -134,9 +134,12 @@ class _Batch:
         for note in source.notes:
             self.tell(f"{item.source}: note: {note}")
         result = self.finder.find(source, self.request)
+        if result.absent and options.request.if_absent == "skip":
+            self._pass_over(item, result)
+            return
         crops = result.crops[: options.request.top_k]
         if not options.dry_run:
-            self._write(source, item, crops)
+            self._write(source, item, crops, result.size)
             if overlay is not None:
                 self._draw(source, result, overlay)
         for note in self._notes(result, crops):
@@ -148,6 +151,13 @@ class _Batch:
         for line in text_of(item.source, result, crops, written, **told):
             self.tell(line)
 
+    def _pass_over(self, item: PlannedInput, result: CropResult) -> None:
+        """Of a photo that shows nobody who is to be kept."""
+        self.tell(f"{item.source}: skipped, {' and '.join(result.absent)} not found in it")
+        if self.options.as_json:
+            record = {"input": item.source, "output": None, "absent": list(result.absent)}
+            print_json({**record, "source_size": list(result.source_size)})
+
     def _notes(self, result: CropResult, crops: Sequence[Crop]) -> list[str]:
         """Where the crops are not quite what was asked for."""
         notes = list(result.notes)
@@ -158,8 +168,14 @@ class _Batch:
             notes.append(f"only {len(crops)} {differ} enough")
         return notes
 
-    def _write(self, source: SourceImage, item: PlannedInput, crops: Sequence[Crop]) -> None:
-        size, quality = self.request.size, self.options.quality
+    def _write(
+        self,
+        source: SourceImage,
+        item: PlannedInput,
+        crops: Sequence[Crop],
+        size: tuple[int, int] | None,
+    ) -> None:
+        quality = self.options.quality
         if not item.outputs:
             write_standard(render(source, crops[0], source.format, size=size, quality=quality))
         for crop, output in zip(crops, item.outputs, strict=False):  # there may be fewer crops

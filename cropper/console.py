@@ -95,6 +95,8 @@ def _filtered(crop: Crop) -> str:
 def _certainty(result: CropResult) -> str:
     """How many people would prefer the best crop, where the scorer can say."""
     whole, centre = result.preferred_to_full_frame, result.preferred_to_centre
+    if result.copied:
+        return "; the whole photo is copied"
     if whole is None or centre is None:
         return ""
     if not result.best.corners and result.best.box == (0, 0, *result.source_size):

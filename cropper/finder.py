@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes
+from cropper.boxes import Boxes, Crop
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
+from cropper.identity.wanted import Wanted, find_wanted
 from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.image.per_view import PerView
 from cropper.image.toning import is_grey
 from cropper.request import COSTLY_BUDGET, CropFields, CropRequest, constrained
-from cropper.result import SEARCH, CropResult
+from cropper.result import SEARCH, CropResult, FoundPerson
 from cropper.scorers import (
     DEFAULT_SCORER,
     BatchScorer,
@@ -157,15 +158,17 @@ class CropFinder:
         image = open_photo(photo)
         if request.method == SEARCH:
             view = view or self.scorer.spec.view(image)
-            result = self._search(self._task(view, request, objective), progress)
+            people = find_wanted(request.people, image) if request.people else None
+            result = self._search(self._task(view, request, objective), progress, people)
+            result = _with_people(result, request, people) if people else result
         else:
             result = self._transformer(request).find(image, request)
         if request.filter:
             result = self._filtered(result, image, request.filter)
-        request.check_pixels(result.best)
-        return replace(
-            result, seconds=time.perf_counter() - started, size=request.size, source=image
-        )
+        if not result.copied:
+            request.check_pixels(result.best)
+        size = None if result.copied else request.size
+        return replace(result, seconds=time.perf_counter() - started, size=size, source=image)
 
     __call__ = find
 
@@ -188,16 +191,19 @@ class CropFinder:
         turned = turn.view(view)
         return tilt, TurnedPhoto(turn, turned, self.bind_view(turned))
 
-    def _search(self, task: SearchTask, progress: Progress | None) -> CropResult:
+    def _search(
+        self, task: SearchTask, progress: Progress | None, people: Wanted | None = None
+    ) -> CropResult:
         request, turn, size = task.request, task.turn, task.view.size
         config = search_config(self.scorer.spec, request)
-        constraints = constraints_of(request, turn, hair=not self.scorer.spec.frames_faces)
-        faces = find_subjects(request, task.view)
+        own = people.faces if people else ()
+        constraints = constraints_of(request, turn, not self.scorer.spec.frames_faces, own)
+        faces = find_subjects(request, task.view, own)
         bound = [each.bind(task.view, task.spaces) for each in constraints]
         if request.fit != "crop" and request.has_shape:
             aspect = aspect_for_all(bound, task.spaces)
             if aspect is not None:
-                return self._padded(aspect, task)
+                return self._padded(aspect, task, people)
         wanted = constrained(task.objective, bound)
         found = search(lambda boxes: wanted(turn.fit(boxes)), task.spaces, config, progress)
         boxes, notes = task.placed(np.array([crop.box for crop in found.crops]), bound)
@@ -216,12 +222,12 @@ class CropFinder:
             has_shape=request.has_shape,
         )
 
-    def _padded(self, aspect: float, task: SearchTask) -> CropResult:
+    def _padded(self, aspect: float, task: SearchTask, people: Wanted | None) -> CropResult:
         """Crops of another aspect, on canvases of the one that is asked for."""
         asked = task.request
         canvas = Canvas(task.spaces[0].aspect, asked.fit, asked.background)
         other = replace(asked, aspect=aspect, size=None, no_enlarge=False, fit="crop")
-        result = self._search(replace(task, request=other), None)
+        result = self._search(replace(task, request=other), None, people)
         crops = tuple(replace(crop, canvas=canvas) for crop in result.crops)
         notes = (*result.notes, "no crop of this shape holds all that is kept: it is padded")
         return replace(result, search=replace(result.search, crops=crops), notes=notes)
@@ -300,6 +306,23 @@ def find_best_crop(
 ) -> CropResult:
     """One photo, one call; for many photos make one CropFinder."""
     return CropFinder(scorer, device).find(photo, request, **fields)
+
+
+def _with_people(result: CropResult, request: CropRequest, people: Wanted) -> CropResult:
+    """Told who was found; the whole photo where nobody was and that is asked for."""
+    found = tuple(
+        FoundPerson(match.person.name, face.box, match.stranger_rate)
+        for face, match in people.found
+    )
+    result = replace(result, people=found, notes=(*result.notes, *people.notes))
+    if found:
+        return result
+    result = replace(result, absent=people.absent)
+    if request.if_absent != "copy":
+        return result
+    whole = Crop.of(np.array([0.0, 0.0, *result.source_size]), result.full_frame_score)
+    search = replace(result.search, crops=(whole,))
+    return replace(result, search=search, notes=people.notes, has_shape=False, copied=True)
 
 
 def _without_gradients(bound: BoundScorer) -> Objective:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,10 @@ class Person:
     """Compares equal to the same name with the same encodings, which are never shown."""
 
     name: str
-    encodings: tuple[tuple[float, ...], ...] = field(repr=False)  # (N, 128), one a photo
+    encodings: tuple[tuple[float, ...], ...]  # (N, 128), one a photo
+
+    def __repr__(self) -> str:
+        return f"Person({self.name!r}, digest={self.digest!r})"
 
     @property
     def array(self) -> NDArray[np.float32]:

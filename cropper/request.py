@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypedDict
@@ -22,6 +22,7 @@ from cropper.errors import ConfigError, CropTooSmallError
 from cropper.image import View
 from cropper.image.padding import check_colour
 from cropper.image.source import MAX_PIXELS
+from cropper.person import Person
 from cropper.result import METHODS, SEARCH
 from cropper.search import Objective, SearchConfig
 from cropper.space import MIN_SCALE, CropSpace, agreed_aspect, crop_spaces
@@ -46,6 +47,7 @@ __all__ = [
 COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is rugged
 Point = tuple[float, float]
 KEPT = ("faces", "largest", "none")  # heads that are kept whole
+IF_ABSENT = ("crop", "skip", "copy")  # what is done with a photo of nobody who is to be kept
 STRAIGHTENED = ("crop", "only")  # the best crop of the level photo, or as much of it as there is
 _ON_OVERLAY = 4  # crops
 _ROUNDING = 1e-9  # of a scale
@@ -93,7 +95,8 @@ class CropFields(TypedDict, total=False):
     strategy: str | None
     budget: int | None
     seed: int
-    keep: tuple[str | Box, ...]
+    keep: tuple[str | Box | Person, ...]
+    if_absent: str
     avoid: tuple[Box, ...]
     focus: Point | None
     fit: str
@@ -124,7 +127,9 @@ class CropRequest:
     strategy: str | None = None  # of the search; None: what suits the scorer
     budget: int | None = None  # crops scored at most; None: what suits scorer and strategy
     seed: int = 0  # of random draws
-    keep: tuple[str | Box, ...] = ("faces",)  # or largest, none, and boxes; method 'search' alone
+    # Heads: faces, largest or none; boxes; and people, whose heads then count alone. Of a search
+    keep: tuple[str | Box | Person, ...] = ("faces",)
+    if_absent: str = "crop"  # where none of the people is found; or skip, or copy the whole photo
     avoid: tuple[Box, ...] = ()  # boxes to leave out; all in px, or fractions if no edge is above 1
     focus: Point | None = None  # to lie in the middle half of the crop, px or fractions
     fit: str = "crop"  # or pad, blur, extend: what is done where the shape would cut what is kept
@@ -146,9 +151,13 @@ class CropRequest:
         for what in (*self.keep, *self.avoid):
             if isinstance(what, str):
                 if what not in KEPT:
-                    raise ConfigError(f"`keep` is a box or one of {', '.join(KEPT)}, got {what!r}")
-            elif as_boxes(what).min() < 0:
+                    told = ", ".join(KEPT)
+                    raise ConfigError(
+                        f"`keep` is a box, one of {told}, or a name with `people`, got {what!r}"
+                    )
+            elif not isinstance(what, Person) and as_boxes(what).min() < 0:
                 raise ConfigError(f"a box to keep or avoid lies inside the photo, got {what}")
+        self._check_people()
         if self.focus and not 0 <= min(self.focus) <= max(self.focus) < math.inf:
             raise ConfigError(f"`focus` is a point x,y of the photo, got {self.focus}")
         if self.fit not in ("crop", *FILLS):
@@ -157,6 +166,16 @@ class CropRequest:
         if self.filter is not None:
             parse_filter(self.filter)
         self._check_method()
+
+    def _check_people(self) -> None:
+        names = [person.name for person in self.people]
+        if len({*names}) < len(names):
+            raise ConfigError(f"`keep` names each person once, got {', '.join(names)}")
+        if self.if_absent not in IF_ABSENT:
+            told = ", ".join(IF_ABSENT)
+            raise ConfigError(f"`if_absent` is one of {told}, got {self.if_absent!r}")
+        if self.if_absent != "crop" and not names:
+            raise ConfigError("`if_absent` is about people to keep: name some, or leave it out")
 
     def _check_method(self) -> None:
         method = self.method
@@ -170,14 +189,19 @@ class CropRequest:
             raise ConfigError("`shear` is for crops that may be turned: add `method=search+stn`")
         if self.strategy and method in ("stn", "localizer"):
             raise ConfigError(f"`strategy` is of a search: {method} has none, leave it out")
-        boxes = [what for what in (*self.keep, *self.avoid) if not isinstance(what, str)]
-        if (self.constraints or boxes or self.focus or self.fit != "crop") and method != SEARCH:
+        own = [what for what in (*self.keep, *self.avoid) if not isinstance(what, str)]
+        if (self.constraints or own or self.focus or self.fit != "crop") and method != SEARCH:
             raise ConfigError(f"constraints are on boxes: {method} gives others, leave it out")
         if self.straighten not in (None, *STRAIGHTENED):
             told = ", ".join(STRAIGHTENED)
             raise ConfigError(f"`straighten` is one of {told}, got {self.straighten!r}")
         if self.straighten and method != SEARCH:
             raise ConfigError(f"`straighten` turns a search: {method} turns by itself, use one")
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Who is to be kept, by name."""
+        return tuple(what for what in self.keep if isinstance(what, Person))
 
     @property
     def searched_aspect(self) -> str | float:
@@ -251,13 +275,36 @@ class CropRequest:
             )
 
 
-def parse_kept(texts: Iterable[str]) -> tuple[str | Box, ...]:
-    """``keep`` as people write it: names and boxes; boxes alone are kept beside the faces.
+def parse_kept(
+    texts: Iterable[str], people: Mapping[str, Person] | None = None
+) -> tuple[str | Box | Person, ...]:
+    """``keep`` as people write it: words, boxes and names of ``people``, with commas between names.
 
-    Raises ConfigError for what is neither.
+    Boxes alone are kept beside the faces. Raises ConfigError for what is none of them.
     """
-    kept = tuple(parse_box(text) if "," in text else text for text in texts)
-    return kept if any(isinstance(each, str) for each in kept) else ("faces", *kept)
+    kept: list[str | Box | Person] = []
+    for text in texts:
+        names = [name.strip() for name in text.split(",")]
+        if people and all(name in people for name in names):
+            kept += [people[name] for name in names]
+        elif "," in text and _is_number(names[0]):
+            kept.append(parse_box(text))
+        elif people is not None and text not in KEPT:
+            unknown = next(name for name in names if name not in people)
+            told = ", ".join(people) or "nobody"
+            raise ConfigError(f"{unknown} is not known, of the people that are: {told}")
+        else:
+            kept.append(parse_box(text) if "," in text else text)
+    boxes_alone = not any(isinstance(each, str | Person) for each in kept)
+    return ("faces", *kept) if boxes_alone else tuple(kept)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_box(text: str) -> Box:

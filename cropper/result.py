@@ -20,6 +20,7 @@ __all__ = [
     "METHODS",
     "SEARCH",
     "CropResult",
+    "FoundPerson",
     "SearchResult",
     "StopReason",
     "preference",
@@ -54,6 +55,15 @@ class SearchResult:
 
 
 @dataclass(frozen=True)
+class FoundPerson:
+    """Somebody who was to be kept, and is in the photo."""
+
+    name: str
+    box: Box  # of the face, px
+    stranger_rate: float  # the share of strangers who are as alike
+
+
+@dataclass(frozen=True)
 class CropResult:
     """The best crops of one photo, with what a caller needs to use them."""
 
@@ -67,6 +77,9 @@ class CropResult:
     size: tuple[int, int] | None = None  # exact (width, height) asked of the output, px
     notes: tuple[str, ...] = ()  # what could not be kept, for people to read
     faces: tuple[Box, ...] | None = None  # px, the largest first; None: nobody looked
+    people: tuple[FoundPerson, ...] | None = None  # who was to be kept; None: nobody asked
+    absent: tuple[str, ...] = ()  # who was to be kept, where none of them is found
+    copied: bool = False  # the whole photo, since they are absent
     tilt: Tilt | None = None  # None: nobody looked
     has_shape: bool = False  # one was asked for, so that the whole photo is no answer
     source: SourceImage | None = field(default=None, repr=False, compare=False)
@@ -116,6 +129,17 @@ class CropResult:
 
         return as_html(self.source, self.crops, self.size) if self.source else repr(self)
 
+    def _people_record(self) -> dict[str, Any]:
+        """Where people were asked for."""
+        if self.people is None:
+            return {}
+        boxes = _rounded_boxes([each.box for each in self.people]) or []
+        found = [
+            {"name": each.name, "box": box, "stranger_rate": each.stranger_rate}
+            for each, box in zip(self.people, boxes, strict=True)
+        ]
+        return {"people": found, "absent": list(self.absent)}
+
     def _padding(self) -> dict[str, Any]:
         """Of the best crop's picture, where the crop does not fill it."""
         if not self.best.canvas:
@@ -140,6 +164,7 @@ class CropResult:
             "focus_x": round(focus_x, 4),
             "focus_y": round(focus_y, 4),
             "faces": _rounded_boxes(self.faces),
+            **self._people_record(),
             "full_frame_score": self.full_frame_score,
             "centre_score": self.centre_score,
             "preferred_to_full_frame": _rounded(self.preferred_to_full_frame),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cropper.boxes import Box, Boxes, as_boxes, clip
 from cropper.faces import Face, find_faces
 from cropper.image import View
+from cropper.person import Person
 from cropper.request import BoundConstraint, Constraint, CropRequest, Point
 from cropper.space import CropSpace, parse_aspect
 from cropper.turn import Turn
@@ -57,28 +58,43 @@ _SHAPES = [(name, parse_aspect(name)) for name in _NAMED]
 _CUT = 2.0  # log-odds off the score of a crop that cuts a head which it cannot keep
 
 
-def constraints_of(request: CropRequest, turn: Turn, hair: bool = True) -> tuple[Constraint, ...]:
+def constraints_of(
+    request: CropRequest, turn: Turn, hair: bool = True, people: Sequence[Face] = ()
+) -> tuple[Constraint, ...]:
     """Those that ``keep``, ``avoid`` and ``focus`` mean in the turned photo, and the request's own.
 
-    Without ``hair`` a head is as small as its face.
+    Without ``hair`` a head is as small as its face. ``people`` are the faces of those to keep who
+    are in the photo; where nobody is, all faces are kept.
     """
     kept: list[Constraint] = []
-    for what in request.keep:
+    for what in _kept(request, bool(people)):
         if not isinstance(what, str):
             kept.append(KeepBox(_in_turned(what, turn)))
         elif what != "none":
             kept.append(KeepHeads(alone=what == "largest", hair=hair))
+    if people:
+        turned = (Face(_in_turned(face.box, turn), face.score) for face in people)
+        kept.append(KeepHeads(hair=hair, people=tuple(turned)))
     avoided = (AvoidBox(_in_turned(box, turn)) for box in request.avoid)
     focus = [FocusOn(_point_in_turned(request.focus, turn))] if request.focus else []
     return (*kept, *avoided, *focus, *request.constraints)
 
 
-def find_subjects(request: CropRequest, view: View) -> tuple[Face, ...] | None:
+def _kept(request: CropRequest, has_people: bool) -> list[str | Box]:
+    """What is kept beside people; without any that were asked for, as if nobody had been."""
+    others = [what for what in request.keep if not isinstance(what, Person)]
+    said = any(isinstance(what, str) for what in others)
+    return others if has_people or said or not request.people else ["faces", *others]
+
+
+def find_subjects(
+    request: CropRequest, view: View, people: Sequence[Face] = ()
+) -> tuple[Face, ...] | None:
     """The faces, the largest first; None where none are to be kept.
 
     The slow part of what ``constraints_of`` gives, in the caller's own thread.
     """
-    if {"faces", "largest"} & {what for what in request.keep if isinstance(what, str)}:
+    if {"faces", "largest"} & {x for x in _kept(request, bool(people)) if isinstance(x, str)}:
         return find_faces(view)
     return None
 
@@ -89,13 +105,14 @@ class KeepHeads:
 
     alone: bool = False  # only the largest
     hair: bool = True  # whether a head has more than its face
+    people: tuple[Face, ...] = ()  # theirs instead of those of a group
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _Bound:
-        faces = find_faces(view)
+        faces = self.people or find_faces(view)
         if not faces:
             return _Bound(_NONE, _NONE)
         least = (1.0 if self.alone else _IN_GROUP) * _height(faces[0])
-        group = [face for face in faces if _height(face) >= least]
+        group = [face for face in faces if self.people or _height(face) >= least]
         rooms = np.array([space.largest * space.max_scale for space in spaces]) * view.size
         for room in (_HEADROOM, 0.0) if self.hair else (0.0,):
             heads = as_boxes(

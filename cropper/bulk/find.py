@@ -14,6 +14,7 @@ from dataclasses import replace
 from cropper.bulk.options import BulkOptions
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
+from cropper.identity.wanted import find_wanted
 from cropper.image import SourceImage, View
 from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult
@@ -52,9 +53,15 @@ class PhotoFinder:
     def find(self, image: SourceImage, own: CropFields | None = None) -> tuple[CropResult, ...]:
         """``own`` are fields of this photo alone. Raises what ``CropFinder.find`` raises."""
         view = self.finder.scorer.spec.view(image) if self.is_search else None
+        self._look(image, own)
         objective = self.finder.bind_view(view) if view else None
         with self._turn:
             return self._find(image, view, objective, own)
+
+    def _look(self, image: SourceImage, own: CropFields | None) -> None:
+        """For people to keep: slow, and in the caller's own thread."""
+        if people := replace(self.requests[0], **(own or {})).people:
+            find_wanted(people, image)
 
     def _find(
         self,
@@ -72,8 +79,11 @@ class PhotoFinder:
                 found[asked] = self.finder.find(
                     image, request, objective=objective, view=view, **(own or {})
                 )
-            request.check_pixels(found[asked].best)
-            results.append(replace(found[asked], size=request.size))
+            result = found[asked]
+            if not result.copied:
+                request.check_pixels(result.best)
+                result = replace(result, size=request.size)
+            results.append(result)
         return tuple(results)
 
 
@@ -93,6 +103,7 @@ class ThreadedPhotoFinder(PhotoFinder):
 
     def find(self, image: SourceImage, own: CropFields | None = None) -> tuple[CropResult, ...]:
         view = self.finder.scorer.spec.view(image)
+        self._look(image, own)
         find_subjects(replace(self.requests[0], **(own or {})), view)
         return self._thread.ask(view, lambda objective: self._find(image, view, objective, own))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from cropper.best_filter import JUDGE
 from cropper.errors import ConfigError
+from cropper.person import Person
 from cropper.request import CropRequest
 from cropper.result import SEARCH
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
@@ -114,7 +115,10 @@ class BulkOptions:
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):
-            settings["subjects"] = [request.keep, request.avoid]
+            kept = [repr(x) if isinstance(x, Person) else x for x in request.keep]
+            settings["subjects"] = [kept, request.avoid]
+        if request.if_absent != "crop":
+            settings["if_absent"] = request.if_absent
         if request.fit != "crop":
             settings["fit"] = [request.fit, request.background]
         if request.focus:

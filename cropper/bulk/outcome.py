@@ -26,7 +26,7 @@ class State(enum.StrEnum):
 
     TODO = "todo"
     DONE = "done"
-    SKIPPED = "skipped"  # no crop was liked enough to be written
+    SKIPPED = "skipped"  # no crop was liked enough, or nobody is in it who is to be kept
     FAILED = "failed"
 
 
@@ -128,6 +128,7 @@ class Cropped:
                 "size": result.size,
                 "faces": result.faces,
                 "tilt": result.tilt and asdict(result.tilt),
+                **({"absent": result.absent} if result.absent else {}),
                 "full_frame_score": result.full_frame_score,
                 "centre_score": result.centre_score,
                 "calibrated": result.calibrated,
@@ -231,6 +232,7 @@ def outcome_from_json(text: str) -> Outcome:
     own["size"] = tuple(map(int, record["size"])) if record.get("size") else None
     faces = record.get("faces")
     own["faces"] = None if faces is None else tuple(map(tuple, faces))
+    own["absent"] = tuple(record.get("absent", ()))
     tilt = record.get("tilt")
     own["tilt"] = Tilt(float(tilt["angle"]), float(tilt["probability"])) if tilt else None
     width, height = map(int, record["source_size"])

@@ -81,7 +81,9 @@ def _crop(
     if len(sizes) == len(options.requests) and options.method == SEARCH:
         image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
     results = finder.find(image, job.own)
-    wanted = [_gain(each) >= options.min_gain for each in results]
+    if_absent = replace(options.requests[0], **job.own).if_absent
+    skips = if_absent == "skip" and any(each.absent for each in results)
+    wanted = [each.copied or (_gain(each) >= options.min_gain and not skips) for each in results]
     notes = [*image.notes, *dict.fromkeys(note for each in results for note in each.notes)]
     for planned in photo.crops:
         result = results[planned.target]

@@ -21,7 +21,7 @@ _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that 
 _INPUTS = click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 _RATE = click.option(
     "--false-accepts",
-    type=click.FloatRange(0, 0.1, min_open=True),
+    type=click.FloatRange(1e-6, 0.1),
     default=0.001,
     show_default=True,
     metavar="SHARE",
@@ -60,8 +60,8 @@ Examples:
   cropper faces learn people/ -o people.safetensors
   cropper best party.jpg --people people.safetensors --keep anna
 
-With IN alone it lists. Whose a face is gets asked where a command says so and nowhere else, and what
-is known of people stays in the one file that `learn` writes. docs/faces.md says whom it fails for.
+With IN alone it lists. Whose a face is gets asked where a command says so and nowhere else. What is
+known of people stays in the one file that `learn` writes. docs/faces.md says whom it fails for.
 """
     + EXIT_CODES,
 )

@@ -32,6 +32,7 @@ def take_request(options: dict[str, Any]) -> CropRequest:
     """The request among a command's options, which are left without it."""
     from cropper.request import CropRequest  # noqa: PLC0415 - numpy and pillow
 
+    options["keep"] = _kept(options.pop("keep"), options.pop("people"), options.pop("keep_person"))
     names = CropRequest.__dataclass_fields__.keys() & options.keys()
     return CropRequest(**{name: options.pop(name) for name in names})
 
@@ -62,8 +63,21 @@ def _read(parse: str, value: Any) -> Any:
         raise click.BadParameter(str(error)) from None
 
 
-def _kept(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> Any:
-    return _read("parse_kept", texts) if texts else ("faces",)
+def _kept(texts: tuple[str, ...], people: Path | None, photos: tuple[Path, ...]) -> tuple[Any, ...]:
+    """What ``--keep`` says, with the people that it names and those of ``--keep-person``."""
+    from cropper.request import parse_kept  # noqa: PLC0415 - numpy and pillow
+
+    if people is None and not photos:
+        return parse_kept(texts) if texts else ("faces",)
+    from cropper.console import say  # noqa: PLC0415
+    from cropper.identity import KnownPeople, learn_person  # noqa: PLC0415
+
+    known = {person.name: person for person in KnownPeople.at(people, say)} if people else {}
+    kept = parse_kept(texts, known if people else None) if texts else ()
+    if people and not known.keys() & {getattr(what, "name", "") for what in kept}:
+        raise ConfigError("`people` are known, and none of them is to be kept: add `keep=NAME`")
+    others = tuple(learn_person(photo.stem, photo) for photo in photos)
+    return (*(what for what in kept if what != "faces" or "faces" in texts), *others)
 
 
 def _boxes(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:
@@ -113,10 +127,31 @@ _FIND = (
     click.option(
         "--keep",
         multiple=True,
-        callback=_kept,
-        metavar="faces|largest|none|BOX",
+        metavar="faces|largest|none|BOX|NAME",
         help="What no crop may cut: heads with their hair (default: those of a group), the largest "
-        "alone, or boxes x,y,w,h in pixels or fractions; repeatable.",
+        "alone, boxes x,y,w,h in pixels or fractions, or people of --people; repeatable.",
+    ),
+    click.option(
+        "--people",
+        type=click.Path(exists=True, path_type=Path),
+        metavar="DIR|FILE",
+        help="Whom --keep may name: a folder that holds a folder a person, or a file of `cropper "
+        "faces learn`.",
+    ),
+    click.option(
+        "--keep-person",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        multiple=True,
+        metavar="PHOTO",
+        help="Keep the head of whoever PHOTO shows, and let others go; repeatable.",
+    ),
+    click.option(
+        "--if-absent",
+        type=click.Choice(["crop", "skip", "copy"]),
+        default="crop",
+        show_default=True,
+        help="What is done with a photo that shows nobody of those people: crop it as if none had "
+        "been named, skip it, or copy the whole of it.",
     ),
     click.option(
         "--avoid",

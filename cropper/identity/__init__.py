@@ -1,6 +1,6 @@
 """Who a face is: faces as numbers, known people, and how sure a likeness is."""
 
-from cropper.identity.known import KnownPeople, learn_people
+from cropper.identity.known import KnownPeople, learn_people, learn_person
 from cropper.identity.likeness import RATE, farthest, stranger_rate
 from cropper.identity.look import Match, SeenFace, look, recognise
 
@@ -11,6 +11,7 @@ __all__ = [
     "SeenFace",
     "farthest",
     "learn_people",
+    "learn_person",
     "look",
     "recognise",
     "stranger_rate",

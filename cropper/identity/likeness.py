@@ -14,13 +14,17 @@ import numpy as np
 __all__ = ["RATE", "farthest", "stranger_rate"]
 
 RATE = 1e-3  # of false accepts: strangers that are taken for one person
+_LEAST = 1e-6
 _SHARES = np.log10([1e-4, 1e-3, 1e-2, 1e-1, 0.5])
 _DISTANCES = np.array([0.417, 0.476, 0.557, 0.661, 0.779])
 
 
 def stranger_rate(distance: float) -> float:
-    """The share of pairs of different people whose encodings are as near, in (0, 1]."""
-    return float(min(10 ** _line(distance, _DISTANCES, _SHARES), 1.0))
+    """The share of pairs of different people whose encodings are as near, in [1e-6, 1].
+
+    The least is what is told of the nearest: nothing smaller was measured.
+    """
+    return float(np.clip(10 ** _line(distance, _DISTANCES, _SHARES), _LEAST, 1.0))
 
 
 def farthest(rate: float) -> float:

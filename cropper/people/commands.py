@@ -26,7 +26,7 @@ from cropper.identity import (
 from cropper.identity.known import face_of
 from cropper.image import SourceImage
 from cropper.listing import list_pictures
-from cropper.people.look import PhotoFaces, face_sheet, look_at, record
+from cropper.people.look import PhotoFaces, Tile, face_sheet, look_at, record
 from cropper.rank.commands import Failures, Progress
 from cropper.render import check_output, write_picture
 
@@ -67,7 +67,7 @@ def list_faces(
         check_output(options.sheet, overwrite=options.overwrite)
     paths = list_pictures(inputs)
     failures = Failures(options.as_json)
-    tiles = []
+    tiles: list[Tile] = []
     also = _crop_of(options.aspect) if options.aspect else None
     for photo in look_at(paths, failures, progress, tiles=bool(options.sheet), also=also):
         tiles += photo.tiles
@@ -178,7 +178,7 @@ def _match_record(match: Match | None) -> dict[str, Any]:
 
 def _told(rate: float) -> str:
     """For people to read."""
-    if rate < 1e-6:
+    if rate <= 1e-6:
         return "fewer than 1 of 1,000,000 pairs of strangers are as alike"
     if rate < 0.1:
         return f"1 of {float(f'{1 / rate:.2g}'):,.0f} pairs of strangers is as alike"
@@ -219,5 +219,5 @@ def forget(names: Sequence[str], path: Path, *, everyone: bool = False) -> int:
 
 
 def _check_rate(rate: float) -> None:
-    if not 0 < rate <= 0.1:
-        raise ConfigError(f"`false_accepts` is a share above 0 and at most 0.1, got {rate}")
+    if not 1e-6 <= rate <= 0.1:
+        raise ConfigError(f"`false_accepts` is a share from 0.000001 to 0.1, got {rate}")

@@ -17,7 +17,7 @@ from cropper.rank.commands import Failures, Progress, counted
 from cropper.rank.sheet import Canvas, columns_for
 from cropper.rank.stream import UnreadablePhoto, read_ahead
 
-__all__ = ["TILE", "PhotoFaces", "face_sheet", "look_at", "record"]
+__all__ = ["TILE", "PhotoFaces", "Tile", "face_sheet", "look_at", "record"]
 
 TILE = 128  # px
 _AROUND = 0.35  # heights of a face that a tile shows on each side of it

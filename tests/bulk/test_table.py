@@ -51,7 +51,7 @@ def test_rows_of_no_photo_are_told(bulk: Bulk, photos: Path) -> None:
     ("table", "says"),
     [
         ("file,keep\na.jpg,none\n", "the header has photo"),
-        ("photo,keep\na.jpg,everybody\n", "line 2: --keep is a box or one of"),
+        ("photo,keep\na.jpg,everybody\n", "line 2: --keep is a box, one of"),
         ("photo,keep\nb.png,none\na.jpg,1,2,3,4\n", "line 3: it has more cells"),
         ("photo,focus\na.jpg,here\n", "line 2: 'here' is no point"),
         ('photo,avoid\na.jpg,"1,2,3"\n', "line 2: '1,2,3' is no box"),

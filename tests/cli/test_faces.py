@@ -105,9 +105,13 @@ def test_what_cannot_be_compared_is_no_answer(second: str, told: str) -> None:
 
 
 def test_a_rate_decides() -> None:
-    (record,) = records(run("verify", "ann.png", "mirrored.jpg", "--json"))
+    small = Image.fromarray(astronaut()).resize((160, 160), Image.Resampling.LANCZOS)
+    small.save("small.png")
+    (record,) = records(run("verify", "ann.png", "small.png", "--json"))
+    assert record["same"]
     strict = str(record["stranger_rate"] / 2)
-    assert run("verify", "ann.png", "mirrored.jpg", "--false-accepts", strict).exit_code == 1
+    assert run("verify", "ann.png", "small.png", "--false-accepts", strict).exit_code == 1
+    assert run("verify", "ann.png", "small.png", "--false-accepts", "0.5").exit_code == 2
 
 
 @pytest.mark.parametrize("as_file", [False, True])

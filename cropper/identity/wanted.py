@@ -1,0 +1,49 @@
+"""The people whom a crop is to keep, as far as they are in a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cropper.faces import Face
+from cropper.identity.look import Match, look, recognise
+from cropper.image import SourceImage
+from cropper.person import Person
+
+__all__ = ["Wanted", "find_wanted"]
+
+_SURE = 1e-4  # of strangers; a likeness that more of them have is told
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Of the people who are asked for, those that are found and those that are not."""
+
+    found: tuple[tuple[Face, Match], ...]
+    absent: tuple[str, ...]
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        return tuple(face for face, _ in self.found)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Who is absent, and who may be another, for people to read."""
+        absent = [f"{name} is not found in it" for name in self.absent]
+        unsure = [
+            f"the face that is kept as {match.person.name} may be a stranger's: "
+            f"1 of {1 / match.stranger_rate:,.0f} is as alike"
+            for _, match in self.found
+            if match.stranger_rate > _SURE
+        ]
+        return (*absent, *unsure)
+
+
+def find_wanted(people: Sequence[Person], image: SourceImage) -> Wanted:
+    """Looks at the faces of a photo once, whoever asks."""
+    seen = look(image)
+    matches = recognise(seen, people)
+    pairs = zip(seen, matches, strict=True)
+    found = tuple((each.face, match) for each, match in pairs if match)
+    names = {match.person.name for _, match in found}
+    return Wanted(found, tuple(each.name for each in people if each.name not in names))
