@@ -16,7 +16,7 @@ __all__ = ["RATE", "farthest", "stranger_rate"]
 RATE = 1e-3  # of false accepts: strangers that are taken for one person
 _LEAST = 1e-6
 _SHARES = np.log10([1e-4, 1e-3, 1e-2, 1e-1, 0.5])
-_DISTANCES = np.array([0.417, 0.476, 0.557, 0.661, 0.779])
+_DISTANCES = np.array([0.412, 0.471, 0.546, 0.645, 0.763])
 
 
 def stranger_rate(distance: float) -> float:

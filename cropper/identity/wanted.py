@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cropper.faces import Face
+from cropper.identity.likeness import RATE
 from cropper.identity.look import Match, look, recognise
 from cropper.image import SourceImage
 from cropper.person import Person
 
 __all__ = ["Wanted", "find_wanted"]
 
-_SURE = 1e-4  # of strangers; a likeness that more of them have is told
+# Of strangers, that are taken for one of the people: more than where a name is the answer, since to
+# cut off who was to be kept is worse than to keep a stranger, which is told
+_RATE = 1e-2
+_SURE = RATE  # a likeness that more of them have is told
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Wanted:
 def find_wanted(people: Sequence[Person], image: SourceImage) -> Wanted:
     """Looks at the faces of a photo once, whoever asks."""
     seen = look(image)
-    matches = recognise(seen, people)
+    matches = recognise(seen, people, _RATE)
     pairs = zip(seen, matches, strict=True)
     found = tuple((each.face, match) for each, match in pairs if match)
     names = {match.person.name for _, match in found}
