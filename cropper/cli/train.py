@@ -177,3 +177,54 @@ def train_tilt_command(
         config = replace(config, epochs=epochs)
     train_tilt(folders, out, config, limit=limit, log=partial(click.echo, err=True))
     click.echo(f"wrote {out / 'tilt'}.safetensors", err=True)
+
+
+@train.command("faces")
+@click.option(
+    "--people",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="A folder that holds a folder a person, two photos or more in each.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs/faces"),
+    show_default=True,
+    help="Folder for the weights, their measures and the state to continue from.",
+)
+@click.option(
+    "--start",
+    type=click.Choice(["descriptor", "nothing"]),
+    default="descriptor",
+    show_default=True,
+    help="From the package's weights, or from chance.",
+)
+@click.option("--margin", type=click.FloatRange(0), default=0.2, show_default=True)
+@click.option(
+    "--mining", type=click.Choice(["semi-hard", "hard"]), default="semi-hard", show_default=True
+)
+@click.option(
+    "--head",
+    type=click.Choice(["none", "binary"]),
+    default="none",
+    show_default=True,
+    help="binary: also a logistic unit on |f(a) - f(b)|.",
+)
+@click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Default: the recipe's.")
+@click.option("--augment/--no-augment", default=True, help="Vary the faces each step.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def train_faces_command(folder: Path, out: Path, **options: Any) -> None:
+    """Train a face descriptor on triplets: two photos of a person, one of another.
+
+    A quarter of the people is held out and measured. Run the same command again after a cut: it
+    continues after its last whole epoch.
+    """
+    with extra("torch"):
+        from cropper.train.faces import FacesConfig, train_faces  # noqa: PLC0415
+
+    train_faces(folder, out, FacesConfig(**options), log=partial(click.echo, err=True))
+    click.echo(f"wrote {out / 'faces'}.safetensors", err=True)

@@ -74,6 +74,7 @@ class Descriptor:
             weights = {
                 name: np.ascontiguousarray(value, np.float32)
                 for name, value in load_file(path).items()
+                if not name.startswith("head.")  # of two faces, not of one
             }
             self._session = open_session(_GRAPH.read_bytes(), weights)
         except (OSError, SafetensorError, *LOAD_ERRORS) as error:

@@ -22,11 +22,11 @@ from safetensors.numpy import save
 from cropper.errors import ConfigError, DataError, ImageReadError, NoInputError
 from cropper.identity.config import NUMBERS, WEIGHTS
 from cropper.identity.look import SeenFace, look
-from cropper.image import load_image, make_folder, write_atomic
+from cropper.image import SourceImage, load_image, make_folder, write_atomic
 from cropper.listing import list_pictures
 from cropper.person import Person
 
-__all__ = ["KnownPeople", "face_of", "learn_people", "learn_person"]
+__all__ = ["KnownPeople", "face_of", "learn_people", "learn_person", "the_face"]
 
 Tell = Callable[[str], None]
 _FORMAT = "people 1"
@@ -144,11 +144,18 @@ def learn_person(name: str, photos: Path, tell: Tell | None = None) -> Person:
 
 
 def face_of(path: Path) -> tuple[float, ...]:
-    """The encoding of the one face that a photo is of.
+    """The encoding of the one face that a photo is of. Raises what ``the_face`` raises."""
+    encoding = the_face(load_image(path)).encoding
+    assert encoding is not None, "a face that can be read"
+    return encoding
+
+
+def the_face(image: SourceImage) -> SeenFace:
+    """The one that a photo is of.
 
     Raises DataError for a photo of none, of several, or of one that cannot be read.
     """
-    seen = look(load_image(path))
+    path, seen = image.name, look(image)
     if not seen:
         raise DataError(f"{path}: no face is found in it; give a photo that shows one")
     first = seen[0]
@@ -160,7 +167,7 @@ def face_of(path: Path) -> tuple[float, ...]:
         )
     if first.encoding is None:
         raise DataError(f"{path}: its face is {first.unreadable}; give a larger, frontal one")
-    return first.encoding
+    return first
 
 
 def _height(seen: SeenFace) -> float:
