@@ -78,6 +78,8 @@ ONLY_IN = {
         "cropper.transforms",
         "eval.bench",
         "eval.bench_bulk",
+        "eval.planted",
+        "eval.strangers",
     },
     "pillow_heif": {"cropper.image"},
     "prometheus_client": {"cropper.serve"},

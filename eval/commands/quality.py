@@ -229,10 +229,19 @@ def heads(*, photos: tuple[Path, ...], scorer: str, device: str, baselines: bool
     "--root", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option("--long-side", type=click.IntRange(64), default=448, show_default=True, metavar="PX")
-def faces(*, root: Path, long_side: int) -> None:
+@click.option("--pairs", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE", help="CSV of first, second, same: is one person told from two?")  # fmt: skip
+def faces(*, root: Path, long_side: int, pairs: Path | None) -> None:
     """Which of the faces that people drew the detector finds. 448 px is what the product uses."""
     from eval.environment import read_environment
     from eval.faces import measure_faces, render_faces
+    from eval.verification import measure_pairs, render_pairs
+
+    if pairs:
+        with progress_bar("photos") as progress:
+            found = measure_pairs(pairs, root, progress)
+        click.echo(f"{render_pairs(found)}\n\n{read_environment()}\n{command_line()}")
+        return
 
     with progress_bar("photos") as progress:
         counts = measure_faces(root, long_side, progress)
