@@ -15,6 +15,7 @@ import numpy as np
 
 from cropper.errors import CropperError, DataError
 from cropper.identity import RATE, SeenFace, farthest
+from cropper.identity.config import NUMBERS
 from cropper.identity.descriptor import aligned, misfit
 from cropper.identity.known import the_face
 from cropper.identity.verification import Pairs
@@ -53,9 +54,9 @@ def measure_pairs(table: Path, root: Path, progress: Progress | None = None) -> 
     read = [(a, b) for a, b, _ in rows if photos[a] and photos[b]]
     people = {name: number for number, name in enumerate(sorted({_person(n) for n in names}))}
     both = [(photos[a], photos[b]) for a, b in read]
-    gaps = [np.linalg.norm(np.subtract(*(x.seen.encoding for x in two if x))) for two in both]
+    encodings = np.array([[x.seen.encoding for x in two if x] for two in both], np.float64)
     pairs = Pairs(
-        np.array(gaps, np.float64),
+        np.linalg.norm(np.diff(encodings.reshape(-1, 2, NUMBERS), axis=1), axis=(1, 2)),
         np.array([people[_person(a)] for a, _ in read], np.intp),
         np.array([people[_person(b)] for _, b in read], np.intp),
     )
