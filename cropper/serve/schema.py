@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from cropper.boxes import Boxes, as_boxes
 from cropper.errors import BoxError
 from cropper.image import FORMATS
-from cropper.request import CropRequest
+from cropper.request import KEPT, Box, CropRequest
 from cropper.serve.problems import KINDS, ProblemError
 from cropper.space import MIN_SCALE
 
@@ -31,6 +31,11 @@ _ASPECT = f"^(original|free|{_RATIO})$"
 _SIZE = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
 _NUMBER = r"[0-9]{0,6}\.?[0-9]{1,12}"
 _POINT = f"^{_NUMBER},{_NUMBER}$"
+_EDGES = rf"{_NUMBER}(, ?{_NUMBER}){{3}}"
+_AVOID = f"^{_EDGES}( ?; ?{_EDGES})*$"
+_PART = f"(faces|largest|none|{_EDGES})"
+_KEEP = f"^{_PART}( ?; ?{_PART})*$"
+_MOST_KEPT = 64
 _BOX = rf"^({_NUMBER}(, ?{_NUMBER}){{3}}|\[{_NUMBER}(, ?{_NUMBER}){{3}}\])$"
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
 
@@ -85,6 +90,32 @@ def _box(text: str) -> Boxes:
         raise _broken(rule) from error
 
 
+def _listed(text: str, words: tuple[str, ...]) -> tuple[str | Box, ...]:
+    """Words, and boxes in pixels or fractions, between semicolons."""
+    parts = [part.strip() for part in text.split(";")]
+    known = all(part in words or re.fullmatch(_EDGES, part) for part in parts)
+    if len(parts) > _MOST_KEPT or not known:
+        told = ", ".join((*words, "boxes x0,y0,x1,y1"))
+        raise _broken(f"is {_MOST_KEPT} at most of {told}, between semicolons")
+    return tuple(part if part in words else _edges(part) for part in parts)
+
+
+def _kept(text: str) -> tuple[str | Box, ...]:
+    return _listed(text, KEPT)
+
+
+def _avoided(text: str) -> tuple[str | Box, ...]:
+    return _listed(text, ())
+
+
+def _edges(text: str) -> Box:
+    try:
+        x0, y0, x1, y1 = as_boxes([float(edge) for edge in text.split(",")])[0].tolist()
+    except BoxError as error:
+        raise _broken("has a box whose x0 is not below x1 or y0 not below y1") from error
+    return (x0, y0, x1, y1)
+
+
 _DIGITS = _matching("-?[0-9]{1,12}", "is a whole number")
 _TRUTH = _matching("true|false", "is true or false")
 
@@ -137,10 +168,18 @@ class CropOptions(_Options):
         description="Crops scored at most. Default: what suits the scorer and the strategy.",
     )
     seed: Annotated[int, _DIGITS] = Field(0, ge=0, le=2**32 - 1, description="Of random draws.")
-    keep: Literal["faces", "largest", "none"] = Field(
-        "faces",
-        description="Heads, hair included, that no crop may cut where the shape holds them.",
+    keep: Annotated[tuple[Any, ...], BeforeValidator(_kept), _text(_KEEP, "none;10,10,90,110")] = (
+        Field(
+            ("faces",),
+            description="What no crop may cut where the shape holds it: faces, all heads of a "
+            "group with their hair; largest, that one alone; none; and boxes x0,y0,x1,y1 in pixels "
+            "or fractions; several between semicolons.",
+            json_schema_extra={"default": "faces"},
+        )
     )
+    avoid: (
+        Annotated[tuple[Any, ...], BeforeValidator(_avoided), _text(_AVOID, ".8,.9,1,1")] | None
+    ) = Field(None, description="Boxes to leave out, written as in keep.")
     focus: Point | None = Field(
         None, description="A point, in pixels or fractions, for the middle half of the crop."
     )
@@ -170,8 +209,8 @@ class CropOptions(_Options):
 
     def request(self) -> CropRequest:
         """Raises what ``CropRequest`` raises."""
-        fields = self.model_dump(exclude={"quality", "heat", "keep"})
-        return CropRequest(keep=(self.keep,), **fields)
+        fields = self.model_dump(exclude={"quality", "heat", "avoid"})
+        return CropRequest(avoid=self.avoid or (), **fields)
 
 
 class ScoreOptions(_Options):
@@ -235,7 +274,7 @@ def read_options(fields: Iterable[tuple[str, str]], model: type[Model]) -> Model
         raise ProblemError("bad-option", f"{name} {rule}, got {shown!r}", rule=name) from error
 
 
-Box = Annotated[
+BoxAnswer = Annotated[
     list[float],
     Field(
         min_length=4,
@@ -261,7 +300,7 @@ ToFullFrame = Annotated[
 class CropAnswer(BaseModel):
     """One crop."""
 
-    box: Box
+    box: BoxAnswer
     box_norm: BoxShares
     score: float
     preferred_to_full_frame: ToFullFrame
@@ -302,8 +341,11 @@ class CropsAnswer(CropAnswer):
     source_size: Pixels
     focus_x: Share = Field(description="The best crop's place, as CSS object-position has it.")
     focus_y: Share
-    faces: list[Box] | None = Field(
+    faces: list[BoxAnswer] | None = Field(
         description="The faces, the largest first; null where none are to be kept."
+    )
+    heads: list[BoxAnswer] | None = Field(
+        description="Theirs, with hair: to be kept alone, as none;x0,y0,x1,y1, or let go."
     )
     angle: float | None = Field(
         None, description="With straighten: degrees clockwise by which the crops are turned."
@@ -331,7 +373,7 @@ class CropsAnswer(CropAnswer):
 class ScoredBox(BaseModel):
     """One box of the caller's."""
 
-    box: Box
+    box: BoxAnswer
     score: float
     preferred_to_full_frame: ToFullFrame
 

@@ -134,6 +134,31 @@ def test_a_photo_with_too_few_pixels_is_a_problem_of_its_own(
     assert post(client, photo_bytes, min_pixels="99").status_code == 200
 
 
+def test_boxes_are_kept_and_left_out(client: httpx.Client, photo_bytes: bytes) -> None:
+    for keep, inside in (("none;2,5,30,60", (2, 5, 30, 60)), (".7,.1,.95,.6", (84, 8, 114, 48))):
+        x0, y0, x1, y1 = post(client, photo_bytes, aspect="1:2", keep=keep).json()["box"]
+        assert x0 <= inside[0] + 1
+        assert y0 <= inside[1] + 1
+        assert x1 >= inside[2] - 1
+        assert y1 >= inside[3] - 1
+    right = post(client, photo_bytes, aspect="1:2", keep="none", avoid="0,0,.6,1").json()["box"]
+    assert right[0] >= 71
+    for broken in ("some", "1,2,3", "5,5,1,9", "none;", ";".join(["1,1,2,2"] * 65)):
+        answer = post(client, photo_bytes, keep=broken)
+        assert (answer.status_code, answer.json()["rule"]) == (400, "keep"), broken
+    assert post(client, photo_bytes, avoid="faces").status_code == 400
+
+
+def test_heads_stand_beside_faces(client: httpx.Client) -> None:
+    photo = encoded(Image.fromarray(data.astronaut()), "JPEG")
+    answer = post(client, photo).json()
+    ((x0, y0, x1, y1),) = answer["faces"]
+    ((left, top, right, bottom),) = answer["heads"]
+    assert left < x0 < x1 < right
+    assert top < y0 < y1 < bottom
+    assert post(client, photo, keep="none").json()["heads"] is None
+
+
 def test_a_focus_moves_the_crop(client: httpx.Client, photo_bytes: bytes) -> None:
     left, right = (
         post(client, photo_bytes, aspect="1:2", keep="none", focus=at).json()["box"]
@@ -220,7 +245,7 @@ def test_the_defaults_are_those_of_the_command() -> None:
     shell = {each.name: each.default for each in (*fields(BestOptions), *fields(CropRequest))}
     for model in (CropOptions, CutOptions):
         for name, option in model.model_fields.items():
-            if name in shell and name != "keep":  # one name here, several in a request
+            if name in shell and name != "avoid":  # None here, which a query can leave out
                 assert option.default == shell[name]
     assert CropOptions().request() == CropRequest()
 

@@ -18,6 +18,7 @@ from skimage import data
 from cropper.cli import main
 from cropper.finder import CropFinder
 from tests.conftest import CliRunner
+from tests.faces import side_by_side, stranger
 from tests.serve.conftest import serving
 from tests.serve.test_api import Whim
 
@@ -348,3 +349,48 @@ def test_a_token_is_asked_for_once(chromium: Any, photo: Path) -> None:
         page.wait_for_selector('#limits:has-text("megapixels")')
         assert "token" not in page.url
         page.close()
+
+
+def test_a_face_that_is_pressed_is_let_go_and_kept_again(page: Any, tmp_path: Path) -> None:
+    path = tmp_path / "two.jpg"
+    two = side_by_side(stranger(83), stranger(31))
+    Image.fromarray(two).save(path, quality=92)
+    drop(page, path)
+    page.check('input[value="1:1"]', force=True)
+    settled(page)
+    page.wait_for_selector(".face >> nth=1")
+    faces = page.locator(".face")
+    assert faces.count() == 2
+    assert [each.get_attribute("aria-pressed") for each in faces.all()] == ["true", "true"]
+    first = frame(page)
+
+    def press(index: int) -> list[int]:
+        """On the badge, which lies on the lower edge of the face."""
+        place = faces.nth(index).bounding_box()
+        before = faces.nth(index).get_attribute("aria-pressed")
+        page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"])
+        after = "false" if before == "true" else "true"
+        page.wait_for_selector(f'.face:nth-child({index + 1})[aria-pressed="{after}"]')
+        settled(page)
+        return frame(page)
+
+    left = [each.bounding_box()["x"] for each in faces.all()]
+    leftmost, rightmost = (0, 1) if left[0] < left[1] else (1, 0)
+    without_left = press(leftmost)
+    assert without_left[2] > 320 + 200  # the right face, with its hair, lies in it
+    assert without_left[0] > 200
+    press(leftmost)
+    assert frame(page) == first
+    without_right = press(rightmost)
+    assert without_right[2] < 400
+    faces.nth(rightmost).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f'.face:nth-child({rightmost + 1})[aria-pressed="true"]')
+    settled(page)
+    assert frame(page) == first
+
+
+def test_a_photo_of_one_person_has_no_buttons(page: Any, photo: Path) -> None:
+    drop(page, photo)
+    settled(page)
+    assert page.locator(".face").count() == 0

@@ -68,6 +68,7 @@ async function select(photo) {
   image = null;
   stage.hide();
   stage.showOther(null);
+  stage.showFaces([]);
   get("heat").hidden = true;
   get("runners").replaceChildren();
   get("photo").alt = photo.name;
@@ -115,10 +116,21 @@ function showDone(photo) {
   markCrop();
   get("notes").textContent = photo.notes.join("; ");
   get("notes").hidden = !photo.notes.length;
+  showFaces(photo);
   wantHeat();
   const found = photo.found;
   if (found) showFigures(found, found.frame);
   else score();
+}
+
+/** A button on each face, where there are several to choose from or one was let go. */
+function showFaces(photo) {
+  const focused = [...get("faces").children].indexOf(document.activeElement);
+  stage.showFaces(photo.faces.length > 1 || photo.options.keep ? photo.faces : [], (face) => {
+    face.kept = !face.kept;
+    finder.again(photo);
+  });
+  get("faces").children[focused]?.focus({ preventScroll: true });
 }
 
 function showFigures({ score: value, preferred_to_full_frame: preferred }, { w, h }) {
@@ -198,7 +210,7 @@ async function wantHeat() {
   showHeat();
   if (get("show-heat").checked && !photo.heat && options) {
     try {
-      photo.heat = (await api.crop(photo.file, { ...options, heat: "true" })).heat;
+      photo.heat = (await api.crop(photo.file, { ...options, ...photo.options, heat: "true" })).heat;
     } catch (error) {
       complain([`${photo.name}: ${error.message}`]);
     }

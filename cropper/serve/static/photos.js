@@ -20,6 +20,7 @@ export class Photo {
     this.full = 0; // score of the full frame
     this.frame = null; // the one to download: the best, a runner-up, or one by hand
     this.heat = null;
+    this.faces = []; // [{frame, head, kept}], the largest first
     this.small = null; // canvas
     this.url = null; // of a preview that the browser can show
   }
@@ -30,6 +31,13 @@ export class Photo {
 
   get best() {
     return this.crops[0]?.frame;
+  }
+
+  /** What is asked of this photo alone: once a face is let go, the heads of the others. */
+  get options() {
+    if (this.faces.every((face) => face.kept)) return {};
+    const heads = this.faces.filter((face) => face.kept).map((face) => face.head.join(","));
+    return { keep: ["none", ...heads].join(";") };
   }
 
   /** The crop that the frame is, unless it was moved by hand. */
@@ -44,6 +52,10 @@ export class Photo {
     this.frame = this.best;
     this.notes = answer.notes;
     this.heat = answer.heat ?? null;
+    if (answer.faces && !Object.keys(this.options).length) {
+      this.faces = answer.faces.map((box, index) =>
+        ({ frame: fromBox(box), head: answer.heads[index], kept: true }));
+    }
     this.state = "done";
   }
 
@@ -95,6 +107,15 @@ export class Finder {
     this.continue(options, first, withHeat);
   }
 
+  /** Find one again, as after a change of what it keeps. */
+  again(photo) {
+    this.running.get(photo)?.abort();
+    this.running.delete(photo);
+    photo.state = "waiting";
+    this.changed(photo);
+    this.#next();
+  }
+
   /** Find what is waiting; `first()` tells the photo in view, which also gets a heat map. */
   continue(options, first, withHeat) {
     Object.assign(this, { options, first, withHeat });
@@ -120,7 +141,8 @@ export class Finder {
     this.changed(photo);
     try {
       const heat = this.withHeat() && photo === this.first() ? { heat: "true" } : {};
-      const answer = await api.crop(photo.file, { ...this.options, ...heat }, control.signal);
+      const options = { ...this.options, ...photo.options, ...heat };
+      const answer = await api.crop(photo.file, options, control.signal);
       photo.fill(answer);
       await photo.keepSmall();
     } catch (error) {

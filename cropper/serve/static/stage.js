@@ -56,6 +56,21 @@ export class Stage {
     if (frame) this.#lay(get("other"), frame);
   }
 
+  /** A button on each face; `toggle(face)` is called for one that is pressed. */
+  showFaces(faces, toggle) {
+    get("faces").replaceChildren(...faces.map((face, index) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "face";
+      button.setAttribute("aria-pressed", String(face.kept));
+      button.setAttribute("aria-label", `Face ${index + 1} kept whole`);
+      button.title = face.kept ? "Kept whole: press to let it go" : "Let go: press to keep it whole";
+      button.addEventListener("click", () => toggle(face));
+      this.#lay(button, face.frame);
+      return button;
+    }));
+  }
+
   #lay(element, { x, y, w, h }) {
     const [width, height] = this.size;
     element.style.left = `${(100 * x) / width}%`;
