@@ -37,6 +37,7 @@ __all__ = [
     "Constraint",
     "CropFields",
     "CropRequest",
+    "FaceAt",
     "Point",
     "constrained",
     "parse_box",
@@ -95,7 +96,7 @@ class CropFields(TypedDict, total=False):
     strategy: str | None
     budget: int | None
     seed: int
-    keep: tuple[str | Box | Person, ...]
+    keep: tuple[str | Box | FaceAt | Person, ...]
     if_absent: str
     avoid: tuple[Box, ...]
     focus: Point | None
@@ -104,6 +105,13 @@ class CropFields(TypedDict, total=False):
     straighten: str | None
     filter: str | None
     constraints: tuple[Constraint, ...]
+
+
+@dataclass(frozen=True)
+class FaceAt:
+    """A face by its box, px of the photo, whose head is to be kept as far as the shape holds it."""
+
+    box: Box
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +135,8 @@ class CropRequest:
     strategy: str | None = None  # of the search; None: what suits the scorer
     budget: int | None = None  # crops scored at most; None: what suits scorer and strategy
     seed: int = 0  # of random draws
-    # Heads: faces, largest or none; boxes; and people, whose heads then count alone. Of a search
-    keep: tuple[str | Box | Person, ...] = ("faces",)
+    # Heads: faces, largest or none; those of single faces, and of people; boxes. Of a search alone
+    keep: tuple[str | Box | FaceAt | Person, ...] = ("faces",)
     if_absent: str = "crop"  # where none of the people is found; or skip, or copy the whole photo
     avoid: tuple[Box, ...] = ()  # boxes to leave out; all in px, or fractions if no edge is above 1
     focus: Point | None = None  # to lie in the middle half of the crop, px or fractions
@@ -155,8 +163,10 @@ class CropRequest:
                     raise ConfigError(
                         f"`keep` is a box, one of {told}, or a name with `people`, got {what!r}"
                     )
-            elif not isinstance(what, Person) and as_boxes(what).min() < 0:
-                raise ConfigError(f"a box to keep or avoid lies inside the photo, got {what}")
+            elif not isinstance(what, Person):
+                box = what.box if isinstance(what, FaceAt) else what
+                if as_boxes(box).min() < 0:
+                    raise ConfigError(f"a box to keep or avoid lies inside the photo, got {box}")
         self._check_people()
         if self.focus and not 0 <= min(self.focus) <= max(self.focus) < math.inf:
             raise ConfigError(f"`focus` is a point x,y of the photo, got {self.focus}")

@@ -18,7 +18,7 @@ from cropper.boxes import Box, Boxes, as_boxes, clip
 from cropper.faces import Face, find_faces
 from cropper.image import View
 from cropper.person import Person
-from cropper.request import BoundConstraint, Constraint, CropRequest, Point
+from cropper.request import BoundConstraint, Constraint, CropRequest, FaceAt, Point
 from cropper.space import CropSpace, parse_aspect
 from cropper.turn import Turn
 
@@ -67,23 +67,27 @@ def constraints_of(
     are in the photo; where nobody is, all faces are kept.
     """
     kept: list[Constraint] = []
+    single = [face.box for face in people]
     for what in _kept(request, bool(people)):
-        if not isinstance(what, str):
+        if isinstance(what, FaceAt):
+            single.append(what.box)
+        elif not isinstance(what, str):
             kept.append(KeepBox(_in_turned(what, turn)))
         elif what != "none":
             kept.append(KeepHeads(alone=what == "largest", hair=hair))
-    if people:
-        turned = (Face(_in_turned(face.box, turn), face.score) for face in people)
-        kept.append(KeepHeads(hair=hair, people=tuple(turned)))
+    if single:
+        turned = (Face(_in_turned(box, turn), 1.0) for box in single)
+        faces = sorted(turned, key=_height, reverse=True)
+        kept.append(KeepHeads(hair=hair, single=tuple(faces)))
     avoided = (AvoidBox(_in_turned(box, turn)) for box in request.avoid)
     focus = [FocusOn(_point_in_turned(request.focus, turn))] if request.focus else []
     return (*kept, *avoided, *focus, *request.constraints)
 
 
-def _kept(request: CropRequest, has_people: bool) -> list[str | Box]:
+def _kept(request: CropRequest, has_people: bool) -> list[str | Box | FaceAt]:
     """What is kept beside people; without any that were asked for, as if nobody had been."""
     others = [what for what in request.keep if not isinstance(what, Person)]
-    said = any(isinstance(what, str) for what in others)
+    said = any(isinstance(what, str | FaceAt) for what in others)
     return others if has_people or said or not request.people else ["faces", *others]
 
 
@@ -105,14 +109,14 @@ class KeepHeads:
 
     alone: bool = False  # only the largest
     hair: bool = True  # whether a head has more than its face
-    people: tuple[Face, ...] = ()  # theirs instead of those of a group
+    single: tuple[Face, ...] = ()  # theirs instead of those of a group, the largest first
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _Bound:
-        faces = self.people or find_faces(view)
+        faces = self.single or find_faces(view)
         if not faces:
             return _Bound(_NONE, _NONE)
         least = (1.0 if self.alone else _IN_GROUP) * _height(faces[0])
-        group = [face for face in faces if self.people or _height(face) >= least]
+        group = [face for face in faces if self.single or _height(face) >= least]
         rooms = np.array([space.largest * space.max_scale for space in spaces]) * view.size
         for room in (_HEADROOM, 0.0) if self.hair else (0.0,):
             heads = as_boxes(

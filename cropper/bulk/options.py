@@ -12,7 +12,7 @@ from typing import Any
 from cropper.best_filter import JUDGE
 from cropper.errors import ConfigError
 from cropper.person import Person
-from cropper.request import CropRequest
+from cropper.request import CropRequest, FaceAt
 from cropper.result import SEARCH
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
 from cropper.scorers.ensemble import parse_parts
@@ -115,7 +115,7 @@ class BulkOptions:
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):
-            kept = [repr(x) if isinstance(x, Person) else x for x in request.keep]
+            kept = [repr(x) if isinstance(x, FaceAt | Person) else x for x in request.keep]
             settings["subjects"] = [kept, request.avoid]
         if request.if_absent != "crop":
             settings["if_absent"] = request.if_absent

@@ -13,7 +13,6 @@ import numpy as np
 from cropper.boxes import Crop, clip
 from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import BoxError
-from cropper.faces import Face
 from cropper.finder import CropFinder, ScoreMap
 from cropper.image import FORMATS, View, sniff
 from cropper.render import render
@@ -73,7 +72,6 @@ class Handlers:
             notes.append("the crop is enlarged to {}x{}".format(*result.size))
         answer = {
             **result.to_dict(),
-            "heads": _heads(result),
             "crops": [
                 {
                     **result.crop_record(crop),
@@ -196,13 +194,6 @@ class Handlers:
 
         result, heat = self._score(ticket, view, work)
         return replace(result, seconds=time.perf_counter() - started), heat
-
-
-def _heads(result: CropResult) -> list[list[float]] | None:
-    if result.faces is None:
-        return None
-    heads = [Face(box, 1.0).head(result.source_size) for box in result.faces]
-    return [[round(edge, 1) for edge in head] for head in heads]
 
 
 def _heat_record(heat: ScoreMap) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from cropper.boxes import Boxes, as_boxes
 from cropper.errors import BoxError
 from cropper.image import FORMATS
-from cropper.request import KEPT, Box, CropRequest
+from cropper.request import KEPT, Box, CropRequest, FaceAt
 from cropper.serve.problems import KINDS, ProblemError
 from cropper.space import MIN_SCALE
 
@@ -32,9 +32,9 @@ _SIZE = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
 _NUMBER = r"[0-9]{0,6}\.?[0-9]{1,12}"
 _POINT = f"^{_NUMBER},{_NUMBER}$"
 _EDGES = rf"{_NUMBER}(, ?{_NUMBER}){{3}}"
-_AVOID = f"^{_EDGES}( ?; ?{_EDGES})*$"
-_PART = f"(faces|largest|none|{_EDGES})"
-_KEEP = f"^{_PART}( ?; ?{_PART})*$"
+_AVOID = f"^{_EDGES}(;{_EDGES})*$"
+_PART = f"(faces|largest|none|(face:)?{_EDGES})"
+_KEEP = f"^{_PART}(;{_PART})*$"
 _MOST_KEPT = 64
 _BOX = rf"^({_NUMBER}(, ?{_NUMBER}){{3}}|\[{_NUMBER}(, ?{_NUMBER}){{3}}\])$"
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
@@ -90,22 +90,28 @@ def _box(text: str) -> Boxes:
         raise _broken(rule) from error
 
 
-def _listed(text: str, words: tuple[str, ...]) -> tuple[str | Box, ...]:
-    """Words, and boxes in pixels or fractions, between semicolons."""
-    parts = [part.strip() for part in text.split(";")]
-    known = all(part in words or re.fullmatch(_EDGES, part) for part in parts)
-    if len(parts) > _MOST_KEPT or not known:
-        told = ", ".join((*words, "boxes x0,y0,x1,y1"))
-        raise _broken(f"is {_MOST_KEPT} at most of {told}, between semicolons")
-    return tuple(part if part in words else _edges(part) for part in parts)
+def _kept(text: str) -> tuple[str | Box | FaceAt, ...]:
+    parts = text.split(";")
+    if len(parts) > _MOST_KEPT or not re.fullmatch(_KEEP, text):
+        words = ", ".join(KEPT)
+        raise _broken(
+            f"is {_MOST_KEPT} at most of {words}, boxes x0,y0,x1,y1 and face:x0,y0,x1,y1, between "
+            "semicolons"
+        )
+    found: list[str | Box | FaceAt] = []
+    for part in parts:
+        if part in KEPT:
+            found.append(part)
+        else:
+            box = _edges(part.removeprefix("face:"))
+            found.append(FaceAt(box) if part.startswith("face:") else box)
+    return tuple(found)
 
 
-def _kept(text: str) -> tuple[str | Box, ...]:
-    return _listed(text, KEPT)
-
-
-def _avoided(text: str) -> tuple[str | Box, ...]:
-    return _listed(text, ())
+def _avoided(text: str) -> tuple[Box, ...]:
+    if text.count(";") >= _MOST_KEPT or not re.fullmatch(_AVOID, text):
+        raise _broken(f"is {_MOST_KEPT} boxes x0,y0,x1,y1 at most, between semicolons")
+    return tuple(_edges(part) for part in text.split(";"))
 
 
 def _edges(text: str) -> Box:
@@ -168,12 +174,13 @@ class CropOptions(_Options):
         description="Crops scored at most. Default: what suits the scorer and the strategy.",
     )
     seed: Annotated[int, _DIGITS] = Field(0, ge=0, le=2**32 - 1, description="Of random draws.")
-    keep: Annotated[tuple[Any, ...], BeforeValidator(_kept), _text(_KEEP, "none;10,10,90,110")] = (
+    keep: Annotated[tuple[Any, ...], BeforeValidator(_kept), _text(_KEEP, "face:10,10,90,110")] = (
         Field(
             ("faces",),
             description="What no crop may cut where the shape holds it: faces, all heads of a "
-            "group with their hair; largest, that one alone; none; and boxes x0,y0,x1,y1 in pixels "
-            "or fractions; several between semicolons.",
+            "group with their hair; largest, that one alone; none; the heads of single faces, "
+            "face:x0,y0,x1,y1 in pixels; and boxes x0,y0,x1,y1 in pixels or fractions; several "
+            "between semicolons.",
             json_schema_extra={"default": "faces"},
         )
     )
@@ -209,8 +216,8 @@ class CropOptions(_Options):
 
     def request(self) -> CropRequest:
         """Raises what ``CropRequest`` raises."""
-        fields = self.model_dump(exclude={"quality", "heat", "avoid"})
-        return CropRequest(avoid=self.avoid or (), **fields)
+        fields = self.model_dump(exclude={"quality", "heat", "keep", "avoid"})
+        return CropRequest(keep=self.keep, avoid=self.avoid or (), **fields)
 
 
 class ScoreOptions(_Options):
@@ -343,9 +350,6 @@ class CropsAnswer(CropAnswer):
     focus_y: Share
     faces: list[BoxAnswer] | None = Field(
         description="The faces, the largest first; null where none are to be kept."
-    )
-    heads: list[BoxAnswer] | None = Field(
-        description="Theirs, with hair: to be kept alone, as none;x0,y0,x1,y1, or let go."
     )
     angle: float | None = Field(
         None, description="With straighten: degrees clockwise by which the crops are turned."

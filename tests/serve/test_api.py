@@ -143,20 +143,32 @@ def test_boxes_are_kept_and_left_out(client: httpx.Client, photo_bytes: bytes) -
         assert y1 >= inside[3] - 1
     right = post(client, photo_bytes, aspect="1:2", keep="none", avoid="0,0,.6,1").json()["box"]
     assert right[0] >= 71
-    for broken in ("some", "1,2,3", "5,5,1,9", "none;", ";".join(["1,1,2,2"] * 65)):
+    for broken in (
+        "some",
+        "1,2,3",
+        "5,5,1,9",
+        "none;",
+        "face:",
+        "face:5,5,1,9",
+        ";".join(["1,1,2,2"] * 65),
+    ):
         answer = post(client, photo_bytes, keep=broken)
         assert (answer.status_code, answer.json()["rule"]) == (400, "keep"), broken
     assert post(client, photo_bytes, avoid="faces").status_code == 400
 
 
-def test_heads_stand_beside_faces(client: httpx.Client) -> None:
-    photo = encoded(Image.fromarray(data.astronaut()), "JPEG")
-    answer = post(client, photo).json()
-    ((x0, y0, x1, y1),) = answer["faces"]
-    ((left, top, right, bottom),) = answer["heads"]
-    assert left < x0 < x1 < right
-    assert top < y0 < y1 < bottom
-    assert post(client, photo, keep="none").json()["heads"] is None
+def test_the_head_of_a_single_face_is_kept(client: httpx.Client) -> None:
+    two = np.concatenate([data.astronaut()[:300, 80:380]] * 2, 1)
+    photo = encoded(Image.fromarray(two), "JPEG")
+    faces = post(client, photo).json()["faces"]
+    for x0, y0, x1, y1 in faces:
+        keep = f"face:{x0},{y0},{x1},{y1}"
+        left, top, right, bottom = post(client, photo, aspect="1:1", keep=keep).json()["box"]
+        assert left < x0 < x1 < right
+        assert top < y0 < y1 < bottom
+    both = ";".join(f"face:{x0},{y0},{x1},{y1}" for x0, y0, x1, y1 in faces)
+    answer = post(client, photo, aspect="1:2", keep=both).json()
+    assert "no crop of this shape holds all heads" in answer["notes"][0]
 
 
 def test_a_focus_moves_the_crop(client: httpx.Client, photo_bytes: bytes) -> None:

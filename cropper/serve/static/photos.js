@@ -20,7 +20,7 @@ export class Photo {
     this.full = 0; // score of the full frame
     this.frame = null; // the one to download: the best, a runner-up, or one by hand
     this.heat = null;
-    this.faces = []; // [{frame, head, kept}], the largest first
+    this.faces = []; // [{box, kept}], the largest first
     this.small = null; // canvas
     this.url = null; // of a preview that the browser can show
   }
@@ -36,8 +36,8 @@ export class Photo {
   /** What is asked of this photo alone: once a face is let go, the heads of the others. */
   get options() {
     if (this.faces.every((face) => face.kept)) return {};
-    const heads = this.faces.filter((face) => face.kept).map((face) => face.head.join(","));
-    return { keep: ["none", ...heads].join(";") };
+    const kept = this.faces.filter((face) => face.kept);
+    return { keep: kept.map((face) => `face:${face.box.join(",")}`).join(";") || "none" };
   }
 
   /** The crop that the frame is, unless it was moved by hand. */
@@ -53,8 +53,7 @@ export class Photo {
     this.notes = answer.notes;
     this.heat = answer.heat ?? null;
     if (answer.faces && !Object.keys(this.options).length) {
-      this.faces = answer.faces.map((box, index) =>
-        ({ frame: fromBox(box), head: answer.heads[index], kept: true }));
+      this.faces = answer.faces.map((box) => ({ box, kept: true }));
     }
     this.state = "done";
   }

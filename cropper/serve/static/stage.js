@@ -1,6 +1,6 @@
 // The photo with the frame on it, which pointers, keys and number fields move.
 
-import { inside, resized, same, scaled } from "./geometry.js";
+import { fromBox, inside, resized, same, scaled } from "./geometry.js";
 
 const get = (id) => document.getElementById(id);
 const FIELDS = { x: "edge-x", y: "edge-y", w: "edge-w", h: "edge-h" };
@@ -66,7 +66,7 @@ export class Stage {
       button.setAttribute("aria-label", `Face ${index + 1} kept whole`);
       button.title = face.kept ? "Kept whole: press to let it go" : "Let go: press to keep it whole";
       button.addEventListener("click", () => toggle(face));
-      this.#lay(button, face.frame);
+      this.#lay(button, fromBox(face.box));
       return button;
     }));
   }
