@@ -2,10 +2,11 @@
 
 from cropper.identity.known import KnownPeople, learn_people, learn_person
 from cropper.identity.likeness import RATE, farthest, stranger_rate
-from cropper.identity.look import Match, SeenFace, look, recognise
+from cropper.identity.look import Gallery, Match, SeenFace, look, recognise
 
 __all__ = [
     "RATE",
+    "Gallery",
     "KnownPeople",
     "Match",
     "SeenFace",

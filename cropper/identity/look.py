@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.faces import Face, FaceFinder
+from cropper.identity.config import NUMBERS
 from cropper.identity.descriptor import Encodings, aligned, misfit, shared_descriptor
 from cropper.identity.likeness import RATE, farthest, stranger_rate
 from cropper.image import SourceImage
 from cropper.image.per_view import PerView
 from cropper.person import Person
 
-__all__ = ["Match", "SeenFace", "as_array", "distances", "look", "recognise"]
+__all__ = ["Gallery", "Match", "SeenFace", "as_array", "look", "recognise"]
 
 _LONG_SIDES = (448, 1280)  # px of a photo: one for faces that fill it, one for those of a crowd
 _LEAST = 30  # px, of a face's height among 1280: smaller ones are all alike
@@ -84,35 +85,44 @@ def _sharpness(chip: NDArray[np.uint8]) -> float:
     return float(np.var(around - 4 * grey[1:-1, 1:-1]))
 
 
-def distances(faces: Encodings, people: Sequence[Person]) -> NDArray[np.float64]:
-    """(N, 128) -> (N, K): from each face to the nearest encoding of each person."""
-    found = np.full((len(faces), len(people)), np.inf)
-    for column, person in enumerate(people):
-        gaps = np.linalg.norm(faces[:, None] - person.array[None], axis=2)
-        found[:, column] = gaps.min(1, initial=np.inf)
-    return found
+class Gallery:
+    """People whom faces are compared with, their encodings in one table."""
+
+    def __init__(self, people: Sequence[Person]) -> None:
+        self.people = tuple(people)
+        own = [person.array for person in self.people]
+        self._rows = np.concatenate([np.empty((0, NUMBERS)), *own]).astype(np.float64)
+        self._squares = (self._rows**2).sum(1)
+        self._starts = np.cumsum([0, *map(len, own)])[:-1]
+
+    def distances(self, faces: Encodings) -> NDArray[np.float64]:
+        """(N, 128) -> (N, K): from each face to the nearest encoding of each person."""
+        if not self.people:
+            return np.empty((len(faces), 0))
+        wide = faces.astype(np.float64)
+        squares = (wide**2).sum(1)[:, None] + self._squares - 2 * wide @ self._rows.T
+        nearest = np.minimum.reduceat(squares, self._starts, axis=1)
+        return np.asarray(np.sqrt(nearest.clip(0)))
 
 
 def as_array(seen: Sequence[SeenFace]) -> Encodings:
     """(N, 128): NaN for what cannot be read."""
-    unknown = (np.nan,) * 128
-    return np.array([each.encoding or unknown for each in seen], np.float32).reshape(-1, 128)
+    unknown = (np.nan,) * NUMBERS
+    return np.array([each.encoding or unknown for each in seen], np.float32).reshape(-1, NUMBERS)
 
 
-def recognise(
-    seen: Sequence[SeenFace], people: Sequence[Person], rate: float = RATE
-) -> list[Match | None]:
+def recognise(seen: Sequence[SeenFace], gallery: Gallery, rate: float = RATE) -> list[Match | None]:
     """Who each face of one photo is, None for nobody known.
 
-    The nearest pair counts first and nobody is in a photo twice. A stranger is taken for one of
-    the people about ``rate`` times their number.
+    The nearest pair counts first and nobody is in a photo twice. A stranger is taken for one of K
+    people at about K times the ``rate``.
     """
     found: list[Match | None] = [None] * len(seen)
-    gaps = np.nan_to_num(distances(as_array(seen), people), nan=np.inf)
+    gaps = np.nan_to_num(gallery.distances(as_array(seen)), nan=np.inf)
     limit = farthest(rate)
     while gaps.size and gaps.min() <= limit:
         row, column = divmod(int(gaps.argmin()), gaps.shape[1])
         gap = float(gaps[row, column])
-        found[row] = Match(people[column], gap, stranger_rate(gap))
+        found[row] = Match(gallery.people[column], gap, stranger_rate(gap))
         gaps[row], gaps[:, column] = np.inf, np.inf
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cropper.faces import Face
 from cropper.identity.likeness import RATE
-from cropper.identity.look import Match, look, recognise
+from cropper.identity.look import Gallery, Match, look, recognise
 from cropper.image import SourceImage
 from cropper.person import Person
 
@@ -46,7 +46,7 @@ class Wanted:
 def find_wanted(people: Sequence[Person], image: SourceImage) -> Wanted:
     """Looks at the faces of a photo once, whoever asks."""
     seen = look(image)
-    matches = recognise(seen, people, _RATE)
+    matches = recognise(seen, Gallery(people), _RATE)
     pairs = zip(seen, matches, strict=True)
     found = tuple((each.face, match) for each, match in pairs if match)
     names = {match.person.name for _, match in found}

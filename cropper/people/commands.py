@@ -15,6 +15,7 @@ from cropper.errors import ConfigError, CropperError, DataError, ImageWriteError
 from cropper.finder import CropFinder
 from cropper.identity import (
     RATE,
+    Gallery,
     KnownPeople,
     Match,
     SeenFace,
@@ -145,11 +146,11 @@ def verify(first: Path, second: Path, *, false_accepts: float = RATE, as_json: b
 def who(inputs: Sequence[str], options: WhoOptions, progress: Progress | None = None) -> int:
     """A line for each face: a name, or nobody known."""
     _check_rate(options.false_accepts)
-    people = KnownPeople.at(options.people, say).people
+    gallery = Gallery(KnownPeople.at(options.people, say).people)
     paths = list_pictures(inputs)
     failures = Failures(options.as_json)
     for photo in look_at(paths, failures, progress):
-        matches = recognise(photo.seen, people, options.false_accepts)
+        matches = recognise(photo.seen, gallery, options.false_accepts)
         if options.as_json:
             faces = [
                 record(seen) | _match_record(match)

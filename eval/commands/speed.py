@@ -15,6 +15,7 @@ __all__ = [
     "bench",
     "bench_bulk",
     "bench_convnet_command",
+    "bench_faces",
     "bench_style",
     "bench_threads",
     "crash",
@@ -188,3 +189,16 @@ def bench_style(backbone: str, sizes: tuple[int, ...], repeats: int) -> None:
     from eval.bench_style import render_style, run_style
 
     click.echo(render_style(run_style(backbone, sizes, repeats)))
+
+
+@cli.command("bench-faces")
+@click.option("--known", type=click.IntRange(1), default=5000, show_default=True, metavar="N",
+    help="People who are known, by a photo each.")  # fmt: skip
+@click.option("--repeats", type=click.IntRange(2), default=15, show_default=True)
+def bench_faces(known: int, repeats: int) -> None:
+    """Faces found, encoded and looked up a second, on drawn pixels."""
+    from eval.bench_faces import measure_faces_speed, render_faces_speed
+    from eval.environment import read_environment
+
+    found = measure_faces_speed(known, repeats)
+    click.echo(f"{render_faces_speed(found, known)}\n\n{read_environment()}\n{command_line()}")

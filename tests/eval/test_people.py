@@ -137,3 +137,11 @@ def test_a_planted_person_is_found_and_nobody_else(album: Path) -> None:
     told = run("planted", *line)
     assert told.exit_code == 0, told.output
     assert "1 crowds with one person planted" in told.stdout
+
+
+def test_speed_is_told_for_each_step() -> None:
+    found = run("bench-faces", "--known", "50", "--repeats", "2")
+    assert found.exit_code == 0, found.output
+    lines = found.stdout.splitlines()[1:4]
+    assert [line.split()[-1] for line in lines] == ["second"] * 3
+    assert all(float(line.split(" ms")[0].split()[-1]) > 0 for line in lines)

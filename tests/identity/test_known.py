@@ -16,7 +16,15 @@ from skimage import data
 from cropper import from_array
 from cropper.errors import ConfigError, DataError
 from cropper.faces import Face
-from cropper.identity import KnownPeople, farthest, learn_people, look, recognise, stranger_rate
+from cropper.identity import (
+    Gallery,
+    KnownPeople,
+    farthest,
+    learn_people,
+    look,
+    recognise,
+    stranger_rate,
+)
 from cropper.identity.known import face_of, learn_person
 from cropper.identity.look import SeenFace
 from cropper.person import Person
@@ -38,7 +46,7 @@ def test_a_face_is_known_again_among_strangers(tmp_path: Path) -> None:
     people = learn_people(known_folder(tmp_path))
     photo = side_by_side(stranger(STRANGERS[3]), astronaut(), stranger(STRANGERS[0]))
     seen = look(from_array(photo))
-    found = recognise(seen, people.people)
+    found = recognise(seen, Gallery(people.people))
     names = {
         round(each.face.box[0]) // 320: match and match.person.name
         for each, match in zip(seen, found, strict=True)
@@ -59,7 +67,7 @@ def person_at(name: str, *values: float) -> Person:
 
 
 def names_of(seen: list[SeenFace], people: list[Person]) -> list[str | None]:
-    return [match and match.person.name for match in recognise(seen, people)]
+    return [match and match.person.name for match in recognise(seen, Gallery(people))]
 
 
 def test_nobody_is_in_a_photo_twice() -> None:
@@ -74,6 +82,22 @@ def test_the_nearest_pair_counts_first() -> None:
 
 def test_the_nearest_of_a_persons_photos_counts() -> None:
     assert names_of(seen_at(3.1), [person_at("ann", 0.0, 3.0)]) == ["ann"]
+
+
+@given(st.integers(0, 5), st.lists(st.integers(1, 4), max_size=6), st.integers(0, 99))
+def test_distances_are_those_of_loops(faces: int, photos: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    people = [
+        Person(str(number), tuple(map(tuple, rng.normal(size=(count, 128)).tolist())))
+        for number, count in enumerate(photos)
+    ]
+    asked = rng.normal(size=(faces, 128)).astype(np.float32)
+    expected = [
+        [min(np.linalg.norm(face - row) for row in person.array) for person in people]
+        for face in asked
+    ]
+    found = Gallery(people).distances(asked)
+    np.testing.assert_allclose(found, np.reshape(expected, (faces, len(people))), atol=1e-5)
 
 
 def test_a_face_that_cannot_be_read_is_nobodys() -> None:
