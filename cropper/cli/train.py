@@ -216,12 +216,20 @@ def train_tilt_command(
 @click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Default: the recipe's.")
 @click.option("--augment/--no-augment", default=True, help="Vary the faces each step.")
+@click.option(
+    "--held-out",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.25,
+    show_default=True,
+    metavar="SHARE",
+    help="Of the people, who are measured on and not learned from.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def train_faces_command(folder: Path, out: Path, **options: Any) -> None:
     """Train a face descriptor on triplets: two photos of a person, one of another.
 
-    A quarter of the people is held out and measured. Run the same command again after a cut: it
-    continues after its last whole epoch.
+    It measures verification, and recognition among K people (one_shot.png). Run the same command
+    again after a cut: it continues after its last whole epoch.
     """
     with extra("torch"):
         from cropper.train.faces import FacesConfig, train_faces  # noqa: PLC0415

@@ -9,7 +9,7 @@ from typing import Any
 
 from cropper.train.selfies.quality import Quality
 
-__all__ = ["plot_crops", "plot_curve"]
+__all__ = ["plot_crops", "plot_curve", "plot_one_shot"]
 
 Log = Callable[[str], None]
 
@@ -49,6 +49,26 @@ def plot_curve(table: Path, target: Path, best: Quality, log: Log) -> None:
     trust.plot([0, 1], [0, 1], color="grey", lw=1)
     trust.plot([b.predicted for b in best.bins], [b.observed for b in best.bins], "o-")
     trust.set(xlabel="predicted share liked", ylabel="observed", xlim=(0, 1), ylim=(0, 1))
+    _save(figure, target, log)
+
+
+def plot_one_shot(table: Path, target: Path, log: Log) -> None:
+    """The share of faces given a wrong one of K people, by K, from ``measures.json``."""
+    figure = _figure(6, table, target, log)
+    if figure is None:
+        return
+    axes = figure.subplots()
+    for name, found in json.loads(table.read_text("utf-8")).items():
+        if shots := found.get("one_shot"):
+            people = [int(count) for count in shots]
+            wrong = [1 - share for share in shots.values()]
+            axes.plot(people, wrong, "o-", label=name)
+            if name == "before":
+                line = [min(wrong[0] * (count - 1), 1.0) for count in people]
+                axes.plot(people, line, color="grey", lw=1, label="before, 2 people, K - 1 times")
+    axes.set(xscale="log", xlabel="K people known by a photo each", ylabel="given a wrong name")
+    axes.set(ylim=(0, None))
+    axes.legend()
     _save(figure, target, log)
 
 

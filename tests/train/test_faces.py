@@ -203,3 +203,4 @@ def test_the_command_writes_weights_that_encode_and_their_measures(tmp_path: Pat
     assert measures.keys() == {"an L2 on pixels", "before", "after", "binary head"}
     assert measures["before"]["auc"] > 0.9
     assert "right of K people" in found.stderr
+    assert (tmp_path / "out" / "one_shot.png").stat().st_size > 1000

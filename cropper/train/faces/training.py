@@ -20,6 +20,7 @@ from cropper.identity.config import NUMBERS, WEIGHTS
 from cropper.identity.network import FaceNetwork
 from cropper.identity.verification import Pairs, all_pairs, one_shot
 from cropper.image import write_atomic
+from cropper.train.curve import plot_one_shot
 from cropper.train.faces.data import Identities, read_identities, split, varied
 from cropper.train.faces.triplet import MINING, check_spread, spread, triplet_loss
 from cropper.train.fit import descend, fit, load_state, save_state, set_rates
@@ -68,7 +69,7 @@ def train_faces(
     *,
     log: Callable[[str], None] = print,
 ) -> None:
-    """Writes ``faces.safetensors``, for ``Descriptor``, and ``measures.json`` into ``out``.
+    """Writes ``faces.safetensors``, for ``Descriptor``, and its measures into ``out``.
 
     Raises what ``read_identities`` raises, and ConfigError for a training that collapses.
     """
@@ -156,6 +157,7 @@ class FacesTraining:
         text = json.dumps(self.measures, indent=1).encode()
         write_atomic(text, self.out / "measures.json", overwrite=True)
         self.log(_table(self.measures))
+        plot_one_shot(self.out / "measures.json", self.out / "one_shot.png", self.log)
 
     @property
     def _recipe(self) -> dict[str, Any]:
