@@ -58,6 +58,7 @@ def plot_one_shot(table: Path, target: Path, log: Log) -> None:
     if figure is None:
         return
     axes = figure.subplots()
+    people: list[int] = []
     for name, found in json.loads(table.read_text("utf-8")).items():
         if shots := found.get("one_shot"):
             people = [int(count) for count in shots]
@@ -68,6 +69,8 @@ def plot_one_shot(table: Path, target: Path, log: Log) -> None:
                 axes.plot(people, line, color="grey", lw=1, label="before, 2 people, K - 1 times")
     axes.set(xscale="log", xlabel="K people known by a photo each", ylabel="given a wrong name")
     axes.set(ylim=(0, None))
+    axes.set_xticks(people, [str(count) for count in people])
+    axes.minorticks_off()
     axes.legend()
     _save(figure, target, log)
 
