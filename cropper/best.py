@@ -163,7 +163,7 @@ class _Batch:
         notes = list(result.notes)
         if result.size and result.enlarged(crops[0]):
             notes.append("the crop is enlarged to {}x{}".format(*result.size))
-        if len(crops) < self.options.request.top_k:
+        if len(crops) < self.options.request.top_k and not result.copied:
             differ = "crop differs" if len(crops) == 1 else "crops differ"
             notes.append(f"only {len(crops)} {differ} enough")
         return notes

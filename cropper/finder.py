@@ -163,7 +163,7 @@ class CropFinder:
             result = _with_people(result, request, people) if people else result
         else:
             result = self._transformer(request).find(image, request)
-        if request.filter:
+        if request.filter and not result.copied:
             result = self._filtered(result, image, request.filter)
         if not result.copied:
             request.check_pixels(result.best)

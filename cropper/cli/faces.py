@@ -144,7 +144,8 @@ def learn_command(folder: Path, output: Path) -> None:
     """Keep what tells the people of DIR, a folder a person, in FILE, beside those it knows."""
     from cropper.people import learn
 
-    _end(learn(folder, output))
+    with progress("people", shares_terminal=False) as show:
+        _end(learn(folder, output, show))
 
 
 @faces.command("forget", epilog=EXIT_CODES)

@@ -29,6 +29,7 @@ from cropper.person import Person
 __all__ = ["KnownPeople", "face_of", "learn_people", "learn_person", "the_face"]
 
 Tell = Callable[[str], None]
+Progress = Callable[[int, int], None]
 _FORMAT = "people 1"
 _AHEAD = 2.0  # heights: of a photo's faces the largest is the person, where it is so much larger
 _RESERVED = {"faces", "largest", "none"}
@@ -102,18 +103,24 @@ class KnownPeople:
         return learn_people(path, tell) if path.is_dir() else cls.load(path)
 
 
-def learn_people(folder: Path, tell: Tell | None = None) -> KnownPeople:
+def learn_people(
+    folder: Path, tell: Tell | None = None, progress: Progress | None = None
+) -> KnownPeople:
     """A folder a person, one photo is enough; ``tell`` hears what could not be used.
+
+    ``progress`` hears of people done, of how many.
 
     Raises DataError where there is nobody to learn, or one of whom no photo is of use.
     """
     tell = tell or (lambda _: None)
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: give one that holds a folder a person")
-    folders = sorted(each for each in folder.iterdir() if each.is_dir())
-    people = [
-        learn_person(each.name, each, tell) for each in folders if not each.name.startswith(".")
-    ]
+    folders = sorted(x for x in folder.iterdir() if x.is_dir() and not x.name.startswith("."))
+    people = []
+    for done, each in enumerate(folders, 1):
+        people.append(learn_person(each.name, each, tell))
+        if progress:
+            progress(done, len(folders))
     if not people:
         raise DataError(
             f"{folder} has no folders: give one a person, as in {folder}/anna/photo.jpg"

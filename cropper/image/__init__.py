@@ -22,8 +22,9 @@ from cropper.image.header import Header
 from cropper.image.output import encode, writable_format
 from cropper.image.photo import Photo, open_photo
 from cropper.image.pixels import Span
-from cropper.image.source import SourceImage, View, from_array, load_image
+from cropper.image.source import SourceImage, from_array, load_image
 from cropper.image.structure import is_cut_off
+from cropper.image.view import View
 
 __all__ = [
     "EXTENSION_OF",

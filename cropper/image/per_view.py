@@ -6,7 +6,8 @@ import weakref
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from cropper.image.source import SourceImage, View
+from cropper.image.source import SourceImage
+from cropper.image.view import View
 
 __all__ = ["PerView"]
 

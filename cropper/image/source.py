@@ -12,7 +12,7 @@ import math
 import operator
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from cropper.boxes import Boxes, as_boxes, clip
+from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
 from cropper.image.damage import damage
 from cropper.image.formats import sniff
@@ -44,8 +44,9 @@ from cropper.image.pixels import (
     to_srgb,
     transform,
 )
+from cropper.image.view import View
 
-__all__ = ["MAX_PIXELS", "SourceImage", "View", "from_array", "load_image"]
+__all__ = ["MAX_PIXELS", "SourceImage", "from_array", "load_image"]
 
 _SLACK = 1e-6  # px; what float arithmetic may put a box outside, or off whole pixels
 MAX_PIXELS = 1 << 30  # of a crop
@@ -67,46 +68,6 @@ _UPRIGHT = {
 
 _Box = tuple[float, float, float, float]
 Damaged = Literal["unseen", "told", "refused"]
-
-
-@dataclass(frozen=True)
-class View:
-    """What a scorer sees of a picture."""
-
-    pixels: NDArray[np.uint8]  # (H, W, 3), sRGB, upright, contiguous
-    size: tuple[int, int]  # (width, height) of the upright source, px; boxes are in these units
-
-    @property
-    def whole(self) -> Boxes:
-        """(1, 4): the box that is all of it."""
-        return np.array([[0.0, 0.0, *self.size]])
-
-    def resized(self, width: int, height: int) -> NDArray[np.uint8]:
-        """(height, width, 3): the whole view at a network's input size, antialiased."""
-        picture = Image.fromarray(self.pixels)
-        return np.array(picture.resize((width, height), Image.Resampling.BICUBIC))
-
-    def warp(self, corners: NDArray[np.float64]) -> View:
-        """The parallelogram with these corners (4, 2), px of the source, read into a view as large.
-
-        Corners are as in ``SourceImage.warp``, and may lie outside: edge pixels go on there.
-        """
-        height, width = self.pixels.shape[:2]
-        return View(self.read(corners, (width, height)), self.size)
-
-    def read(self, corners: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.uint8]:
-        """The same, averaged to ``size`` = (width, height): (height, width, 3)."""
-        rows, columns = self.pixels.shape[:2]
-        points = corners * (np.array([columns, rows]) / self.size)
-        low = np.floor(points.min(0)).astype(int) - 1  # bicubic looks a pixel further
-        high = np.ceil(points.max(0)).astype(int) + 1
-        x = np.clip(np.arange(low[0], high[0]), 0, columns - 1)
-        y = np.clip(np.arange(low[1], high[1]), 0, rows - 1)
-        sides = np.linalg.norm(points[[1, 3]] - points[0], axis=1)
-        full = (max(size[0], round(sides[0])), max(size[1], round(sides[1])))
-        around = Image.fromarray(self.pixels[y[:, None], x])
-        read = transform(around, points - low, full)
-        return np.array(read if full == size else resample(read, size))
 
 
 class SourceImage:

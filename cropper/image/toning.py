@@ -22,7 +22,7 @@ from cropper.image.pixels import (
     strips,
     to_srgb,
 )
-from cropper.image.source import View
+from cropper.image.view import View
 from cropper.tone import Tone
 
 __all__ = ["is_grey", "looked_at", "toned", "toned_pixels"]

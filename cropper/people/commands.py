@@ -186,10 +186,10 @@ def _told(rate: float) -> str:
     return f"{rate:.0%} of pairs of strangers are as alike"
 
 
-def learn(folder: Path, target: Path) -> int:
+def learn(folder: Path, target: Path, progress: Progress | None = None) -> int:
     """Adds the people of a folder to a file; those it knows already are learnt anew."""
     known = KnownPeople.load(target) if target.exists() else KnownPeople(())
-    found = learn_people(folder, say)
+    found = learn_people(folder, say, progress)
     known.with_others(found).save(target)
     for person in found:
         photos = len(person.encodings)

@@ -1,0 +1,143 @@
+"""How a request writes sizes, boxes and whom to keep: types that pydantic reads and documents."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic import WithJsonSchema as Schema
+from pydantic_core import PydanticCustomError
+
+from cropper.boxes import Boxes, as_boxes
+from cropper.errors import BoxError
+from cropper.request import KEPT, Box, FaceAt
+
+__all__ = ["Aspect", "Avoided", "Colour", "Digits", "Kept", "ManyBoxes", "OneBox", "Point"]
+__all__ += ["MAX_BOXES", "Quality", "Scale", "Size", "Truth"]
+
+MAX_BOXES = 4096  # of one /v1/score
+_RATIO = r"[1-9][0-9]{0,4}(\.[0-9]{1,4})?:[1-9][0-9]{0,4}(\.[0-9]{1,4})?"
+_ASPECT = f"^(original|free|{_RATIO})$"
+_SIZE = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
+_NUMBER = r"[0-9]{0,6}\.?[0-9]{1,12}"
+_POINT = f"^{_NUMBER},{_NUMBER}$"
+_EDGES = rf"{_NUMBER}(, ?{_NUMBER}){{3}}"
+_AVOID = f"^{_EDGES}(;{_EDGES})*$"
+_PART = f"(faces|largest|none|(face:)?{_EDGES})"
+_KEEP = f"^{_PART}(;{_PART})*$"
+_MOST_KEPT = 64
+_BOX = rf"^({_NUMBER}(, ?{_NUMBER}){{3}}|\[{_NUMBER}(, ?{_NUMBER}){{3}}\])$"
+
+
+def _broken(rule: str) -> PydanticCustomError:
+    return PydanticCustomError("rule", "{rule}", {"rule": rule})
+
+
+def _matching(pattern: str, rule: str) -> BeforeValidator:
+    def check(text: Any) -> Any:
+        if not re.fullmatch(pattern, text):
+            raise _broken(rule)
+        return text
+
+    return BeforeValidator(check)
+
+
+def _size(text: str) -> tuple[int, int]:
+    if not re.fullmatch(_SIZE, text):
+        raise _broken("is WIDTHxHEIGHT in pixels, as in 1080x1350")
+    width, height = text.split("x")
+    return int(width), int(height)
+
+
+def _point(text: str) -> tuple[float, float]:
+    if not re.fullmatch(_POINT, text):
+        raise _broken("is x,y in pixels or fractions of the photo, as in .5,.3")
+    x, y = text.split(",")
+    return float(x), float(y)
+
+
+def _boxes(text: str) -> Boxes:
+    rule = f"is a JSON array of 1 to {MAX_BOXES} boxes [x0, y0, x1, y1] with x0 < x1 and y0 < y1"
+    try:
+        values = json.loads(text)
+        shaped = isinstance(values, list) and 1 <= len(values) <= MAX_BOXES
+        shaped = shaped and all(isinstance(box, list) and len(box) == 4 for box in values)
+        if not shaped or not all(type(edge) in (int, float) for box in values for edge in box):
+            raise _broken(rule)
+        return as_boxes(values)
+    except (BoxError, OverflowError, RecursionError, ValueError) as error:
+        raise _broken(rule) from error
+
+
+def _box(text: str) -> Boxes:
+    rule = "is x0,y0,x1,y1 in pixels with x0 < x1 and y0 < y1, in brackets or not"
+    if not re.fullmatch(_BOX, text):
+        raise _broken(rule)
+    try:
+        return as_boxes([float(edge) for edge in text.strip("[]").split(",")])
+    except (BoxError, ValueError) as error:
+        raise _broken(rule) from error
+
+
+def _kept(text: str) -> tuple[str | Box | FaceAt, ...]:
+    parts = text.split(";")
+    if len(parts) > _MOST_KEPT or not re.fullmatch(_KEEP, text):
+        words = ", ".join(KEPT)
+        raise _broken(
+            f"is {_MOST_KEPT} at most of {words}, boxes x0,y0,x1,y1 and face:x0,y0,x1,y1, between "
+            "semicolons"
+        )
+    found: list[str | Box | FaceAt] = []
+    for part in parts:
+        if part in KEPT:
+            found.append(part)
+        else:
+            box = _edges(part.removeprefix("face:"))
+            found.append(FaceAt(box) if part.startswith("face:") else box)
+    return tuple(found)
+
+
+def _avoided(text: str) -> tuple[Box, ...]:
+    if text.count(";") >= _MOST_KEPT or not re.fullmatch(_AVOID, text):
+        raise _broken(f"is {_MOST_KEPT} boxes x0,y0,x1,y1 at most, between semicolons")
+    return tuple(_edges(part) for part in text.split(";"))
+
+
+def _edges(text: str) -> Box:
+    try:
+        x0, y0, x1, y1 = as_boxes([float(edge) for edge in text.split(",")])[0].tolist()
+    except BoxError as error:
+        raise _broken("has a box whose x0 is not below x1 or y0 not below y1") from error
+    return (x0, y0, x1, y1)
+
+
+Digits = _matching("-?[0-9]{1,12}", "is a whole number")
+Truth = _matching("true|false", "is true or false")
+
+
+def _text(pattern: str, example: str) -> Schema:
+    return Schema({"type": "string", "pattern": pattern, "examples": [example]})
+
+
+Aspect = Annotated[
+    str,
+    _matching(_ASPECT, "is original, free or W:H with W and H from 1 to 99999, as in 4:5"),
+    _text(_ASPECT, "4:5"),
+]
+Size = Annotated[tuple[int, int], BeforeValidator(_size), _text(_SIZE, "1080x1350")]
+Point = Annotated[tuple[float, float], BeforeValidator(_point), _text(_POINT, ".5,.3")]
+_COLOUR = "^(#[0-9a-fA-F]{6}|[a-zA-Z]{3,24})$"
+Colour = Annotated[
+    str, _matching(_COLOUR, "is a colour, as white or #20242a"), _text(_COLOUR, "#20242a")
+]
+Scale = Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)]
+# bounds come before the check of the text: after it pydantic names them ge and le in the schema
+Quality = Annotated[int, Field(ge=1, le=100), Digits]
+Kept = Annotated[tuple[Any, ...], BeforeValidator(_kept), _text(_KEEP, "face:10,10,90,110")]
+Avoided = Annotated[tuple[Any, ...], BeforeValidator(_avoided), _text(_AVOID, ".8,.9,1,1")]
+ManyBoxes = Annotated[
+    Boxes, BeforeValidator(_boxes), _text(r"^\[.*\]$", "[[0, 0, 640, 480], [10, 10, 330, 250]]")
+]
+OneBox = Annotated[Boxes, BeforeValidator(_box), _text(_BOX, "10,10,330,250")]
