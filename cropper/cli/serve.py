@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -65,6 +66,13 @@ Examples:
 )
 @click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option(
+    "--people",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="DIR|FILE",
+    help="Whom requests may name to be kept: a folder that holds a folder a person, or a file of "
+    "`cropper faces learn`. Who may ask can then find out whether they are in a photo.",
+)
 @threads_option
 def serve(**options: Any) -> None:
     """Serve a page to crop in, and an HTTP API, which /docs describes."""

@@ -130,7 +130,7 @@ def learn_people(
 
 def learn_person(name: str, photos: Path, tell: Tell | None = None) -> Person:
     """From a photo, or from all below a folder. Raises ConfigError for a name that means more."""
-    if name in _RESERVED or "," in name:
+    if name in _RESERVED or "," in name or ";" in name:
         raise ConfigError(f"nobody can be called {name!r} here: rename {photos}")
     encodings = []
     try:

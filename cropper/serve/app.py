@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from cropper.decoders import Decoders
 from cropper.errors import CropperError, ScorerOutputError
 from cropper.finder import CropFinder
+from cropper.identity import KnownPeople
 from cropper.image import EXTENSION_OF
 from cropper.scoring_thread import ScoringThread
 from cropper.serve.admission import Admission, Ticket
@@ -38,13 +39,14 @@ _PICTURES = tuple(MEDIA_TYPES.values())
 _KIND_OF = {media_type: kind for kind, media_type in MEDIA_TYPES.items()}
 _LOG = logging.getLogger("cropper.serve")
 _MOST_WORKERS = 4
+_NOBODY = KnownPeople(())
 
 Work = Callable[[Ticket], Any]
 
 
-def make_app(finder: CropFinder, options: ServeOptions) -> ASGIApp:
+def make_app(finder: CropFinder, options: ServeOptions, people: KnownPeople = _NOBODY) -> ASGIApp:
     """The service as an ASGI application; its lifespan starts and ends the scorer's thread."""
-    service = _Service(finder, options)
+    service = _Service(finder, options, people)
     routes = [
         Route("/v1/crop", service.crop, methods=["POST"]),
         Route("/v1/score", service.score, methods=["POST"]),
@@ -65,8 +67,8 @@ def make_app(finder: CropFinder, options: ServeOptions) -> ASGIApp:
 class _Service:
     """The endpoints, and what they share."""
 
-    def __init__(self, finder: CropFinder, options: ServeOptions) -> None:
-        self.finder, self.options = finder, options
+    def __init__(self, finder: CropFinder, options: ServeOptions, people: KnownPeople) -> None:
+        self.finder, self.options, self.people = finder, options, people
         self.metrics = Metrics()
         self.document = describe(options)
 
@@ -79,7 +81,9 @@ class _Service:
         with decoders:
             decoders.start(workers)
             seconds = self.options.answer_seconds
-            self.handlers = Handlers(self.finder, self.scoring, decoders, seconds)
+            self.handlers = Handlers(
+                self.finder, self.scoring, decoders, seconds=seconds, people=self.people
+            )
             try:
                 yield
             finally:
@@ -146,6 +150,7 @@ class _Service:
                 "max_upload_mb": self.options.max_upload_mb,
                 "max_mpixels": self.options.max_mpixels,
                 "scorer": self.finder.scorer.spec.name,
+                "people": [person.name for person in self.people],
             }
         )
 

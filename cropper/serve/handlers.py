@@ -14,6 +14,8 @@ from cropper.boxes import Crop, clip
 from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import BoxError
 from cropper.finder import CropFinder, ScoreMap
+from cropper.identity import KnownPeople
+from cropper.identity.wanted import find_wanted
 from cropper.image import FORMATS, View, sniff
 from cropper.render import render
 from cropper.result import CropResult, preference
@@ -55,9 +57,16 @@ class Handlers:
     """One finder for all requests; photos are decoded in processes of their own."""
 
     def __init__(
-        self, finder: CropFinder, scoring: ScoringThread, decoders: Decoders, seconds: float
+        self,
+        finder: CropFinder,
+        scoring: ScoringThread,
+        decoders: Decoders,
+        *,
+        seconds: float,
+        people: KnownPeople,
     ) -> None:
         """``seconds`` are those that a photo may be decoded and encoded for."""
+        self.people = people
         self.finder, self.scoring, self.decoders = finder, scoring, decoders
         self.max_mpixels, self.seconds = decoders.max_mpixels, seconds
 
@@ -181,7 +190,9 @@ class Handlers:
         self, ticket: Ticket, source: RemoteImage, options: CropOptions
     ) -> tuple[CropResult, ScoreMap | None]:
         started = time.perf_counter()
-        request, view = options.request(), self.finder.scorer.spec.view(source)
+        request, view = options.request(self.people), self.finder.scorer.spec.view(source)
+        if request.people:
+            find_wanted(request.people, source)
         find_subjects(request, view)
 
         def work(objective: Objective) -> tuple[CropResult, ScoreMap | None]:

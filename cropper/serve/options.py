@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 
 from cropper.errors import ConfigError
 
@@ -25,6 +26,7 @@ class ServeOptions:
     queue: int = 32  # requests inside at once; each may hold one upload in memory
     scorer: str = "cropnet"
     device: str = "auto"
+    people: Path | None = None  # whom requests may name: a file of known people, or a folder
     upload_seconds: float = 30  # for a whole request to arrive
     answer_seconds: float = 60  # from then on to the answer
 

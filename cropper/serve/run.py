@@ -11,6 +11,7 @@ import uvicorn
 
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
+from cropper.identity import KnownPeople
 from cropper.serve.app import make_app
 from cropper.serve.connections import Prompt
 from cropper.serve.options import ServeOptions
@@ -33,10 +34,11 @@ class _Server(uvicorn.Server):
 def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, which give what is in flight some seconds to finish.
 
-    Raises what ``load_scorer`` raises, ConfigError for an address that cannot be had, and
-    KeyboardInterrupt after a SIGINT.
+    Raises what ``load_scorer`` and ``KnownPeople.at`` raise, ConfigError for an address that cannot
+    be had, and KeyboardInterrupt after a SIGINT.
     """
     finder = CropFinder(options.scorer, options.device)
+    people = KnownPeople.at(options.people, say) if options.people else KnownPeople(())
     listener = listen(options)
     host, port = listener.getsockname()[:2]
     if not options.local:
@@ -45,7 +47,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
             "encrypted on their way: put a proxy with TLS in front"
         )
     config = uvicorn.Config(
-        make_app(finder, options),
+        make_app(finder, options, people),
         http=Prompt,
         ws="none",
         access_log=False,

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cropper.identity import KnownPeople
 from cropper.image import FORMATS
 from cropper.request import CropRequest
 from cropper.serve.problems import KINDS, ProblemError
@@ -21,6 +22,7 @@ from cropper.serve.texts import (
     Digits,
     Kept,
     ManyBoxes,
+    Named,
     OneBox,
     Point,
     Quality,
@@ -67,10 +69,10 @@ class CropOptions(_Options):
     seed: Annotated[int, Digits] = Field(0, ge=0, le=2**32 - 1, description="Of random draws.")
     keep: Kept = Field(
         ("faces",),
-        description="What no crop may cut where the shape holds it: faces, all heads of a "
-        "group with their hair; largest, that one alone; none; the heads of single faces, "
-        "face:x0,y0,x1,y1 in pixels; and boxes x0,y0,x1,y1 in pixels or fractions; several "
-        "between semicolons.",
+        description="What no crop may cut where the shape holds it: faces, all heads of a group "
+        "with their hair; largest, that one alone; none; the heads of single faces, "
+        "face:x0,y0,x1,y1 in pixels, and of people whom the service knows, person:NAME; boxes "
+        "x0,y0,x1,y1 in pixels or fractions; several between semicolons.",
         json_schema_extra={"default": "faces"},
     )
     avoid: Avoided | None = Field(None, description="Boxes to leave out, written as in keep.")
@@ -101,10 +103,15 @@ class CropOptions(_Options):
         "photo.",
     )
 
-    def request(self) -> CropRequest:
-        """Raises what ``CropRequest`` raises."""
+    def request(self, people: KnownPeople) -> CropRequest:
+        """Raises what ``CropRequest`` raises, and ProblemError for a name that is not known."""
+        known = {person.name: person for person in people}
+        for each in self.keep:
+            if isinstance(each, Named) and each.name not in known:
+                raise ProblemError("bad-option", f"keep: {each.name} is not known", rule="keep")
+        keep = tuple(known[x.name] if isinstance(x, Named) else x for x in self.keep)
         fields = self.model_dump(exclude={"quality", "heat", "keep", "avoid"})
-        return CropRequest(keep=self.keep, avoid=self.avoid or (), **fields)
+        return CropRequest(keep=keep, avoid=self.avoid or (), **fields)
 
 
 class ScoreOptions(_Options):
@@ -219,6 +226,14 @@ class PaddingAnswer(BaseModel):
     place: Annotated[list[int], Field(min_length=4, max_length=4)]
 
 
+class PersonAnswer(BaseModel):
+    """Somebody who was to be kept."""
+
+    name: str
+    box: BoxAnswer
+    stranger_rate: Share = Field(description="Of strangers, those who are as alike.")
+
+
 class CropsAnswer(CropAnswer):
     """Of /v1/crop."""
 
@@ -229,6 +244,12 @@ class CropsAnswer(CropAnswer):
     focus_y: Share
     faces: list[BoxAnswer] | None = Field(
         description="The faces, the largest first; null where none are to be kept."
+    )
+    people: list[PersonAnswer] | None = Field(
+        None, description="With people to keep: who is found in the photo."
+    )
+    absent: list[str] | None = Field(
+        None, description="With people to keep: their names, where none of them is found."
     )
     angle: float | None = Field(
         None, description="With straighten: degrees clockwise by which the crops are turned."
@@ -276,6 +297,7 @@ class Limits(BaseModel):
     max_upload_mb: float
     max_mpixels: float
     scorer: str
+    people: list[str] = Field(description="Whom keep may name.")
 
 
 class Status(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -14,7 +15,7 @@ from cropper.boxes import Boxes, as_boxes
 from cropper.errors import BoxError
 from cropper.request import KEPT, Box, FaceAt
 
-__all__ = ["Aspect", "Avoided", "Colour", "Digits", "Kept", "ManyBoxes", "OneBox", "Point"]
+__all__ = ["Aspect", "Avoided", "Colour", "Digits", "Kept", "ManyBoxes", "Named", "OneBox", "Point"]
 __all__ += ["MAX_BOXES", "Quality", "Scale", "Size", "Truth"]
 
 MAX_BOXES = 4096  # of one /v1/score
@@ -25,7 +26,7 @@ _NUMBER = r"[0-9]{0,6}\.?[0-9]{1,12}"
 _POINT = f"^{_NUMBER},{_NUMBER}$"
 _EDGES = rf"{_NUMBER}(, ?{_NUMBER}){{3}}"
 _AVOID = f"^{_EDGES}(;{_EDGES})*$"
-_PART = f"(faces|largest|none|(face:)?{_EDGES})"
+_PART = f"(faces|largest|none|(face:)?{_EDGES}|person:[^;]{{1,100}})"
 _KEEP = f"^{_PART}(;{_PART})*$"
 _MOST_KEPT = 64
 _BOX = rf"^({_NUMBER}(, ?{_NUMBER}){{3}}|\[{_NUMBER}(, ?{_NUMBER}){{3}}\])$"
@@ -81,18 +82,27 @@ def _box(text: str) -> Boxes:
         raise _broken(rule) from error
 
 
-def _kept(text: str) -> tuple[str | Box | FaceAt, ...]:
+@dataclass(frozen=True)
+class Named:
+    """A person whom the service may know."""
+
+    name: str
+
+
+def _kept(text: str) -> tuple[str | Box | FaceAt | Named, ...]:
     parts = text.split(";")
     if len(parts) > _MOST_KEPT or not re.fullmatch(_KEEP, text):
         words = ", ".join(KEPT)
         raise _broken(
-            f"is {_MOST_KEPT} at most of {words}, boxes x0,y0,x1,y1 and face:x0,y0,x1,y1, between "
-            "semicolons"
+            f"is {_MOST_KEPT} at most of {words}, boxes x0,y0,x1,y1, face:x0,y0,x1,y1 and "
+            "person:NAME, between semicolons"
         )
-    found: list[str | Box | FaceAt] = []
+    found: list[str | Box | FaceAt | Named] = []
     for part in parts:
         if part in KEPT:
             found.append(part)
+        elif part.startswith("person:"):
+            found.append(Named(part.removeprefix("person:")))
         else:
             box = _edges(part.removeprefix("face:"))
             found.append(FaceAt(box) if part.startswith("face:") else box)

@@ -201,7 +201,7 @@ def test_a_large_face_before_small_ones_is_the_persons(tmp_path: Path) -> None:
     assert np.linalg.norm(gap) < 0.3
 
 
-@pytest.mark.parametrize("name", ["faces", "none", "largest", "a,b"])
+@pytest.mark.parametrize("name", ["faces", "none", "largest", "a,b", "a;b"])
 def test_names_that_mean_more_are_refused(tmp_path: Path, name: str) -> None:
     photo = save(tmp_path / "a.png", astronaut())
     with pytest.raises(ConfigError, match="nobody can be called"):

@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 
 from cropper.finder import CropFinder
+from cropper.identity import KnownPeople
 from cropper.scorers import Scorer
 from cropper.serve.app import make_app
 from cropper.serve.connections import Prompt
@@ -25,10 +26,12 @@ Serving = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
 
 
 @contextlib.contextmanager
-def serving(scorer: Scorer | None = None, **options: Any) -> Iterator[httpx.Client]:
+def serving(
+    scorer: Scorer | None = None, people: KnownPeople | None = None, **options: Any
+) -> Iterator[httpx.Client]:
     """A client of a service in a thread of its own; the service ends with the block."""
     asked = ServeOptions(port=0, **options)
-    app = make_app(CropFinder(scorer or SpotScorer()), asked)
+    app = make_app(CropFinder(scorer or SpotScorer()), asked, people or KnownPeople(()))
     listener = listen(asked)
     server = uvicorn.Server(uvicorn.Config(app, http=Prompt, log_level="error"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

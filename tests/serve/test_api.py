@@ -17,11 +17,13 @@ from skimage import data
 from cropper.best import BestOptions
 from cropper.cli import main
 from cropper.finder import CropFinder
+from cropper.identity import KnownPeople, learn_person
 from cropper.image import FORMATS, load_image
 from cropper.request import CropRequest
 from cropper.serve.negotiation import choose
 from cropper.serve.schema import CropOptions, CutOptions
 from tests.conftest import CliRunner, SpotScorer, spotted
+from tests.faces import side_by_side, stranger
 from tests.image.pictures import encoded
 from tests.serve.conftest import serving
 
@@ -171,6 +173,26 @@ def test_the_head_of_a_single_face_is_kept(client: httpx.Client) -> None:
     assert "no crop of this shape holds all heads" in answer["notes"][0]
 
 
+def test_a_person_whom_the_service_knows_is_kept(client: httpx.Client, tmp_path: Path) -> None:
+    path = tmp_path / "ann.png"
+    Image.fromarray(data.astronaut()[:, ::-1]).save(path)
+    people = KnownPeople((learn_person("Ann B", path),))
+    photo = encoded(Image.fromarray(side_by_side(stranger(83), data.astronaut())), "JPEG")
+    with serving(people=people) as knowing:
+        assert knowing.get("/v1/limits").json()["people"] == ["Ann B"]
+        answer = post(knowing, photo, aspect="1:2", keep="person:Ann B").json()
+        ((x0, _, x1, _),) = (each["box"] for each in answer["people"])
+        assert answer["box"][0] < x0 < x1 < answer["box"][2]
+        assert answer["people"][0]["stranger_rate"] <= 0.001
+        assert answer["absent"] == []
+        alone = encoded(Image.fromarray(stranger(83)), "JPEG")
+        assert post(knowing, alone, keep="person:Ann B").json()["absent"] == ["Ann B"]
+        assert problem(post(knowing, photo, keep="person:Eve"), 400, "bad-option")["rule"] == "keep"
+    assert client.get("/v1/limits").json()["people"] == []
+    assert post(client, photo, keep="person:Ann B").status_code == 400
+    assert "people" not in post(client, photo).json()
+
+
 def test_a_focus_moves_the_crop(client: httpx.Client, photo_bytes: bytes) -> None:
     left, right = (
         post(client, photo_bytes, aspect="1:2", keep="none", focus=at).json()["box"]
@@ -259,7 +281,7 @@ def test_the_defaults_are_those_of_the_command() -> None:
         for name, option in model.model_fields.items():
             if name in shell and name != "avoid":  # None here, which a query can leave out
                 assert option.default == shell[name]
-    assert CropOptions().request() == CropRequest()
+    assert CropOptions().request(KnownPeople(())) == CropRequest()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from skimage import data
 
 from cropper.cli import main
 from cropper.finder import CropFinder
+from cropper.identity import KnownPeople, learn_person
 from tests.conftest import CliRunner
 from tests.faces import side_by_side, stranger
 from tests.serve.conftest import serving
@@ -394,3 +395,26 @@ def test_a_photo_of_one_person_has_no_buttons(page: Any, photo: Path) -> None:
     drop(page, photo)
     settled(page)
     assert page.locator(".face").count() == 0
+
+
+def test_a_known_person_is_ticked_to_be_kept(chromium: Any, tmp_path: Path) -> None:
+    Image.fromarray(data.astronaut()[:, ::-1]).save(tmp_path / "ann.png")
+    people = KnownPeople((learn_person("Ann", tmp_path / "ann.png"),))
+    path = tmp_path / "two.jpg"
+    Image.fromarray(side_by_side(stranger(83, 320, 90), data.astronaut())).save(path)
+    with serving(CropFinder().scorer, people) as client:
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(str(client.base_url))
+        drop(page, path)
+        page.check('input[value="9:16"]', force=True)
+        settled(page)
+        page.wait_for_selector('#runners button[aria-pressed="true"]')
+        before = frame(page)
+        page.check('input[name="person"][value="Ann"]', force=True)
+        page.wait_for_function(
+            "(x) => Number(document.getElementById('edge-x').value) !== x", arg=before[0]
+        )
+        settled(page)
+        x0, _, x1, _ = frame(page)
+        assert x0 < 500 + 180 < 500 + 268 < x1
+        page.close()

@@ -296,5 +296,6 @@ api.onToken(() => new Promise((resolve) => {
 
 listen();
 limits = await api.limits();
+settings.showPeople(limits.people);
 get("limits").textContent = `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels ` +
   "each. Nothing is kept.";

@@ -7,12 +7,28 @@ const chosen = () => document.querySelector('input[name="aspect"]:checked').valu
 /** Options of /v1/crop, or null where a field is not valid yet. */
 export function options() {
   const asked = { min_scale: Number(get("min-scale").value) / 100, top_k: 4 };
+  const named = [...document.querySelectorAll('input[name="person"]:checked')];
+  if (named.length) asked.keep = named.map((input) => `person:${input.value}`).join(";");
   const size = exactSize();
   if (size) return { ...asked, size };
   if (chosen() === "own") {
     return get("own").checkValidity() && get("own").value ? { ...asked, aspect: get("own").value } : null;
   }
   return { ...asked, aspect: chosen() };
+}
+
+/** A box to tick for each person whom the service knows. */
+export function showPeople(names) {
+  get("people").hidden = !names.length;
+  get("names").replaceChildren(...names.map((name) => {
+    const label = document.createElement("label");
+    const input = document.createElement("input");
+    Object.assign(input, { type: "checkbox", name: "person", value: name });
+    const shown = document.createElement("span");
+    shown.textContent = name;
+    label.append(input, shown);
+    return label;
+  }));
 }
 
 /** 'WxH', or null. */
