@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from cropper.errors import CropperError, DataError
+from cropper.errors import CropperError, DataError, extra
 from cropper.identity import RATE, SeenFace, farthest
 from cropper.identity.config import NUMBERS
 from cropper.identity.descriptor import aligned, misfit
@@ -21,7 +21,7 @@ from cropper.identity.known import the_face
 from cropper.identity.verification import Pairs
 from cropper.image import load_image
 
-__all__ = ["Verified", "measure_pairs", "render_pairs"]
+__all__ = ["Verified", "draw_roc", "measure_pairs", "render_pairs"]
 
 Progress = Callable[[int, int], None]
 _RATES = (1e-3, 1e-2, 1e-1)
@@ -90,6 +90,21 @@ def render_pairs(found: Verified) -> str:
         if own.same.any() and not own.same.all():
             lines.append(f"{name}: AUC {own.auc():.4f}, {len(own.same)} pairs")
     return "\n".join(lines)
+
+
+def draw_roc(found: Verified, path: Path) -> None:
+    """The share of one person's pairs that is accepted, against that of two people's."""
+    with extra("plot"):
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.subplots()
+    far, tar = found.pairs.roc()
+    least = 0.5 / (~found.pairs.same).sum()  # half a pair, where a logarithm has no zero
+    axes.step(np.append(least, far.clip(least)), np.append(0, tar), where="post")
+    axes.set(
+        xscale="log", xlabel="false accepts", ylabel="accepted", xlim=(least, 1), ylim=(0, 1.02)
+    )
+    figure.savefig(path)
 
 
 def _read(table: Path) -> list[tuple[str, str, bool]]:

@@ -33,12 +33,12 @@ class Pairs:
 
     def auc(self, weights: Floats | None = None) -> float:
         """The share of one person's pairs that are nearer than a pair of two; ties count half."""
-        _, far, tar = self._curve(weights)
+        far, tar = self.roc(weights)
         return float(np.trapezoid(np.append(0, tar), np.append(0, far)))
 
     def tar_at(self, far: float, weights: Floats | None = None) -> float:
         """The share of one person's pairs that are accepted where ``far`` of the others are."""
-        _, fars, tars = self._curve(weights)
+        fars, tars = self.roc(weights)
         return float(tars[fars <= far].max(initial=0.0))
 
     def accuracy(self, limit: float, weights: Floats | None = None) -> float:
@@ -48,14 +48,14 @@ class Pairs:
         shares = [mass[kind & (near == same)].sum() / mass[kind].sum() for kind in (same, ~same)]
         return float(np.mean(shares))
 
-    def _curve(self, weights: Floats | None) -> tuple[Floats, Floats, Floats]:
-        """Distances that occur, ascending; the shares of both kinds accepted up to each."""
+    def roc(self, weights: Floats | None = None) -> tuple[Floats, Floats]:
+        """The shares of false and of true pairs that are accepted, up to each distance there is."""
         mass = np.ones(len(self.distances)) if weights is None else weights
         order = np.argsort(self.distances, kind="stable")
         gaps, same, mass = self.distances[order], self.same[order], mass[order]
         last = np.flatnonzero(np.append(np.diff(gaps) > 0, True))
         far, tar = np.cumsum(mass * ~same)[last], np.cumsum(mass * same)[last]
-        return gaps[last], far / far[-1], tar / tar[-1]
+        return far / far[-1], tar / tar[-1]
 
     def interval(self, measure: str, *arguments: float, draws: int = 500, seed: int = 0) -> Floats:
         """(2,): the 95 % bootstrap interval of a measure by name. People are drawn, not pairs."""

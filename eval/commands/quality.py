@@ -231,17 +231,24 @@ def heads(*, photos: tuple[Path, ...], scorer: str, device: str, baselines: bool
 @click.option("--long-side", type=click.IntRange(64), default=448, show_default=True, metavar="PX")
 @click.option("--pairs", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE", help="CSV of first, second, same: is one person told from two?")  # fmt: skip
-def faces(*, root: Path, long_side: int, pairs: Path | None) -> None:
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), callback=in_folder,
+    help="With --pairs: the ROC curve.")  # fmt: skip
+def faces(*, root: Path, long_side: int, pairs: Path | None, plot: Path | None) -> None:
     """Which of the faces that people drew the detector finds. 448 px is what the product uses."""
     from eval.environment import read_environment
     from eval.faces import measure_faces, render_faces
-    from eval.verification import measure_pairs, render_pairs
+    from eval.verification import draw_roc, measure_pairs, render_pairs
 
     if pairs:
         with progress_bar("photos") as progress:
             found = measure_pairs(pairs, root, progress)
         click.echo(f"{render_pairs(found)}\n\n{read_environment()}\n{command_line()}")
+        if plot:
+            with writing(plot):
+                draw_roc(found, plot)
         return
+    if plot:
+        raise click.UsageError("--plot is of --pairs: add that, or leave it out")
 
     with progress_bar("photos") as progress:
         counts = measure_faces(root, long_side, progress)

@@ -90,10 +90,13 @@ def test_pairs_of_a_table_are_measured(album: Path) -> None:
     assert found.unread == 1
     assert found.pairs.auc() == 1
     assert len(found.pairs.same) == 7
-    told = run("faces", "--root", str(album), "--pairs", str(album / "pairs.csv"))
+    line = ["faces", "--root", str(album), "--plot", str(album / "roc.png")]
+    assert run(*line).exit_code == 2
+    told = run(*line, "--pairs", str(album / "pairs.csv"))
     assert told.exit_code == 0, told.output
     assert "1 pairs of one person, 6 of two; 1 not read" in told.stdout
     assert "AUC 1.0000" in told.stdout
+    assert (album / "roc.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(
