@@ -134,7 +134,7 @@ class _Batch:
         for note in source.notes:
             self.tell(f"{item.source}: note: {note}")
         result = self.finder.find(source, self.request)
-        if result.absent and options.request.if_absent == "skip":
+        if result.shows_nobody and options.request.if_absent == "skip":
             self._pass_over(item, result)
             return
         crops = result.crops[: options.request.top_k]
@@ -153,7 +153,7 @@ class _Batch:
 
     def _pass_over(self, item: PlannedInput, result: CropResult) -> None:
         """Of a photo that shows nobody who is to be kept."""
-        self.tell(f"{item.source}: skipped, {' and '.join(result.absent)} not found in it")
+        self.tell(f"{item.source}: skipped; {'; '.join(result.people_notes)}")
         if self.options.as_json:
             record = {"input": item.source, "output": None, "absent": list(result.absent)}
             print_json({**record, "source_size": list(result.source_size)})

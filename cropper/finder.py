@@ -314,15 +314,13 @@ def _with_people(result: CropResult, request: CropRequest, people: Wanted) -> Cr
         FoundPerson(match.person.name, face.box, match.stranger_rate)
         for face, match in people.found
     )
-    result = replace(result, people=found, notes=(*result.notes, *people.notes))
-    if found:
-        return result
-    result = replace(result, absent=people.absent)
-    if request.if_absent != "copy":
+    result = replace(result, people=found, absent=people.absent)
+    result = replace(result, notes=(*result.notes, *result.people_notes))
+    if found or request.if_absent != "copy":
         return result
     whole = Crop.of(np.array([0.0, 0.0, *result.source_size]), result.full_frame_score)
-    search = replace(result.search, crops=(whole,))
-    return replace(result, search=search, notes=people.notes, has_shape=False, copied=True)
+    search, notes = replace(result.search, crops=(whole,)), result.people_notes
+    return replace(result, search=search, notes=notes, has_shape=False, copied=True)
 
 
 def _without_gradients(bound: BoundScorer) -> Objective:

@@ -29,6 +29,7 @@ __all__ = [
 SEARCH = "search"
 AFFINE_METHODS = ("stn", "localizer", "search+stn")  # whose crops may be turned
 METHODS = (SEARCH, *AFFINE_METHODS)
+_SURE = 1e-3  # of strangers; a likeness that more of them have is told
 
 
 class StopReason(enum.StrEnum):
@@ -78,7 +79,7 @@ class CropResult:
     notes: tuple[str, ...] = ()  # what could not be kept, for people to read
     faces: tuple[Box, ...] | None = None  # px, the largest first; None: nobody looked
     people: tuple[FoundPerson, ...] | None = None  # who was to be kept; None: nobody asked
-    absent: tuple[str, ...] = ()  # who was to be kept, where none of them is found
+    absent: tuple[str, ...] = ()  # who of them is not found
     copied: bool = False  # the whole photo, since they are absent
     tilt: Tilt | None = None  # None: nobody looked
     has_shape: bool = False  # one was asked for, so that the whole photo is no answer
@@ -106,6 +107,23 @@ class CropResult:
     def preferred(self, crop: Crop) -> float | None:
         """Probability that people prefer ``crop`` to the uncropped photo; None as above."""
         return preference(crop.score - self.full_frame_score) if self.calibrated else None
+
+    @property
+    def shows_nobody(self) -> bool:
+        """Whether people were to be kept, and none of them is found."""
+        return self.people == ()
+
+    @property
+    def people_notes(self) -> tuple[str, ...]:
+        """Who is absent, and who may be a stranger, for people to read."""
+        absent = [f"{name} is not found in it" for name in self.absent]
+        unsure = [
+            f"the face that is kept as {each.name} may be a stranger's: "
+            f"1 of {1 / each.stranger_rate:,.0f} is as alike"
+            for each in self.people or ()
+            if each.stranger_rate > _SURE
+        ]
+        return (*absent, *unsure)
 
     def enlarged(self, crop: Crop) -> bool:
         """Whether the size that was asked for is larger than the crop is in the source."""

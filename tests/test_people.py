@@ -74,7 +74,8 @@ def test_who_is_found_is_kept_and_who_is_not_is_told(ann: Person) -> None:
     result = CropFinder().find(from_array(group()), aspect="1:1", keep=(ann, person_at("eve", 9)))
     assert result.people is not None
     assert [each.name for each in result.people] == ["ann"]
-    assert result.absent == ()
+    assert result.absent == ("eve",)
+    assert not result.shows_nobody
     assert "eve is not found in it" in result.notes
 
 
@@ -184,6 +185,9 @@ def test_bulk_tells_who_is_absent(folder: Path, absent: str, state: str) -> None
     assert records["in/group.png"]["status"] == "done"
     assert records["in/other.png"]["status"] == state
     assert records["in/other.png"]["absent"] == ["ann"]
+    skipped = "skipped; " if absent == "skip" else ""
+    assert f"other.png: {skipped}ann is not found in it" in found.stderr
+    assert "group.png:" not in found.stderr
     assert Image.open("out/group.png").size == (64, 64)
     if absent == "copy":
         assert Image.open("out/other.png").size == Image.open("in/other.png").size
@@ -192,6 +196,17 @@ def test_bulk_tells_who_is_absent(folder: Path, absent: str, state: str) -> None
     again = run(*line)
     assert again.exit_code == 0
     assert "2 were done already" in again.stderr
+
+
+def test_a_table_names_people_who_are_named_for_all(folder: Path) -> None:
+    save(Path("in/second.png"), group())
+    Path("subjects.csv").write_text("photo,keep\nsecond.png,s31\n")
+    line = ["bulk", "in", "-o", "out", "--aspect", "1:3", "--subjects", "subjects.csv", "--json"]
+    found = run(*line, "--people", "people", "--keep", "ann,s31")
+    assert found.exit_code == 0, found.output
+    records = {each["input"]: each for each in map(json.loads, found.stdout.splitlines())}
+    assert [each["name"] for each in records["in/second.png"]["people"]] == ["s31"]
+    assert {each["name"] for each in records["in/group.png"]["people"]} == {"ann", "s31"}
 
 
 def test_no_encoding_is_written_anywhere(folder: Path) -> None:

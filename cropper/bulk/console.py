@@ -75,6 +75,9 @@ class Console(Watcher):
             self._print_record(outcome)
         if self.verbose and isinstance(outcome, Cropped):
             self._say(_line(outcome))
+        elif isinstance(outcome, Cropped) and not self.quiet and outcome.result.people_notes:
+            verb = "" if outcome.written else "skipped; "
+            self._say(f"{outcome.source}: {verb}{'; '.join(outcome.result.people_notes)}")
         now = time.monotonic()
         rate = self._done / max(now - self._start, 1e-9)
         if self._bar:

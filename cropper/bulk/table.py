@@ -83,7 +83,8 @@ def _row(cells: Mapping[str | None, Any], request: CropRequest) -> tuple[str, Cr
         raise ConfigError("it names no photo")
     row = CropFields()
     if kept := texts.get("keep"):
-        row["keep"] = parse_kept(part.strip() for part in kept.split(";"))
+        people = {person.name: person for person in request.people}
+        row["keep"] = parse_kept((part.strip() for part in kept.split(";")), people or None)
     if avoided := texts.get("avoid"):
         row["avoid"] = tuple(parse_box(part) for part in avoided.split(";"))
     if focus := texts.get("focus"):

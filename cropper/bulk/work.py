@@ -82,7 +82,7 @@ def _crop(
         image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
     results = finder.find(image, job.own)
     if_absent = replace(options.requests[0], **job.own).if_absent
-    skips = if_absent == "skip" and any(each.absent for each in results)
+    skips = if_absent == "skip" and any(each.shows_nobody for each in results)
     wanted = [each.copied or (_gain(each) >= options.min_gain and not skips) for each in results]
     notes = [*image.notes, *dict.fromkeys(note for each in results for note in each.notes)]
     for planned in photo.crops:

@@ -32,7 +32,7 @@ Tell = Callable[[str], None]
 Progress = Callable[[int, int], None]
 _FORMAT = "people 1"
 _AHEAD = 2.0  # heights: of a photo's faces the largest is the person, where it is so much larger
-_RESERVED = {"faces", "largest", "none"}
+_RESERVED = {"faces", "largest", "none", "__metadata__"}
 
 
 @dataclass(frozen=True)

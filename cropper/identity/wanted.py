@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cropper.faces import Face
-from cropper.identity.likeness import RATE
 from cropper.identity.look import Gallery, Match, look, recognise
 from cropper.image import SourceImage
 from cropper.person import Person
@@ -16,7 +15,6 @@ __all__ = ["Wanted", "find_wanted"]
 # Of strangers, that are taken for one of the people: more than where a name is the answer, since to
 # cut off who was to be kept is worse than to keep a stranger, which is told
 _RATE = 1e-2
-_SURE = RATE  # a likeness that more of them have is told
 
 
 @dataclass(frozen=True)
@@ -29,18 +27,6 @@ class Wanted:
     @property
     def faces(self) -> tuple[Face, ...]:
         return tuple(face for face, _ in self.found)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Who is absent, and who may be another, for people to read."""
-        absent = [f"{name} is not found in it" for name in self.absent]
-        unsure = [
-            f"the face that is kept as {match.person.name} may be a stranger's: "
-            f"1 of {1 / match.stranger_rate:,.0f} is as alike"
-            for _, match in self.found
-            if match.stranger_rate > _SURE
-        ]
-        return (*absent, *unsure)
 
 
 def find_wanted(people: Sequence[Person], image: SourceImage) -> Wanted:

@@ -249,7 +249,7 @@ class CropsAnswer(CropAnswer):
         None, description="With people to keep: who is found in the photo."
     )
     absent: list[str] | None = Field(
-        None, description="With people to keep: their names, where none of them is found."
+        None, description="With people to keep: the names of those who are not found."
     )
     angle: float | None = Field(
         None, description="With straighten: degrees clockwise by which the crops are turned."
