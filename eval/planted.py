@@ -1,15 +1,16 @@
 """Whether a person is found in a crowd and kept whole: faces of other photos, planted in it.
 
-What is planted is another picture of the person as far as one photo gives it: mirrored, made as
-small as the crowd's own faces and compressed. It is easier than another photo would be. Each crowd
-is also asked about the person without the planted face, where to find anybody is wrong.
+What is planted is mirrored, made as small as the crowd's own faces and compressed. Where the people
+are a folder a person, each is known by one photo and planted from another; else both are of one
+photo, which is easier. Each crowd is also asked about the person without the planted face, where to
+find anybody is wrong.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from cropper.faces import Face
 from cropper.finder import CropFinder
 from cropper.identity import SeenFace, look
 from cropper.image import load_image
+from cropper.listing import list_pictures
 from cropper.person import Person
 from cropper.result import CropResult
 
@@ -56,7 +58,7 @@ class _Head:
 
 def measure_planted(
     crowds: Sequence[Path],
-    people: Sequence[Path],
+    people: Path,
     *,
     height: int = 40,
     seed: int = 0,
@@ -64,10 +66,9 @@ def measure_planted(
 ) -> Planted:
     """A planted face has ``height`` px at least, where the person's own photo has them.
 
-    Raises DataError where there is no crowd, or nobody to plant."""
-    heads = [head for path in people for head in _heads(path)]
-    if not heads:
-        raise DataError(f"no readable face of {_LARGE} px in {len(people)} photos")
+    Raises DataError where there is no crowd, or nobody to plant.
+    """
+    everybody = _people(people)
     rng, finder = np.random.default_rng(seed), CropFinder()
     counts = dict.fromkeys(Planted.__dataclass_fields__, 0)
     for done, path in enumerate(crowds):
@@ -80,6 +81,7 @@ def measure_planted(
             continue
         if len(seen) < _CROWD:
             continue
+        heads = everybody[int(rng.integers(len(everybody)))]
         head = heads[int(rng.integers(len(heads)))]
         aspect = _ASPECTS[counts["crowds"] % len(_ASPECTS)]
         usual = float(np.median([each.face.box[3] - each.face.box[1] for each in seen]))
@@ -112,6 +114,26 @@ def _count(counts: dict[str, int], result: CropResult, planted: Face) -> None:
 
 def _doubts(result: CropResult) -> bool:
     return any("may be a stranger's" in note for note in result.notes)
+
+
+def _people(folder: Path) -> list[list[_Head]]:
+    """The heads of each person, in another photo than the one that they are known by."""
+    folders = sorted(each for each in folder.iterdir() if each.is_dir())
+    people = []
+    for each in folders:
+        own = [head for path in list_pictures([each]) for head in _heads(path)[:1]]
+        known = [head.person for head in own]
+        pairs = zip(own, known[1:] + known[:1], strict=True)
+        if len(own) > 1:
+            people.append([replace(head, person=person) for head, person in pairs])
+    if not folders:
+        people = [[head] for path in list_pictures([folder]) for head in _heads(path)]
+    if not people:
+        raise DataError(
+            f"{folder} shows nobody to plant: it takes readable faces of {_LARGE} px, and in a "
+            "folder a person two photos of each"
+        )
+    return people
 
 
 def _heads(path: Path) -> list[_Head]:

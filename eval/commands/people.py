@@ -43,7 +43,8 @@ def degraded(photos: tuple[str, ...]) -> None:
 
 @cli.command()
 @click.option("--crowds", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--people", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--people", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True, help="Photos, or a folder a person with two photos or more.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--height", type=click.IntRange(1), default=40, show_default=True, metavar="PX",
     help="Of a planted face, at least.")  # fmt: skip
@@ -55,6 +56,6 @@ def planted(*, crowds: Path, people: Path, limit: int, height: int, seed: int) -
     from eval.planted import measure_planted, render_planted
 
     with progress_bar("photos") as progress:
-        photos, others = list_pictures([crowds])[:limit], list_pictures([people])
-        found = measure_planted(photos, others, height=height, seed=seed, progress=progress)
+        photos = list_pictures([crowds])[:limit]
+        found = measure_planted(photos, people, height=height, seed=seed, progress=progress)
     click.echo(f"{render_planted(found)}\n\n{read_environment()}\n{command_line()}")

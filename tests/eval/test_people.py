@@ -131,11 +131,16 @@ def test_too_few_strangers_are_refused(album: Path) -> None:
     assert "too few" in found.stderr
 
 
-def test_a_planted_person_is_found_and_nobody_else(album: Path) -> None:
+def test_a_planted_person_is_found_and_nobody_else(album: Path, tmp_path: Path) -> None:
+    for name, view in (("a", astronaut()), ("b", astronaut()[:, ::-1])):
+        save(tmp_path / "people" / "ann" / f"{name}.png", view)
     crowd = side_by_side(*(stranger(index, 120, 60) for index in STRANGERS[:4]))
     save(album / "crowd" / "a.png", np.pad(crowd, ((0, 200), (0, 0), (0, 0)), mode="edge"))
-    found = measure_planted([album / "crowd" / "a.png"], [album / "ann" / "a.png"], height=80)
-    assert (found.crowds, found.found, found.wrong, found.false) == (1, 1, 0, 0)
+    for people in (album / "ann", tmp_path / "people"):
+        found = measure_planted([album / "crowd" / "a.png"], people, height=80)
+        assert (found.crowds, found.found, found.wrong, found.false) == (1, 1, 0, 0)
+    with pytest.raises(DataError, match="nobody to plant"):
+        measure_planted([album / "crowd" / "a.png"], album / "wall")
     line = ["--crowds", str(album / "crowd"), "--people", str(album / "ann"), "--height", "80"]
     told = run("planted", *line)
     assert told.exit_code == 0, told.output
