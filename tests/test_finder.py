@@ -170,7 +170,8 @@ def test_crops_of_a_photo_differ() -> None:
 def test_how_many_crops_are_asked_for_changes_no_best_one(aspect: str) -> None:
     finder = CropFinder(cropnet())
     one, three = (finder.find(photo("coffee"), aspect=aspect, top_k=k) for k in (1, 3))
-    assert three.best == one.best
+    assert three.best.box == one.best.box
+    assert three.best.score == pytest.approx(one.best.score, abs=1e-5)  # in a batch of more boxes
     assert three.search.strategy == one.search.strategy == "halving"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["BLOCKS", "MEAN", "NUMBERS", "SCALE", "SIDE", "STEM", "TEMPLATE", "WEIGHTS"]
 
-WEIGHTS = Path(__file__).parents[1] / "scorers" / "weights" / "face_descriptor.safetensors"
+WEIGHTS = Path(__file__).parent / "weights" / "face_descriptor.safetensors"
 SIDE = 150  # px of an aligned face
 NUMBERS = 128  # of an encoding
 MEAN, SCALE = (122.782, 117.001, 104.298), 256.0  # of RGB in [0, 255]
