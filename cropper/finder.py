@@ -310,8 +310,15 @@ def find_best_crop(
 
 def _with_people(result: CropResult, request: CropRequest, people: Wanted) -> CropResult:
     """Told who was found; the whole photo where nobody was and that is asked for."""
+    crop = np.array(result.best.box)
     found = tuple(
-        FoundPerson(match.person.name, face.box, match.stranger_rate)
+        FoundPerson(
+            match.person.name,
+            face.box,
+            match.stranger_rate,
+            kept=bool((crop[:2] <= np.add(face.box[:2], 1)).all())
+            and bool((crop[2:] >= np.subtract(face.box[2:], 1)).all()),
+        )
         for face, match in people.found
     )
     result = replace(result, people=found, absent=people.absent)

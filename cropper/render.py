@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "as_html",
     "check_free",
+    "check_no_input",
     "check_output",
     "cut",
     "render",
@@ -93,6 +94,13 @@ def check_output(target: Path, *, overwrite: bool) -> None:
     """As ``check_free``, and ConfigError for a name that tells no format."""
     writable_format(target)
     check_free(target, overwrite=overwrite)
+
+
+def check_no_input(target: Path, inputs: Iterable[str]) -> None:
+    """Raises ConfigError for a file that is named to be read too."""
+    place = target.resolve()
+    if target.exists() and any(Path(name).resolve() == place for name in inputs):
+        raise ConfigError(f"{target} is an input and would be overwritten: write elsewhere")
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -294,7 +295,7 @@ def parse_kept(
     """
     kept: list[str | Box | Person] = []
     for text in texts:
-        names = [name.strip() for name in text.split(",")]
+        names = [unicodedata.normalize("NFC", name.strip()) for name in text.split(",")]
         if people and all(name in people for name in names):
             kept += [people[name] for name in names]
         elif "," in text and _is_number(names[0]):
@@ -302,7 +303,7 @@ def parse_kept(
         elif people is not None and text not in KEPT:
             unknown = next(name for name in names if name not in people)
             told = ", ".join(people) or "nobody"
-            raise ConfigError(f"{unknown} is not known, of the people that are: {told}")
+            raise ConfigError(f"{unknown or 'an empty name'} is none of the people here: {told}")
         else:
             kept.append(parse_box(text) if "," in text else text)
     boxes_alone = not any(isinstance(each, str | Person) for each in kept)

@@ -62,6 +62,7 @@ class FoundPerson:
     name: str
     box: Box  # of the face, px
     stranger_rate: float  # the share of strangers who are as alike
+    kept: bool = True  # whether the face lies in the best crop
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,10 @@ class CropResult:
             for each in self.people or ()
             if each.stranger_rate > _SURE
         ]
-        return (*absent, *unsure)
+        cut = [
+            f"{each.name} is not whole in the crop" for each in self.people or () if not each.kept
+        ]
+        return (*absent, *cut, *unsure)
 
     def enlarged(self, crop: Crop) -> bool:
         """Whether the size that was asked for is larger than the crop is in the source."""
@@ -153,7 +157,7 @@ class CropResult:
             return {}
         boxes = _rounded_boxes([each.box for each in self.people]) or []
         found = [
-            {"name": each.name, "box": box, "stranger_rate": each.stranger_rate}
+            {"name": each.name, "box": box, "kept": each.kept, "stranger_rate": each.stranger_rate}
             for each, box in zip(self.people, boxes, strict=True)
         ]
         return {"people": found, "absent": list(self.absent)}

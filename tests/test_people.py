@@ -115,7 +115,7 @@ def test_names_are_parsed_beside_words_and_boxes() -> None:
     assert parse_kept(["ann", "1,2,3,4"], people) == (ann, (1, 2, 4, 6))
     assert parse_kept(["faces", "ben"], people) == ("faces", ben)
     assert parse_kept(["1,2,3,4"], people) == ("faces", (1, 2, 4, 6))
-    with pytest.raises(ConfigError, match="eve is not known, of the people that are: ann, ben"):
+    with pytest.raises(ConfigError, match="eve is none of the people here: ann, ben"):
         parse_kept(["ann,eve"], people)
 
 
@@ -158,16 +158,20 @@ def run(*line: str) -> Result:
 
 
 @pytest.mark.parametrize(
-    "who", [["--keep-person", "ann.png"], ["--people", "people", "--keep", "ann"]]
+    ("name", "who"),
+    [
+        ("ann.png", ["--keep-person", "ann.png"]),
+        ("ann", ["--people", "people", "--keep", "ann"]),
+    ],
 )
-def test_best_keeps_skips_and_copies(folder: Path, who: list[str]) -> None:
+def test_best_keeps_skips_and_copies(folder: Path, name: str, who: list[str]) -> None:
     line = ["best", "in/group.png", "in/other.png", "--size", "90x160", *who, "--json"]
     found = run(*line, "-o", "skip/{stem}.png", "--if-absent", "skip")
     assert found.exit_code == 0, found.output
     first, second = map(json.loads, found.stdout.splitlines())
-    assert first["people"][0]["name"] == "ann"
+    assert first["people"][0]["name"] == name
     assert second["output"] is None
-    assert second["absent"] == ["ann"]
+    assert second["absent"] == [name]
     assert [path.name for path in Path("skip").iterdir()] == ["group.png"]
     found = run(*line, "-o", "copy/{stem}.png", "--if-absent", "copy")
     assert found.exit_code == 0, found.output
@@ -184,9 +188,9 @@ def test_bulk_tells_who_is_absent(folder: Path, absent: str, state: str) -> None
     records = {each["input"]: each for each in map(json.loads, found.stdout.splitlines())}
     assert records["in/group.png"]["status"] == "done"
     assert records["in/other.png"]["status"] == state
-    assert records["in/other.png"]["absent"] == ["ann"]
+    assert records["in/other.png"]["absent"] == ["ann.png"]
     skipped = "skipped; " if absent == "skip" else ""
-    assert f"other.png: {skipped}ann is not found in it" in found.stderr
+    assert f"other.png: {skipped}ann.png is not found in it" in found.stderr
     assert "group.png:" not in found.stderr
     assert Image.open("out/group.png").size == (64, 64)
     if absent == "copy":
@@ -209,6 +213,28 @@ def test_a_table_names_people_who_are_named_for_all(folder: Path) -> None:
     assert {each["name"] for each in records["in/group.png"]["people"]} == {"ann", "s31"}
 
 
+def test_who_is_kept_by_a_photo_goes_by_its_path(folder: Path) -> None:
+    save(Path("people2/ann/mirrored.png"), stranger(31))
+    line = ["best", "in/group.png", "--aspect", "16:9", "-o", "x.png", "--json"]
+    photos = ["people/ann/mirrored.png", "people2/ann/mirrored.png", "ann.png"]
+    found = run(*line, *(part for photo in photos for part in ("--keep-person", photo)))
+    assert found.exit_code == 0, found.output
+    record = json.loads(found.stdout)
+    assert {each["name"] for each in record["people"]} == {*photos[:2]}  # the third is the first
+    assert record["absent"] == []
+
+
+def test_who_does_not_fit_is_told(folder: Path) -> None:
+    line = ["--aspect", "1:4", "--people", "people", "--keep", "ann,s31"]
+    found = run("best", "in/group.png", *line, "-o", "x.png", "--json")
+    assert found.exit_code == 0, found.output
+    people = {each["name"]: each["kept"] for each in json.loads(found.stdout)["people"]}
+    assert sorted(people.values()) == [False, True]
+    (cut,) = (name for name, kept in people.items() if not kept)
+    assert f"{cut} is not whole in the crop" in found.stderr
+    assert f"{cut} is not whole in the crop" in run("bulk", "in", "-o", "out", *line).stderr
+
+
 def test_no_encoding_is_written_anywhere(folder: Path) -> None:
     """Neither as numbers nor as bytes, in whatever a run over a folder leaves."""
     line = ["bulk", "in", "-o", "out", "--people", "people", "--keep", "ann"]
@@ -228,7 +254,7 @@ def test_no_encoding_is_written_anywhere(folder: Path) -> None:
     [
         (["--keep", "bob"], "or a name with --people"),
         (["--people", "people"], "add --keep NAME"),
-        (["--people", "people", "--keep", "bob"], "bob is not known"),
+        (["--people", "people", "--keep", "bob"], "bob is none of the people here: ann, s31"),
         (["--if-absent", "skip"], "--if-absent is about people"),
     ],
 )

@@ -141,7 +141,10 @@ def group_command(inputs: tuple[str, ...], **options: Any) -> None:
 )
 @threads_option
 def learn_command(folder: Path, output: Path) -> None:
-    """Keep what tells the people of DIR, a folder a person, in FILE, beside those it knows."""
+    """Keep what tells the people of DIR, a folder a person, in FILE, beside those it knows.
+
+    People of the same name come in their place.
+    """
     from cropper.people import learn
 
     with progress("people", shares_terminal=False) as show:

@@ -70,14 +70,16 @@ def _kept(texts: tuple[str, ...], people: Path | None, photos: tuple[Path, ...])
     if people is None and not photos:
         return parse_kept(texts) if texts else ("faces",)
     from cropper.console import say  # noqa: PLC0415
-    from cropper.identity import KnownPeople, learn_person  # noqa: PLC0415
+    from cropper.identity import KnownPeople, people_of  # noqa: PLC0415
+    from cropper.person import Person  # noqa: PLC0415
 
     known = {person.name: person for person in KnownPeople.at(people, say)} if people else {}
     kept = parse_kept(texts, known if people else None) if texts else ()
     if people and not known.keys() & {getattr(what, "name", "") for what in kept}:
         raise ConfigError("`people` are known, and none of them is to be kept: add `keep=NAME`")
-    others = tuple(learn_person(photo.stem, photo) for photo in photos)
-    return (*(what for what in kept if what != "faces" or "faces" in texts), *others)
+    named = [what for what in kept if isinstance(what, Person)]
+    others = [x for x in kept if x not in named and (x != "faces" or "faces" in texts)]
+    return (*others, *people_of(photos, named))
 
 
 def _boxes(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,16 +22,18 @@ from safetensors.numpy import save
 
 from cropper.errors import ConfigError, DataError, ImageReadError, NoInputError
 from cropper.identity.config import NUMBERS, WEIGHTS
-from cropper.identity.look import SeenFace, look
+from cropper.identity.likeness import RATE, farthest
+from cropper.identity.look import Gallery, SeenFace, look
 from cropper.image import SourceImage, load_image, make_folder, write_atomic
 from cropper.listing import list_pictures
 from cropper.person import Person
 
-__all__ = ["KnownPeople", "face_of", "learn_people", "learn_person", "the_face"]
+__all__ = ["KnownPeople", "face_of", "learn_people", "learn_person", "people_of", "the_face"]
 
 Tell = Callable[[str], None]
 Progress = Callable[[int, int], None]
 _FORMAT = "people 1"
+_UNLIKE = 0.1  # of strangers, as near as whom photos of one person lie
 _AHEAD = 2.0  # heights: of a photo's faces the largest is the person, where it is so much larger
 _RESERVED = {"faces", "largest", "none", "__metadata__"}
 
@@ -80,6 +83,8 @@ class KnownPeople:
     def load(cls, path: Path) -> KnownPeople:
         """Raises DataError for a file of something else, or of another descriptor."""
         remedy = "make one with `cropper faces learn`"
+        if not path.is_file():
+            raise DataError(f"{path} is no file of known people: {remedy}")
         try:
             with safe_open(path, framework="numpy") as file:
                 facts = json.loads((file.metadata() or {})["cropper"])
@@ -104,28 +109,69 @@ class KnownPeople:
 
 
 def learn_people(
-    folder: Path, tell: Tell | None = None, progress: Progress | None = None
+    folder: Path,
+    tell: Tell | None = None,
+    progress: Progress | None = None,
+    left_out: list[str] | None = None,
 ) -> KnownPeople:
-    """A folder a person, one photo is enough; ``tell`` hears what could not be used.
+    """A folder a person, one photo is enough; ``tell`` hears what is odd or could not be used.
 
-    ``progress`` hears of people done, of how many.
-
-    Raises DataError where there is nobody to learn, or one of whom no photo is of use.
+    ``progress`` hears of people done, of how many, and ``left_out`` gets the names of those of whom
+    no photo is of use. Raises DataError where nobody is left.
     """
     tell = tell or (lambda _: None)
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: give one that holds a folder a person")
     folders = sorted(x for x in folder.iterdir() if x.is_dir() and not x.name.startswith("."))
-    people = []
+    people: list[Person] = []
     for done, each in enumerate(folders, 1):
-        people.append(learn_person(each.name, each, tell))
+        name = unicodedata.normalize("NFC", each.name)
+        try:
+            people.append(learn_person(name, each, tell))
+        except DataError as error:
+            tell(f"{error}: {name} is left out")
+            if left_out is not None:
+                left_out.append(name)
         if progress:
             progress(done, len(folders))
     if not people:
         raise DataError(
-            f"{folder} has no folders: give one a person, as in {folder}/anna/photo.jpg"
+            f"{folder} has no folder of photos that show a face well: give one a person, as in "
+            f"{folder}/anna/photo.jpg"
         )
+    _tell_oddities(people, tell)
     return KnownPeople(tuple(people))
+
+
+def _tell_oddities(people: Sequence[Person], tell: Tell) -> None:
+    """Photos of one person that are not alike, and people who are."""
+    gallery = Gallery(people)
+    for row, person in enumerate(people):
+        gaps = gallery.distances(person.array)
+        apart = np.linalg.norm(person.array[:, None] - person.array[None], axis=2).max()
+        if apart > farthest(_UNLIKE):
+            tell(f"{person.name}: its photos are not alike; do all show one person?")
+        for other, gap in zip(people[:row], gaps.min(0)[:row], strict=True):
+            if gap <= farthest(RATE):
+                tell(f"{other.name} and {person.name} are alike: one may be taken for the other")
+
+
+def people_of(photos: Sequence[Path], known: Sequence[Person] = ()) -> tuple[Person, ...]:
+    """Those whom photos show, called by the photos' paths, after those who are known already.
+
+    Photos of one person are one person. Raises what ``the_face`` and ``load_image`` raise.
+    """
+    people = list(known)
+    for photo in photos:
+        face = np.array([face_of(photo)], np.float32)
+        gaps = Gallery(people).distances(face)[0]
+        if len(gaps) and gaps.min() <= farthest(RATE):
+            same = people[int(gaps.argmin())]
+            more = (*same.encodings, tuple(face[0].tolist()))
+            people[int(gaps.argmin())] = Person(same.name, more)
+        else:
+            people.append(Person(str(photo), (tuple(face[0].tolist()),)))
+    return tuple(people)
 
 
 def learn_person(name: str, photos: Path, tell: Tell | None = None) -> Person:

@@ -29,7 +29,8 @@ from cropper.image import SourceImage
 from cropper.listing import list_pictures
 from cropper.people.look import PhotoFaces, Tile, face_sheet, look_at, record
 from cropper.rank.commands import Failures, Progress
-from cropper.render import check_output, write_picture
+from cropper.render import check_no_input, check_output, write_picture
+from cropper.request import CropRequest
 
 __all__ = [
     "FacesOptions",
@@ -66,7 +67,11 @@ def list_faces(
     """A line for each face, and a sheet of all."""
     if options.sheet:
         check_output(options.sheet, overwrite=options.overwrite)
+    if options.aspect:
+        CropRequest(aspect=options.aspect)  # checks it
     paths = list_pictures(inputs)
+    if options.sheet:
+        check_no_input(options.sheet, inputs)
     failures = Failures(options.as_json)
     tiles: list[Tile] = []
     also = _crop_of(options.aspect) if options.aspect else None
@@ -189,13 +194,16 @@ def _told(rate: float) -> str:
 def learn(folder: Path, target: Path, progress: Progress | None = None) -> int:
     """Adds the people of a folder to a file; those it knows already are learnt anew."""
     known = KnownPeople.load(target) if target.exists() else KnownPeople(())
-    found = learn_people(folder, say, progress)
+    left_out: list[str] = []
+    found = learn_people(folder, say, progress, left_out)
     known.with_others(found).save(target)
+    before = {person.name for person in known}
     for person in found:
         photos = len(person.encodings)
-        print_line(f"{person.name}\t{photos} photo{'s' if photos > 1 else ''}")
+        told = "\tin place of earlier ones" if person.name in before else ""
+        print_line(f"{person.name}\t{photos} photo{'s' if photos > 1 else ''}{told}")
     say(f"wrote {target}: {len(known.with_others(found))} people, readable by you alone")
-    return 0
+    return 1 if left_out else 0
 
 
 def forget(names: Sequence[str], path: Path, *, everyone: bool = False) -> int:

@@ -21,6 +21,7 @@ from cropper.render import check_free, write_picture
 
 __all__ = ["GroupOptions", "group_encodings", "group_faces"]
 
+_APART = 2.0  # distance of two faces of one photo, whatever it is
 _MOST = 20_000  # faces: their distances take 1.6 GB
 
 
@@ -41,17 +42,29 @@ class _Found:
     tile: Tile | None
 
 
-def group_encodings(encodings: Encodings, rate: float = RATE) -> NDArray[np.intp]:
-    """(N, 128) -> (N,): a group's number for each, the largest group is 0.
+def group_encodings(
+    encodings: Encodings, photos: NDArray[np.intp], rate: float = RATE
+) -> NDArray[np.intp]:
+    """(N, 128), and in which photo each face is (N,) -> (N,): a group's number, the largest is 0.
 
     Groups are joined while their faces are, on average, nearer than strangers are at ``rate``.
-    Raises MissingExtraError without SciPy.
+    Nobody is in a photo twice: of two faces the one nearer to the group's mean stays in it. Raises
+    MissingExtraError without SciPy.
     """
     hierarchy = need("scipy.cluster.hierarchy")
     if len(encodings) < 2:
         return np.zeros(len(encodings), dtype=np.intp)
-    tree = hierarchy.linkage(encodings.astype(np.float64), "average")
-    groups = hierarchy.fcluster(tree, farthest(rate), "distance") - 1
+    wide = encodings.astype(np.float64)
+    gaps = need("scipy.spatial.distance").pdist(wide)
+    first, second = np.triu_indices(len(wide), 1)
+    gaps[photos[first] == photos[second]] = _APART
+    groups = hierarchy.fcluster(hierarchy.linkage(gaps, "average"), farthest(rate), "distance") - 1
+    for group in range(groups.max() + 1):
+        rows = np.flatnonzero(groups == group)
+        order = rows[np.argsort(np.linalg.norm(wide[rows] - wide[rows].mean(0), axis=1))]
+        _, best = np.unique(photos[order], return_index=True)
+        others = np.setdiff1d(rows, order[best])
+        groups[others] = groups.max() + 1 + np.arange(len(others))
     order = np.argsort(-np.bincount(groups), kind="stable")
     return np.asarray(np.argsort(order)[groups], dtype=np.intp)
 
@@ -79,7 +92,9 @@ def group_faces(
         raise ConfigError(
             f"at most {_MOST} faces are grouped at once, got {len(found)}: name fewer"
         )
-    numbers = group_encodings(np.array(encodings, np.float32), options.false_accepts)
+    paths_seen = {path: number for number, path in enumerate(each.path for each in found)}
+    photos_of = np.array([paths_seen[each.path] for each in found])
+    numbers = group_encodings(np.array(encodings, np.float32), photos_of, options.false_accepts)
     groups = [
         [found[row] for row in np.flatnonzero(numbers == number)]
         for number in range(numbers.max() + 1)

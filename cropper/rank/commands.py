@@ -17,7 +17,7 @@ from cropper.listing import list_pictures
 from cropper.rank.layout import embed, grid_for, need, on_grid
 from cropper.rank.sheet import Canvas, columns_for, fitted, pick_continuum, squared
 from cropper.rank.stream import ScoredPhoto, UnreadablePhoto, read_ahead, score_pictures
-from cropper.render import check_output, write_picture
+from cropper.render import check_no_input, check_output, write_picture
 
 __all__ = [
     "Failures",
@@ -80,6 +80,7 @@ def rank(inputs: Sequence[str], options: RankOptions, progress: Progress | None 
     """Print all pictures in order, or lay a part of them on a contact sheet."""
     if options.sheet is not None:
         check_output(options.sheet, overwrite=options.overwrite)
+        check_no_input(options.sheet, inputs)
     elif options.continuum or options.top is not None:
         given = "continuum" if options.continuum else "top"
         raise ConfigError(f"`{given}` is of a contact sheet: add `sheet=FILE`")
@@ -143,6 +144,7 @@ def map_pictures(
     for package in ("sklearn", "scipy"):  # rather now than after the work
         need(package)
     paths = list_pictures(inputs)
+    check_no_input(options.output, inputs)
     if len(paths) > options.limit:
         chosen = np.linspace(0, len(paths) - 1, options.limit).round().astype(int)
         say(f"{options.limit} of {len(paths)} pictures, evenly spread: see `limit`")

@@ -17,7 +17,7 @@ from cropper.listing import list_pictures
 from cropper.rank.commands import Failures, counted
 from cropper.rank.sheet import Canvas, fitted
 from cropper.rank.stream import UnreadablePhoto, read_ahead
-from cropper.render import check_output, write_picture
+from cropper.render import check_no_input, check_output, write_picture
 from cropper.report.overlay import SIDE, draw_overlay
 from cropper.request import CropRequest
 from cropper.scorers import load_scorer
@@ -59,6 +59,7 @@ def see_units(
     """A sheet with a row for each unit, best patch first, and a line for each."""
     check_output(options.output, overwrite=options.overwrite)
     paths = list_pictures(inputs)
+    check_no_input(options.output, inputs)
     tower = trunk_tower(load_scorer(options.scorer, "cpu"), options.layer)
     found = TopPatches(tower, options.top)
     failures = Failures(options.as_json)
@@ -83,6 +84,7 @@ def see_units(
 def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -> int:
     """An overlay: the best crop, and bright what its score hangs on."""
     check_output(options.output, overwrite=options.overwrite)
+    check_no_input(options.output, [photo])
     image = load_image(photo)
     finder = CropFinder(options.scorer, options.device)
     result = finder.find(image, options.request)

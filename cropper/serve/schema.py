@@ -231,6 +231,7 @@ class PersonAnswer(BaseModel):
 
     name: str
     box: BoxAnswer
+    kept: bool = Field(description="Whether the face lies in the best crop.")
     stranger_rate: Share = Field(description="Of strangers, those who are as alike.")
 
 

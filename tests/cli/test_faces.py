@@ -147,6 +147,22 @@ def test_learn_adds_and_forget_removes() -> None:
     assert not path.exists()
 
 
+def test_who_is_learnt_anew_and_who_cannot_be_is_told() -> None:
+    assert run("learn", "people", "-o", "k.safetensors").exit_code == 0
+    Path("people/hollow").mkdir()
+    save(Path("people/wall/a.png"), np.full((90, 90, 3), 99, np.uint8))
+    save(Path("people/twin/a.png"), astronaut())
+    save(Path("people/twin/b.png"), stranger(93))
+    found = run("learn", "people", "-o", "k.safetensors")
+    assert found.exit_code == 1
+    assert "ann\t1 photo\tin place of earlier ones" in found.stdout
+    assert "hollow is left out" in found.stderr
+    assert "wall is left out" in found.stderr
+    assert "twin: its photos are not alike" in found.stderr
+    assert "ann and twin are alike" in found.stderr
+    assert run("who", "ann.png", "--people", "people").exit_code == 0
+
+
 def test_forget_deletes_no_other_file() -> None:
     found = run("forget", "--everyone", "--people", "ann.png")
     assert found.exit_code == 1
@@ -170,6 +186,22 @@ def test_groups_are_of_one_person() -> None:
     assert "1 people with 2 faces or more, 3 of 6 faces" in found.stderr
     assert run("group", "album", "--sheets", "sheets").exit_code == 2
     assert run("group", "album", "--sheets", "sheets", "--overwrite").exit_code == 0
+
+
+def test_nobody_is_in_a_photo_twice_in_a_group_either() -> None:
+    save(Path("twins/a.png"), side_by_side(astronaut(), astronaut()))
+    save(Path("twins/b.png"), astronaut())
+    (person,) = records(run("group", "twins", "--json"))
+    assert sorted(face["input"] for face in person["faces"]) == ["twins/a.png", "twins/b.png"]
+
+
+def test_no_input_is_overwritten() -> None:
+    before = Path("ann.png").read_bytes()
+    found = run("ann.png", "--sheet", "ann.png", "--overwrite")
+    assert found.exit_code == 2
+    assert "is an input and would be overwritten" in found.stderr
+    assert Path("ann.png").read_bytes() == before
+    assert run("ann.png", "--aspect", "wide").exit_code == 2
 
 
 def test_a_folder_without_faces_is_no_input() -> None:

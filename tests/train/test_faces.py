@@ -180,7 +180,15 @@ def test_one_photo_a_person_is_refused_and_told_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"start": "x"}, {"mining": "x"}, {"head": "x"}, {"margin": -1.0}, {"photos": 1}]
+    "fields",
+    [
+        {"start": "x"},
+        {"mining": "x"},
+        {"head": "x"},
+        {"margin": -1.0},
+        {"photos": 1},
+        {"rate": float("nan")},
+    ],
 )
 def test_a_recipe_checks_itself(fields: dict[str, object]) -> None:
     with pytest.raises(ConfigError):

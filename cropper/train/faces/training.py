@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from cropper.errors import ConfigError
+from cropper.errors import ConfigError, DataError
 from cropper.identity.config import NUMBERS, WEIGHTS
 from cropper.identity.network import FaceNetwork
 from cropper.identity.verification import Pairs, all_pairs, one_shot
@@ -54,8 +55,10 @@ class FacesConfig:
         ):
             if value not in known:
                 raise ConfigError(f"`{name}` is one of {', '.join(known)}, got {value!r}")
-        if self.margin < 0 or not 0 < self.held_out < 1 or min(self.people, self.photos) < 2:
-            raise ConfigError("`margin` is at least 0, `held_out` a share, a batch 2 by 2 or more")
+        if not (0 <= self.margin < math.inf and 0 < (self.rate or 1) < math.inf):
+            raise ConfigError(f"`margin` and `rate` are finite, got {self.margin} and {self.rate}")
+        if not 0 < self.held_out < 1 or min(self.people, self.photos) < 2:
+            raise ConfigError("`held_out` is a share, and a batch is 2 by 2 or more")
 
     @property
     def first_rate(self) -> float:
@@ -77,6 +80,8 @@ def train_faces(
     identities = read_identities(folder, log)
     seen, held = split(identities, config.held_out, config.seed)
     log(f"{len(seen.names)} people to learn from, {len(held.names)} held out")
+    if len(seen.names) < 2:
+        raise DataError("nobody is left to be told from another: use a smaller `held_out`")
     out.mkdir(parents=True, exist_ok=True)
     training = FacesTraining(seen, held, out, config=config, log=log)
     fit(training)
