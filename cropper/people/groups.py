@@ -22,7 +22,7 @@ from cropper.render import check_free, write_picture
 __all__ = ["GroupOptions", "group_encodings", "group_faces"]
 
 _APART = 2.0  # distance of two faces of one photo, whatever it is
-_MOST = 20_000  # faces: their distances take 1.6 GB
+_MOST = 10_000  # faces: their pairs take 1.2 GB
 
 
 @dataclass(frozen=True)
@@ -73,41 +73,42 @@ def group_faces(
     inputs: Sequence[str], options: GroupOptions, progress: Progress | None = None
 ) -> int:
     """A line for each group of faces that seem to be one person's, and a sheet for each."""
-    need("scipy.cluster.hierarchy")  # rather now than after the work
+    need("scipy.cluster.hierarchy")  # rather now than after the work, as what follows
+    if options.sheets and not options.overwrite:
+        for sheet in sorted(options.sheets.glob("person-*.jpg")):
+            check_free(sheet, overwrite=False)
     paths = list_pictures(inputs)
     failures = Failures(options.as_json)
-    found: list[_Found] = []
-    encodings: list[tuple[float, ...]] = []
-    faces = 0
+    found, encodings, faces = [], [], 0
     for photo in look_at(paths, failures, progress, tiles=options.sheets is not None):
+        faces += len(photo.seen)
         for index, seen in enumerate(photo.seen):
-            faces += 1
             if seen.encoding:
                 tile = photo.tiles[index] if photo.tiles else None
                 found.append(_Found(photo.path, index + 1, tile))
                 encodings.append(seen.encoding)
     if not found:
         raise NoInputError(f"none of {len(paths)} pictures shows a face that can be read")
-    if len(found) > _MOST:
-        raise ConfigError(
-            f"at most {_MOST} faces are grouped at once, got {len(found)}: name fewer"
-        )
-    paths_seen = {path: number for number, path in enumerate(each.path for each in found)}
-    photos_of = np.array([paths_seen[each.path] for each in found])
-    numbers = group_encodings(np.array(encodings, np.float32), photos_of, options.false_accepts)
-    groups = [
-        [found[row] for row in np.flatnonzero(numbers == number)]
-        for number in range(numbers.max() + 1)
-    ]
+    groups = _grouped(found, np.array(encodings, np.float32), options.false_accepts)
     told = [group for group in groups if len(group) >= options.least]
     _write_sheets(told, options)
     for number, group in enumerate(told, 1):
         _tell(number, group, options.as_json)
-    say(
-        f"{len(told)} people with {options.least} faces or more, "
-        f"{sum(map(len, told))} of {faces} faces"
-    )
+    count = sum(map(len, told))
+    say(f"people with {options.least} faces or more: {len(told)}, {count} of {faces} faces")
     return failures.end(len(paths))
+
+
+def _grouped(found: Sequence[_Found], encodings: Encodings, rate: float) -> list[list[_Found]]:
+    """The largest group first. Raises ConfigError for more faces than memory holds pairs of."""
+    if len(found) > _MOST:
+        raise ConfigError(f"at most {_MOST} faces are grouped, got {len(found)}: name fewer photos")
+    _, photos = np.unique([str(each.path) for each in found], return_inverse=True)
+    numbers = group_encodings(encodings, photos, rate)
+    return [
+        [found[row] for row in np.flatnonzero(numbers == number)]
+        for number in range(numbers.max() + 1)
+    ]
 
 
 def _write_sheets(groups: Sequence[Sequence[_Found]], options: GroupOptions) -> None:

@@ -183,7 +183,7 @@ def test_groups_are_of_one_person() -> None:
         f"album/{number}.png" for number in range(3)
     ]
     assert [path.name for path in Path("sheets").iterdir()] == ["person-1.jpg"]
-    assert "1 people with 2 faces or more, 3 of 6 faces" in found.stderr
+    assert "people with 2 faces or more: 1, 3 of 6 faces" in found.stderr
     assert run("group", "album", "--sheets", "sheets").exit_code == 2
     assert run("group", "album", "--sheets", "sheets", "--overwrite").exit_code == 0
 
