@@ -106,7 +106,7 @@ def _grouped(found: Sequence[_Found], encodings: Encodings, rate: float) -> list
     _, photos = np.unique([str(each.path) for each in found], return_inverse=True)
     numbers = group_encodings(encodings, photos, rate)
     return [
-        [found[row] for row in np.flatnonzero(numbers == number)]
+        [each for each, own in zip(found, numbers, strict=True) if own == number]
         for number in range(numbers.max() + 1)
     ]
 
