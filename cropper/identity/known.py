@@ -12,7 +12,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,6 +41,7 @@ _RESERVED = {"faces", "largest", "none", "__metadata__"}
 @dataclass(frozen=True)
 class KnownPeople:
     people: tuple[Person, ...]  # by name
+    left_out: tuple[str, ...] = field(default=(), compare=False)  # of whom no photo was of use
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self.people)
@@ -109,29 +110,25 @@ class KnownPeople:
 
 
 def learn_people(
-    folder: Path,
-    tell: Tell | None = None,
-    progress: Progress | None = None,
-    left_out: list[str] | None = None,
+    folder: Path, tell: Tell | None = None, progress: Progress | None = None
 ) -> KnownPeople:
     """A folder a person, one photo is enough; ``tell`` hears what is odd or could not be used.
 
-    ``progress`` hears of people done, of how many, and ``left_out`` gets the names of those of whom
-    no photo is of use. Raises DataError where nobody is left.
+    ``progress`` hears of people done, of how many. Raises DataError where nobody is left.
     """
     tell = tell or (lambda _: None)
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: give one that holds a folder a person")
     folders = sorted(x for x in folder.iterdir() if x.is_dir() and not x.name.startswith("."))
     people: list[Person] = []
+    left_out = []
     for done, each in enumerate(folders, 1):
         name = unicodedata.normalize("NFC", each.name)
         try:
             people.append(learn_person(name, each, tell))
         except DataError as error:
             tell(f"{error}: {name} is left out")
-            if left_out is not None:
-                left_out.append(name)
+            left_out.append(name)
         if progress:
             progress(done, len(folders))
     if not people:
@@ -140,7 +137,7 @@ def learn_people(
             f"{folder}/anna/photo.jpg"
         )
     _tell_oddities(people, tell)
-    return KnownPeople(tuple(people))
+    return KnownPeople(tuple(people), tuple(left_out))
 
 
 def _tell_oddities(people: Sequence[Person], tell: Tell) -> None:
@@ -151,9 +148,9 @@ def _tell_oddities(people: Sequence[Person], tell: Tell) -> None:
         apart = np.linalg.norm(person.array[:, None] - person.array[None], axis=2).max()
         if apart > farthest(_UNLIKE):
             tell(f"{person.name}: its photos are not alike; do all show one person?")
-        for other, gap in zip(people[:row], gaps.min(0)[:row], strict=True):
-            if gap <= farthest(RATE):
-                tell(f"{other.name} and {person.name} are alike: one may be taken for the other")
+        for other in np.flatnonzero(gaps.min(0)[:row] <= farthest(RATE)).tolist():
+            names = f"{people[other].name} and {person.name}"
+            tell(f"{names} are alike: one may be taken for the other")
 
 
 def people_of(photos: Sequence[Path], known: Sequence[Person] = ()) -> tuple[Person, ...]:

@@ -194,8 +194,7 @@ def _told(rate: float) -> str:
 def learn(folder: Path, target: Path, progress: Progress | None = None) -> int:
     """Adds the people of a folder to a file; those it knows already are learnt anew."""
     known = KnownPeople.load(target) if target.exists() else KnownPeople(())
-    left_out: list[str] = []
-    found = learn_people(folder, say, progress, left_out)
+    found = learn_people(folder, say, progress)
     known.with_others(found).save(target)
     before = {person.name for person in known}
     for person in found:
@@ -203,7 +202,7 @@ def learn(folder: Path, target: Path, progress: Progress | None = None) -> int:
         told = "\tin place of earlier ones" if person.name in before else ""
         print_line(f"{person.name}\t{photos} photo{'s' if photos > 1 else ''}{told}")
     say(f"wrote {target}: {len(known.with_others(found))} people, readable by you alone")
-    return 1 if left_out else 0
+    return 1 if found.left_out else 0
 
 
 def forget(names: Sequence[str], path: Path, *, everyone: bool = False) -> int:
