@@ -202,6 +202,17 @@ def test_bulk_tells_who_is_absent(folder: Path, absent: str, state: str) -> None
     assert "2 were done already" in again.stderr
 
 
+def test_a_crop_that_stays_of_another_person_is_told(folder: Path) -> None:
+    line = ["bulk", "in", "-o", "out", "--aspect", "1:1", "--if-absent", "skip"]
+    assert run(*line, "--keep-person", "ann.png").exit_code == 0
+    save(Path("eve.png"), stranger(93))
+    found = run(*line, "--keep-person", "eve.png")
+    assert found.exit_code == 0
+    assert Path("out/group.png").exists()
+    assert "skipped; eve.png is not found in it; group.png stays from an earlier" in found.stderr
+    assert "other.png stays" not in found.stderr
+
+
 def test_a_table_names_people_who_are_named_for_all(folder: Path) -> None:
     save(Path("in/second.png"), group())
     Path("subjects.csv").write_text("photo,keep\nsecond.png,s31\n")

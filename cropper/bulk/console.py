@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from cropper.bulk.outcome import Cropped, Failed, Outcome
+from cropper.bulk.outcome import STAYS, Cropped, Failed, Outcome
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import BulkReport, Watcher, counted
@@ -75,9 +75,11 @@ class Console(Watcher):
             self._print_record(outcome)
         if self.verbose and isinstance(outcome, Cropped):
             self._say(_line(outcome))
-        elif isinstance(outcome, Cropped) and not self.quiet and outcome.result.people_notes:
-            verb = "" if outcome.written else "skipped; "
-            self._say(f"{outcome.source}: {verb}{'; '.join(outcome.result.people_notes)}")
+        elif isinstance(outcome, Cropped) and not self.quiet:
+            stays = [note for note in outcome.notes if note.endswith(STAYS)]
+            if told := [*outcome.result.people_notes, *stays]:
+                verb = "" if outcome.written else "skipped; "
+                self._say(f"{outcome.source}: {verb}{'; '.join(told)}")
         now = time.monotonic()
         rate = self._done / max(now - self._start, 1e-9)
         if self._bar:

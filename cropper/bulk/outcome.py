@@ -18,7 +18,18 @@ from cropper.result import CropResult, SearchResult, StopReason
 from cropper.tone import Filter
 from cropper.turn import Tilt
 
-__all__ = ["Cropped", "Failed", "FileKind", "Outcome", "State", "Written", "outcome_from_json"]
+__all__ = [
+    "STAYS",
+    "Cropped",
+    "Failed",
+    "FileKind",
+    "Outcome",
+    "State",
+    "Written",
+    "outcome_from_json",
+]
+
+STAYS = "stays from an earlier run"  # a crop of a photo that is skipped now
 
 
 class State(enum.StrEnum):

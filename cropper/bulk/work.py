@@ -11,7 +11,7 @@ from pathlib import Path
 from cropper.boxes import Crop
 from cropper.bulk.find import PhotoFinder
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import Cropped, Failed, FileKind, Outcome, Written
+from cropper.bulk.outcome import STAYS, Cropped, Failed, FileKind, Outcome, Written
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.signature import Signature, digest
 from cropper.bulk.xmp import sidecar
@@ -95,6 +95,8 @@ def _crop(
         written.append(_write(content, job, planned, crop))
         if result.size and result.enlarged(crop):
             notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")
+    there = dict(photo.present)
+    notes += [f"{x.path} {STAYS}" for x in photo.crops if not wanted[x.target] and x.path in there]
     first = results[0]
     if photo.sidecar and wanted[0]:
         content = sidecar(image.stored_box(first.best.box), image.header.orientation)
