@@ -155,8 +155,9 @@ class _Batch:
         """Of a photo that shows nobody who is to be kept."""
         self.tell(f"{item.source}: skipped; {'; '.join(result.people_notes)}")
         if self.options.as_json:
-            record = {"input": item.source, "output": None, "absent": list(result.absent)}
-            print_json({**record, "source_size": list(result.source_size)})
+            record = {"input": item.source, "status": "skipped", "output": None}
+            size, absent = list(result.source_size), list(result.absent)
+            print_json({**record, "source_size": size, "absent": absent})
 
     def _notes(self, result: CropResult, crops: Sequence[Crop]) -> list[str]:
         """Where the crops are not quite what was asked for."""

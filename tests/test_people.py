@@ -171,6 +171,7 @@ def test_best_keeps_skips_and_copies(folder: Path, name: str, who: list[str]) ->
     first, second = map(json.loads, found.stdout.splitlines())
     assert first["people"][0]["name"] == name
     assert second["output"] is None
+    assert second["status"] == "skipped"
     assert second["absent"] == [name]
     assert [path.name for path in Path("skip").iterdir()] == ["group.png"]
     found = run(*line, "-o", "copy/{stem}.png", "--if-absent", "copy")

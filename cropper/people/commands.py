@@ -72,7 +72,7 @@ def list_faces(
     paths = list_pictures(inputs)
     if options.sheet:
         check_no_input(options.sheet, inputs)
-    failures = Failures(options.as_json)
+    failures = Failures(options.as_json, "input")
     tiles: list[Tile] = []
     also = _crop_of(options.aspect) if options.aspect else None
     for photo in look_at(paths, failures, progress, tiles=bool(options.sheet), also=also):
@@ -153,7 +153,7 @@ def who(inputs: Sequence[str], options: WhoOptions, progress: Progress | None = 
     _check_rate(options.false_accepts)
     gallery = Gallery(KnownPeople.at(options.people, say).people)
     paths = list_pictures(inputs)
-    failures = Failures(options.as_json)
+    failures = Failures(options.as_json, "input")
     for photo in look_at(paths, failures, progress):
         matches = recognise(photo.seen, gallery, options.false_accepts)
         if options.as_json:

@@ -78,7 +78,7 @@ def group_faces(
         for sheet in sorted(options.sheets.glob("person-*.jpg")):
             check_free(sheet, overwrite=False)
     paths = list_pictures(inputs)
-    failures = Failures(options.as_json)
+    failures = Failures(options.as_json, "input")
     found, encodings, faces = [], [], 0
     for photo in look_at(paths, failures, progress, tiles=options.sheets is not None):
         faces += len(photo.seen)

@@ -181,14 +181,15 @@ def map_pictures(
 class Failures:
     """Counts bad files, tells of each, and owns the exit code."""
 
-    def __init__(self, as_json: bool) -> None:
-        self.as_json, self.count = as_json, 0
+    def __init__(self, as_json: bool, field: str = "path") -> None:
+        """``field`` of a JSON record is the file's name."""
+        self.as_json, self.field, self.count = as_json, field, 0
 
     def add(self, failed: UnreadablePhoto) -> None:
         self.count += 1
         say(f"error: {failed.reason}")
         if self.as_json:
-            print_line(json.dumps({"path": str(failed.path), "error": failed.reason}))
+            print_line(json.dumps({self.field: str(failed.path), "error": failed.reason}))
 
     def end(self, total: int) -> int:
         if self.count:

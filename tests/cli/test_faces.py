@@ -75,6 +75,7 @@ def test_one_broken_file_stops_nothing() -> None:
     found = run("in", "--json")
     assert found.exit_code == 1
     assert [bool(each.get("error")) for each in records(found)] == [True, False, False]
+    assert records(found)[0]["input"] == "in/broken.jpg"
 
 
 @pytest.mark.parametrize(
