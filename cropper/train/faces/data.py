@@ -21,6 +21,7 @@ from cropper.listing import list_pictures
 __all__ = ["Identities", "read_identities", "split", "varied"]
 
 _VIEW = 1280  # px of a photo that faces are cut from
+_TELL_EVERY = 100  # people
 _SHIFT = 5  # px, at most
 _LIGHT = 0.3  # share by which brightness and contrast change, at most
 _COARSEST = 0.3  # of the resolution
@@ -51,7 +52,9 @@ def read_identities(folder: Path, log: Callable[[str], None]) -> Identities:
     names: list[str] = []
     folders = sorted(each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")
     alone = 0
-    for each in folders:
+    for done, each in enumerate(folders, 1):
+        if done % _TELL_EVERY == 0:
+            log(f"{done}/{len(folders)} people, {len(faces)} faces")
         own = _faces_below(each, log)
         if len(own) < 2:
             alone += 1
