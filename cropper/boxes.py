@@ -30,6 +30,7 @@ __all__ = [
     "iou",
     "nms",
     "normalise",
+    "overhang",
     "snap",
 ]
 
@@ -233,6 +234,13 @@ def distinct(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, D) -> its distinct rows, sorted."""
     # asked for no index, np.unique imports numpy.ma: 30 ms
     return np.unique(rows, axis=0, return_index=True)[0]
+
+
+def overhang(parts: Boxes, boxes: Boxes) -> NDArray[np.float64]:
+    """(M, 4), (N, 4) -> (M, N): how far each part reaches out of each box, px; 0 inside of it."""
+    low = boxes[None, :, :2] - parts[:, None, :2]
+    high = parts[:, None, 2:] - boxes[None, :, 2:]
+    return np.asarray(np.concatenate([low, high], 2).clip(0).max(2))
 
 
 def snap(boxes: Boxes, size: tuple[int, int]) -> Boxes:

@@ -36,6 +36,10 @@ class Face:
     # Eyes, nose and corners of the mouth, (x, y) px; of each pair the one at the left comes first
     points: tuple[tuple[float, float], ...] = ()
 
+    @property
+    def height(self) -> float:
+        return self.box[3] - self.box[1]
+
     def head(self, size: tuple[int, int], room: float = 0.0) -> tuple[float, float, float, float]:
         """The box of the head with its hair, in a photo of ``size`` = (width, height).
 
@@ -91,7 +95,7 @@ class FaceFinder:
             if box[2] > box[0] and box[3] > box[1]:
                 five = tuple((x, y) for x, y in marks.tolist())
                 faces.append(Face((box[0], box[1], box[2], box[3]), float(score), five))
-        return tuple(sorted(faces, key=lambda face: face.box[1] - face.box[3]))
+        return tuple(sorted(faces, key=lambda face: -face.height))
 
     def _detections(
         self, view: View, long_side: int

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, Crop
+from cropper.boxes import Boxes, Crop, as_boxes, overhang
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
 from cropper.identity.wanted import Wanted, find_wanted
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["CropFinder", "ScoreMap", "find_best_crop", "search_config"]
 
 _STRATEGY = "halving"
+_SLACK = 1.0  # px; a crop is moved to whole pixels after the search
 # For one aspect and for all: crops as good as a grid's of 10,000 (docs/benchmarks.md)
 _BUDGET, _FREE_BUDGET = 300, 1000
 
@@ -310,14 +311,13 @@ def find_best_crop(
 
 def _with_people(result: CropResult, request: CropRequest, people: Wanted) -> CropResult:
     """Told who was found; the whole photo where nobody was and that is asked for."""
-    crop = np.array(result.best.box)
+    crop = as_boxes(result.best.box)
     found = tuple(
         FoundPerson(
             match.person.name,
             face.box,
             match.stranger_rate,
-            kept=bool((crop[:2] <= np.add(face.box[:2], 1)).all())
-            and bool((crop[2:] >= np.subtract(face.box[2:], 1)).all()),
+            kept=bool(overhang(as_boxes(face.box), crop)[0, 0] <= _SLACK),
         )
         for face, match in people.found
     )

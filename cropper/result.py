@@ -64,6 +64,11 @@ class FoundPerson:
     stranger_rate: float  # the share of strangers who are as alike
     kept: bool = True  # whether the face lies in the best crop
 
+    @property
+    def unsure(self) -> bool:
+        """Whether so many strangers are as alike that it is told."""
+        return self.stranger_rate > _SURE
+
 
 @dataclass(frozen=True)
 class CropResult:
@@ -122,7 +127,7 @@ class CropResult:
             f"the face that is kept as {each.name} may be a stranger's: "
             f"1 of {1 / each.stranger_rate:,.0f} is as alike"
             for each in self.people or ()
-            if each.stranger_rate > _SURE
+            if each.unsure
         ]
         cut = [
             f"{each.name} is not whole in the crop" for each in self.people or () if not each.kept

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Box, Boxes, as_boxes, clip
+from cropper.boxes import Box, Boxes, as_boxes, clip, overhang
 from cropper.faces import Face, find_faces
 from cropper.image import View
 from cropper.person import Person
@@ -77,7 +77,7 @@ def constraints_of(
             kept.append(KeepHeads(alone=what == "largest", hair=hair))
     if single:
         turned = (Face(_in_turned(box, turn), 1.0) for box in single)
-        faces = sorted(turned, key=_height, reverse=True)
+        faces = sorted(turned, key=lambda face: face.height, reverse=True)
         kept.append(KeepHeads(hair=hair, single=tuple(faces)))
     avoided = (AvoidBox(_in_turned(box, turn)) for box in request.avoid)
     focus = [FocusOn(_point_in_turned(request.focus, turn))] if request.focus else []
@@ -115,8 +115,8 @@ class KeepHeads:
         faces = self.single or find_faces(view)
         if not faces:
             return _Bound(_NONE, _NONE)
-        least = (1.0 if self.alone else _IN_GROUP) * _height(faces[0])
-        group = [face for face in faces if self.single or _height(face) >= least]
+        least = (1.0 if self.alone else _IN_GROUP) * faces[0].height
+        group = [face for face in faces if self.single or face.height >= least]
         rooms = np.array([space.largest * space.max_scale for space in spaces]) * view.size
         for room in (_HEADROOM, 0.0) if self.hair else (0.0,):
             heads = as_boxes(
@@ -179,10 +179,10 @@ class _Bound:
     subject: Boxes | None = None  # (L, 4) what would be kept by a shape for all; None: ``kept``
 
     def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
-        return np.asarray((_missed(self.kept, boxes) <= _SLACK).all(0))
+        return np.asarray((overhang(self.kept, boxes) <= _SLACK).all(0))
 
     def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
-        missed = _missed(self.kept, boxes).max(0, initial=0.0)
+        missed = overhang(self.kept, boxes).max(0, initial=0.0)
         inside = _share_inside(self.whole, boxes)
         cut = np.minimum(inside, 1 - inside).sum(0) * 2
         return np.asarray(np.where(missed > _SLACK, _MISSED + missed, 0.0) + _CUT * cut)
@@ -267,13 +267,6 @@ def aspect_for_all(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]
     return float(np.clip(spaces[0].aspect, wide / height, width / max(tall, 1.0)))
 
 
-def _missed(kept: Boxes, boxes: Boxes) -> NDArray[np.float64]:
-    """(M, 4), (N, 4) -> (M, N): how far each kept box reaches out of each crop, px."""
-    low = boxes[None, :, :2] - kept[:, None, :2]
-    high = kept[:, None, 2:] - boxes[None, :, 2:]
-    return np.asarray(np.concatenate([low, high], 2).clip(0).max(2))
-
-
 def _share_inside(parts: Boxes, boxes: Boxes) -> NDArray[np.float64]:
     """(K, 4), (N, 4) -> (K, N): the share of each part's area that lies in each crop."""
     low = np.maximum(parts[:, None, :2], boxes[None, :, :2])
@@ -336,7 +329,3 @@ def _in_pixels(place: Point | Box, size: tuple[int, int]) -> NDArray[np.float64]
     numbers = np.array(place, dtype=np.float64)
     whole = np.resize(size, len(numbers)) if numbers.max() <= 1 else 1.0
     return np.asarray(numbers * whole)
-
-
-def _height(face: Face) -> float:
-    return face.box[3] - face.box[1]

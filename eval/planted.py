@@ -84,7 +84,7 @@ def measure_planted(
         heads = everybody[int(rng.integers(len(everybody)))]
         head = heads[int(rng.integers(len(heads)))]
         aspect = _ASPECTS[counts["crowds"] % len(_ASPECTS)]
-        usual = float(np.median([each.face.box[3] - each.face.box[1] for each in seen]))
+        usual = float(np.median([each.face.height for each in seen]))
         crowd, planted = _plant(pixels, seen, head, max(usual, height), rng)
         _count(counts, finder.find(crowd, aspect=aspect, keep=(head.person,)), planted)
         alone = finder.find(image, aspect=aspect, keep=(head.person,))
@@ -113,7 +113,7 @@ def _count(counts: dict[str, int], result: CropResult, planted: Face) -> None:
 
 
 def _doubts(result: CropResult) -> bool:
-    return any("may be a stranger's" in note for note in result.notes)
+    return any(each.unsure for each in result.people or ())
 
 
 def _people(folder: Path) -> list[list[_Head]]:

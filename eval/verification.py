@@ -64,7 +64,9 @@ def measure_pairs(table: Path, root: Path, progress: Progress | None = None) -> 
         raise DataError(f"{table}: it takes pairs of one person and pairs of two that can be read")
     each = [[x for x in two if x] for two in both]
     groups = {
-        f"a face below {_SMALL:g} px": [min(map(_height, two)) < _SMALL for two in each],
+        f"a face below {_SMALL:g} px": [
+            min(x.seen.face.height for x in two) < _SMALL for two in each
+        ],
         "a face turned away": [max(misfit(x.seen.face) for x in two) > _TURNED for two in each],
         f"a face below level {_DARK:g}": [min(x.level for x in two) < _DARK for two in each],
     }
@@ -139,8 +141,3 @@ def _photo(path: Path) -> _Photo | None:
         return None
     chip = aligned(image.view(max(image.size)), [seen.face])
     return _Photo(seen, float(chip.mean()))
-
-
-def _height(photo: _Photo) -> float:
-    box = photo.seen.face.box
-    return box[3] - box[1]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cropper.boxes import Boxes, Crop, area, as_boxes, clip, iou, nms, normalise, snap
+from cropper.boxes import Boxes, Crop, area, as_boxes, clip, iou, nms, normalise, overhang, snap
 from cropper.errors import BoxError
 from cropper.space import CropSpace
 from tests.reference import boxes as reference
@@ -251,3 +251,12 @@ def test_the_focus_is_where_css_puts_the_crop(
             assert place == 0.5
         else:  # the point at this share of the picture lies at this share of the box
             assert place * size[axis] == pytest.approx(low[axis] + place * sides[axis])
+
+
+@given(many(), many())
+def test_overhang_is_that_of_loops(parts: Boxes, boxes: Boxes) -> None:
+    expected = [
+        [max(0, b[0] - a[0], b[1] - a[1], a[2] - b[2], a[3] - b[3]) for b in boxes] for a in parts
+    ]
+    np.testing.assert_allclose(overhang(parts, boxes), expected)
+    assert overhang(parts[:0], boxes).shape == (0, len(boxes))

@@ -14,7 +14,7 @@ from dataclasses import replace
 from cropper.bulk.options import BulkOptions
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
-from cropper.identity.wanted import find_wanted
+from cropper.identity import look
 from cropper.image import SourceImage, View
 from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult
@@ -60,8 +60,8 @@ class PhotoFinder:
 
     def _look(self, image: SourceImage, own: CropFields | None) -> None:
         """For people to keep: slow, and in the caller's own thread."""
-        if people := replace(self.requests[0], **(own or {})).people:
-            find_wanted(people, image)
+        if replace(self.requests[0], **(own or {})).people:
+            look(image)
 
     def _find(
         self,

@@ -209,7 +209,7 @@ def the_face(image: SourceImage) -> SeenFace:
     if not seen:
         raise DataError(f"{path}: no face is found in it; give a photo that shows one")
     first = seen[0]
-    others = [each for each in seen[1:] if _height(each) * _AHEAD > _height(first)]
+    others = [each for each in seen[1:] if each.face.height * _AHEAD > first.face.height]
     if others:
         raise DataError(
             f"{path}: {len(others) + 1} faces of about one size; give a photo of one person, "
@@ -218,10 +218,6 @@ def the_face(image: SourceImage) -> SeenFace:
     if first.encoding is None:
         raise DataError(f"{path}: its face is {first.unreadable}; give a larger, frontal one")
     return first
-
-
-def _height(seen: SeenFace) -> float:
-    return seen.face.box[3] - seen.face.box[1]
 
 
 @lru_cache(1)

@@ -72,7 +72,7 @@ def _look(image: SourceImage) -> tuple[SeenFace, ...]:
 
 def _unreadable(face: Face, pixel: float) -> str:
     """``pixel`` is what a px of the photo has in the view."""
-    if (face.box[3] - face.box[1]) * pixel < _LEAST:
+    if face.height * pixel < _LEAST:
         return "too small to tell whose it is"
     if misfit(face) > _TURNED:
         return "turned too far away to tell whose it is"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cropper.boxes import Box
+from cropper.boxes import Box, as_boxes, overhang
 from cropper.console import print_json, print_line, say
 from cropper.errors import ConfigError, CropperError, DataError, ImageWriteError
 from cropper.finder import CropFinder
@@ -122,8 +122,7 @@ def _place(seen: SeenFace, photo: PhotoFaces) -> str:
     if photo.extra is None:
         return ""
     head, crop = np.array(seen.face.head(photo.size)), np.array(photo.extra)
-    outside = np.concatenate([crop[:2] - head[:2], head[2:] - crop[2:]])
-    if outside.max() <= _SLACK:
+    if overhang(as_boxes(head), as_boxes(crop))[0, 0] <= _SLACK:
         return "kept"
     apart = np.concatenate([crop[:2] - head[2:], head[:2] - crop[2:]])
     return "left out" if apart.max() >= -_SLACK else "cut"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def look_at(
         if isinstance(found, UnreadablePhoto):
             failures.add(found)
         else:
-            yield PhotoFaces(path, found.size, found.seen, found.tiles, found.extra)
+            yield replace(found, path=path)
 
 
 def record(seen: SeenFace) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def record(seen: SeenFace) -> dict[str, Any]:
         "box": [round(edge, 1) for edge in box],
         "points": [[round(x, 1), round(y, 1)] for x, y in seen.face.points],
         "score": round(seen.face.score, 3),
-        "height": round(box[3] - box[1], 1),
+        "height": round(seen.face.height, 1),
         "sharpness": round(seen.sharpness, 1),
         "unreadable": seen.unreadable or None,
     }
@@ -86,7 +86,7 @@ def _tiles(view: View, seen: Sequence[SeenFace]) -> tuple[Tile, ...]:
     found = []
     for each in seen:
         x0, y0, x1, y1 = each.face.box
-        half = (0.5 + _AROUND) * (y1 - y0)
+        half = (0.5 + _AROUND) * each.face.height
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
         square = np.array([(-half, -half), (half, -half), (half, half), (-half, half)])
         found.append(view.read(square + np.array([x, y]), (TILE, TILE)))

@@ -14,8 +14,7 @@ from cropper.boxes import Crop, clip
 from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import BoxError
 from cropper.finder import CropFinder, ScoreMap
-from cropper.identity import KnownPeople
-from cropper.identity.wanted import find_wanted
+from cropper.identity import KnownPeople, look
 from cropper.image import FORMATS, View, sniff
 from cropper.render import render
 from cropper.result import CropResult, preference
@@ -192,7 +191,7 @@ class Handlers:
         started = time.perf_counter()
         request, view = options.request(self.people), self.finder.scorer.spec.view(source)
         if request.people:
-            find_wanted(request.people, source)
+            look(source)  # slow, and in the caller's own thread
         find_subjects(request, view)
 
         def work(objective: Objective) -> tuple[CropResult, ScoreMap | None]:
