@@ -95,25 +95,29 @@ def _crop_of(aspect: str) -> Callable[[SourceImage], Box]:
 
 def _tell_faces(photo: PhotoFaces, as_json: bool) -> None:
     places = [_place(each, photo) for each in photo.seen]
-    if as_json:
-        faces = [
-            record(each) | ({"crop": place} if place else {})
-            for each, place in zip(photo.seen, places, strict=True)
-        ]
-        print_json({"input": str(photo.path), "source_size": list(photo.size), "faces": faces})
-        return
-    for number, (each, place) in enumerate(zip(photo.seen, places, strict=True), 1):
+    records, lines = [], []
+    for each, place in zip(photo.seen, places, strict=True):
         x0, y0, x1, y1 = each.face.box
-        told = [
-            f"sharpness {each.sharpness:.0f}",
-            each.unreadable,
-            place and f"{place} by the crop",
-        ]
-        print_line(
-            f"{photo.path}\t{number}\t{x1 - x0:.0f}x{y1 - y0:.0f}+{x0:.0f}+{y0:.0f}\t"
-            + ", ".join(filter(None, told))
+        by_crop = place and f"{place} by the crop"
+        told = [f"sharpness {each.sharpness:.0f}", each.unreadable, by_crop]
+        records.append(record(each) | ({"crop": place} if place else {}))
+        lines.append(
+            f"{x1 - x0:.0f}x{y1 - y0:.0f}+{x0:.0f}+{y0:.0f}\t{', '.join(filter(None, told))}"
         )
-    if not photo.seen:
+    _tell_photo(photo, records, lines, as_json)
+
+
+def _tell_photo(
+    photo: PhotoFaces, records: Sequence[dict[str, Any]], lines: Sequence[str], as_json: bool
+) -> None:
+    """One JSON object with a record a face, or a line each."""
+    if as_json:
+        size = list(photo.size)
+        print_json({"input": str(photo.path), "source_size": size, "faces": list(records)})
+        return
+    for number, line in enumerate(lines, 1):
+        print_line(f"{photo.path}\t{number}\t{line}")
+    if not lines:
         print_line(f"{photo.path}\t0\tno face is found")
 
 
@@ -154,20 +158,15 @@ def who(inputs: Sequence[str], options: WhoOptions, progress: Progress | None = 
     paths = list_pictures(inputs)
     failures = Failures(options.as_json, "input")
     for photo in look_at(paths, failures, progress):
-        matches = recognise(photo.seen, gallery, options.false_accepts)
-        if options.as_json:
-            faces = [
-                record(seen) | _match_record(match)
-                for seen, match in zip(photo.seen, matches, strict=True)
-            ]
-            print_json({"input": str(photo.path), "source_size": list(photo.size), "faces": faces})
-            continue
-        for number, (seen, match) in enumerate(zip(photo.seen, matches, strict=True), 1):
+        records, lines = [], []
+        for seen, match in zip(
+            photo.seen, recognise(photo.seen, gallery, options.false_accepts), strict=True
+        ):
+            records.append(record(seen) | _match_record(match))
             told = f"{match.person.name}\t{_told(match.stranger_rate)}" if match else ""
             unknown = "nobody known\t" + (seen.unreadable and f"it is {seen.unreadable}")
-            print_line(f"{photo.path}\t{number}\t{told or unknown}".rstrip())
-        if not photo.seen:
-            print_line(f"{photo.path}\t0\tno face is found")
+            lines.append((told or unknown).rstrip())
+        _tell_photo(photo, records, lines, options.as_json)
     return failures.end(len(paths))
 
 
