@@ -19,6 +19,7 @@ from cropper.errors import CropperError, ScorerOutputError
 from cropper.finder import CropFinder
 from cropper.identity import KnownPeople
 from cropper.image import EXTENSION_OF
+from cropper.presets import PRESETS
 from cropper.scoring_thread import ScoringThread
 from cropper.serve.admission import Admission, Ticket
 from cropper.serve.handlers import MEDIA_TYPES, EncodedCrop, Handlers
@@ -151,6 +152,7 @@ class _Service:
                 "max_mpixels": self.options.max_mpixels,
                 "scorer": self.finder.scorer.spec.name,
                 "people": [person.name for person in self.people],
+                "presets": [preset.to_dict() for preset in PRESETS],
             }
         )
 
