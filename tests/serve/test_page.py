@@ -291,7 +291,7 @@ def test_what_cannot_be_cropped_is_told(chromium: Any, url: str, tmp_path: Path)
     drop(page, tmp_path / "notes.txt")
     assert "notes.txt: not a picture" in page.inner_text("#error")
     drop(page, tmp_path / "broken.jpg")
-    page.wait_for_selector('#error:has-text("broken.jpg: broken JPEG file")')
+    page.wait_for_selector('#trouble:has-text("broken.jpg: broken JPEG file")')
     page.close()
 
 

@@ -329,4 +329,4 @@ limits = await api.limits();
 settings.showPeople(limits.people);
 presets.show(limits.presets);
 get("limits").textContent = `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels ` +
-  "each. Nothing is kept.";
+  "each. The service keeps nothing.";
