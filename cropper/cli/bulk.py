@@ -18,6 +18,7 @@ from cropper.cli.options import (
     method_options,
     output_options,
     parse_size,
+    take_presets,
     take_request,
 )
 
@@ -31,6 +32,7 @@ Examples:
   cropper bulk photos -o crops
   cropper bulk photos -o crops --aspect 1:1 --aspect 4:5 --size 512x512
   cropper bulk photos -o 'crops/{aspect}/{dir}/{stem}{ext}' --aspect 1:1 --aspect 4:5
+  cropper bulk photos -o crops --preset post --preset story
   cropper bulk photos -o crops --include '*.jpg' --exclude 'raw/**' --report crops.html
   cropper bulk photos -o photos --xmp-only --min-gain 0.6
 """
@@ -59,6 +61,13 @@ Examples:
     callback=parse_size,
     metavar="WxH",
     help="Exact size of crops in pixels; may be repeated. Replaces an --aspect that it has.",
+)
+@click.option(
+    "--preset",
+    "presets",
+    multiple=True,
+    metavar="NAME",
+    help="A size by its name, from `cropper presets`; may be repeated.",
 )
 @click.option("--include", multiple=True, metavar="GLOB", help="Only these, as in 'a/**/*.jpg'.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these; wins over --include.")
@@ -130,6 +139,7 @@ def bulk(
     *,
     aspects: tuple[str, ...],
     sizes: tuple[tuple[int, int], ...],
+    presets: tuple[str, ...],
     resume: bool,
     as_json: bool,
     quiet: bool,
@@ -143,6 +153,7 @@ def bulk(
     from cropper.bulk import BulkOptions, crop_folder, each_target  # noqa: PLC0415 - slow
     from cropper.bulk.console import Console  # noqa: PLC0415
 
+    sizes = (*sizes, *take_presets(others, presets, quiet=quiet))
     requests = each_target(aspects, sizes, take_request(others))
     options = BulkOptions(requests, restart=not resume, **others)
     is_template = "{" in output and not os.path.isdir(output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +14,8 @@ from cropper.errors import ConfigError
 if TYPE_CHECKING:
     from cropper.request import CropRequest
 
-__all__ = ["find_options", "method_options", "output_options", "parse_size", "take_request"]
+__all__ = ["find_options", "method_options", "output_options", "parse_size", "take_presets"]
+__all__ += ["take_request"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +36,22 @@ def take_request(options: dict[str, Any]) -> CropRequest:
     options["keep"] = _kept(options.pop("keep"), options.pop("people"), options.pop("keep_person"))
     names = CropRequest.__dataclass_fields__.keys() & options.keys()
     return CropRequest(**{name: options.pop(name) for name in names})
+
+
+def take_presets(
+    options: dict[str, Any], names: Sequence[str], *, quiet: bool
+) -> tuple[tuple[int, int], ...]:
+    """The sizes of presets by their names; ``keep`` is theirs where the command gives none."""
+    from cropper.presets import kept_by, preset_of  # noqa: PLC0415 - few commands need it
+
+    presets = [preset_of(name) for name in names]
+    for preset in presets:
+        if preset.rule and not quiet:
+            click.echo(f"cropper: note: {preset.name}: {preset.rule}", err=True)
+    kept = None if options["keep"] else kept_by(presets)
+    if kept and not (options["people"] or options["keep_person"]):
+        options["keep"] = (kept,)
+    return tuple(preset.size for preset in presets)
 
 
 def _size(text: str) -> tuple[int, int]:
