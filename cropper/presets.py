@@ -3,8 +3,9 @@
 What a place asks for beyond the size is held where a request has a field for it (``keep``) and said
 as ``rule`` where it has none: nothing here measures how high a head is in the crop.
 
-Passports: travel.state.gov (photos for U.S. passports), gov.uk (printed photos for passports, 29 to 34 of 45 mm) and
-ICAO Doc 9303, part 3, whose 35 x 45 mm most of Europe takes. Pixels are those of 300 a inch.
+Passports: travel.state.gov (photos for U.S. passports), gov.uk (printed photos for passports, 29 to
+34 of 45 mm) and ICAO Doc 9303, whose 70 to 80 % most of Europe takes, on 35 x 45 mm. Their pixels
+are those of 300 an inch.
 
 >>> preset_of("story").size
 (1080, 1920)

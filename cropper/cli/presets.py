@@ -21,8 +21,6 @@ def presets(as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(each.to_dict()))
             continue
-        rule = f"; {each.rule}" if each.rule else ""
-        keep = f"; keeps {each.keep}" if each.keep else ""
-        click.echo(
-            "{:<12} {:>4} x {:<5}".format(each.name, *each.size) + f"{each.title}{keep}{rule}"
-        )
+        size = "{:>4} x {:<5}".format(*each.size)
+        told = [each.title, f"keeps {each.keep}" if each.keep else "", each.rule]
+        click.echo(f"{each.name:<12} {size}{'; '.join(filter(None, told))}")
