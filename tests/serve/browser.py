@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from cropper.cli import main
 from tests.conftest import CliRunner
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage"]  # for containers
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 GIVE = """
 ([kind, photos]) => {

@@ -24,7 +24,7 @@ from cropper.serve.options import ServeOptions
 from cropper.serve.run import listen
 from tests.conftest import SpotScorer, spotted
 from tests.image.pictures import encoded
-from tests.serve.browser import BROWSER, DESKTOP, FLAGS
+from tests.serve.browser import DESKTOP
 
 Serving = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
 
@@ -70,18 +70,6 @@ def url() -> Iterator[str]:
     """Of a service with the package's scorer."""
     with serving(CropFinder().scorer) as client:
         yield str(client.base_url)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """Skips where there is no browser, or nothing to drive it."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if BROWSER is None:
-        pytest.skip("there is no Chromium here")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -141,6 +141,7 @@ function showFaces(photo) {
   const focused = [...get("faces").children].indexOf(document.activeElement);
   stage.showFaces(photo.faces.length > 1 || photo.options.keep ? photo.faces : [], (face) => {
     face.kept = !face.kept;
+    photo.put(null); // the best crop is another one now
     finder.again(photo);
   });
   get("faces").children[focused]?.focus({ preventScroll: true });
