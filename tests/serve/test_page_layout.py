@@ -75,7 +75,7 @@ def test_the_rival_is_the_centred_crop_of_a_shape(page: Any, photo: Path, tmp_pa
     assert "the full frame" in page.inner_text("#verdict")
     page.check('input[value="4:5"]', force=True)
     told, _ = best(photo, tmp_path, "--aspect", "4:5")
-    page.wait_for_selector('#rival-name:has-text("Centred crop")')
+    page.wait_for_selector('#rival-name:has-text("Centred")')
     settled(page)
     assert page.inner_text("#full") == f"{told['centre_score']:.2f}"
     assert page.inner_text("#preferred") == f"{round(100 * told['preferred_to_centre'])} %"

@@ -37,13 +37,13 @@ def test_a_preset_is_that_of_the_shell(page: Any, photo: Path, tmp_path: Path) -
     page.locator('label:has(input[value="4:5"])').click()  # a shape clears it
     page.wait_for_selector("#stage:not(.circle)")
     assert page.input_value("#preset") == page.input_value("#size-w") == ""
-    page.wait_for_selector('#rival-name:has-text("Centred crop")')
+    page.wait_for_selector('#rival-name:has-text("Centred")')
 
 
 def test_several_shapes_come_as_one_zip(page: Any, photo: Path, tmp_path: Path) -> None:
     opened(page, photo)
     page.check('input[value="4:5"]', force=True)
-    page.wait_for_selector('#rival-name:has-text("Centred crop")')
+    page.wait_for_selector('#rival-name:has-text("Centred")')
     settled(page)
     page.focus("#box")
     page.keyboard.press("-")

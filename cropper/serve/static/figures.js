@@ -7,7 +7,7 @@ function rivalOf(photo) {
   const isWhole = photo.shape === "original" || photo.shape === "free";
   return isWhole
     ? { score: photo.full, name: "Full frame", phrase: "the full frame" }
-    : { score: photo.centre, name: "Centred crop", phrase: "the centred crop of this shape" };
+    : { score: photo.centre, name: "Centred", phrase: "the centred crop of this shape" };
 }
 
 /** Of a crop or a scored box. A scorer that cannot say has no `preferred_to_full_frame`. */
