@@ -42,12 +42,13 @@ def take_presets(
     options: dict[str, Any], names: Sequence[str], *, quiet: bool
 ) -> tuple[tuple[int, int], ...]:
     """The sizes of presets by their names; ``keep`` is theirs where the command gives none."""
-    from cropper.presets import kept_by, preset_of  # noqa: PLC0415 - few commands need it
+    from cropper.console import say  # noqa: PLC0415 - numpy and pillow
+    from cropper.presets import kept_by, preset_of  # noqa: PLC0415
 
     presets = [preset_of(name) for name in names]
     for preset in presets:
         if preset.rule and not quiet:
-            click.echo(f"cropper: note: {preset.name}: {preset.rule}", err=True)
+            say(f"note: {preset.name}: {preset.rule}")
     kept = None if options["keep"] else kept_by(presets)
     if kept and not (options["people"] or options["keep_person"]):
         options["keep"] = (kept,)

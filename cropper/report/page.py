@@ -26,7 +26,7 @@ _TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
 
 def picture_side(count: int) -> int:
-    """px, long side of the pictures in a page of so many photos, which is to stay below 50 MB."""
+    """px, long side of the pictures in a page of so many photos, all of which it holds."""
     return _SIDES[count > _FEW]
 
 

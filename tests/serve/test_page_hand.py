@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.faces import side_by_side, stranger
 from tests.serve.browser import PHONE, drop, frame, settled
 
 
@@ -20,7 +21,7 @@ def shape(page: Any, name: str) -> None:
 
 
 @pytest.fixture
-def square(page: Any, photo: Path) -> list[int]:
+def tall(page: Any, photo: Path) -> list[int]:
     """The frame of a photo that is open, in a shape that leaves room."""
     drop(page, photo)
     settled(page)
@@ -45,17 +46,17 @@ def width(box: list[int]) -> int:
     return box[2] - box[0]
 
 
-def test_a_drag_is_one_step_to_undo(page: Any, square: list[int]) -> None:
+def test_a_drag_is_one_step_to_undo(page: Any, tall: list[int]) -> None:
     assert page.is_disabled("#undo")
     drag(page, middle(page), (60, 0))
     moved = frame(page)
-    assert moved[0] > square[0]
+    assert moved[0] > tall[0]
     drag(page, middle(page), (-150, 0))
     last = frame(page)
     page.click("#undo")
     assert frame(page) == moved
     page.keyboard.press("Control+z")
-    assert frame(page) == square
+    assert frame(page) == tall
     assert page.is_disabled("#undo")
     page.keyboard.press("Control+Shift+Z")
     assert frame(page) == moved
@@ -67,12 +68,31 @@ def test_a_drag_is_one_step_to_undo(page: Any, square: list[int]) -> None:
     page.keyboard.press("-")  # another way from here
     assert page.is_disabled("#redo")
     page.click("#reset")
-    assert frame(page) == square
+    assert frame(page) == tall
     page.keyboard.press("Control+z")  # the best crop is a step too
-    assert frame(page) != square
+    assert frame(page) != tall
 
 
-def test_ctrl_z_in_a_field_is_the_fields_own(page: Any, square: list[int]) -> None:
+def test_a_face_that_is_let_go_takes_the_frame_by_hand_back(page: Any, tmp_path: Path) -> None:
+    path = tmp_path / "two.jpg"
+    Image.fromarray(side_by_side(stranger(83), stranger(31))).save(path, quality=92)
+    drop(page, path)
+    settled(page)
+    shape(page, "1:1")
+    page.focus("#box")
+    page.keyboard.press("-")
+    by_hand = frame(page)
+    page.locator(".face").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector('.face[aria-pressed="false"]')
+    settled(page)
+    assert frame(page) != by_hand
+    assert page.get_attribute("#runners button >> nth=0", "aria-pressed") == "true"
+    page.click("#undo")
+    assert frame(page) == by_hand
+
+
+def test_ctrl_z_in_a_field_is_the_fields_own(page: Any, tall: list[int]) -> None:
     drag(page, middle(page), (60, 0))
     moved = frame(page)
     page.focus("#quality")
@@ -124,23 +144,23 @@ def test_nothing_done_by_hand_is_lost(page: Any, photo: Path, tmp_path: Path) ->
     assert page.evaluate("() => localStorage.length") == 0
 
 
-def test_the_wheel_resizes_and_a_double_click_finds_the_best(page: Any, square: list[int]) -> None:
+def test_the_wheel_resizes_and_a_double_click_finds_the_best(page: Any, tall: list[int]) -> None:
     page.mouse.move(*middle(page))
     for _ in range(3):
         page.mouse.wheel(0, 200)
     page.wait_for_function("(w) => Number(document.getElementById('edge-w').value) < w", arg=240)
     smaller = frame(page)
-    assert width(smaller) < width(square)
+    assert width(smaller) < width(tall)
     assert page.evaluate("scrollY") == 0
     page.mouse.wheel(0, -100)
     page.wait_for_function(
         "(w) => Number(document.getElementById('edge-w').value) > w", arg=width(smaller)
     )
     page.mouse.dblclick(*middle(page))
-    assert frame(page) == square
+    assert frame(page) == tall
 
 
-def test_a_frame_is_drawn_beside_the_old_one(page: Any, square: list[int]) -> None:
+def test_a_frame_is_drawn_beside_the_old_one(page: Any, tall: list[int]) -> None:
     drag(page, middle(page), (-400, 0))
     at_left = frame(page)
     assert at_left[0] == 0

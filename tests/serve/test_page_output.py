@@ -64,6 +64,26 @@ def test_several_shapes_come_as_one_zip(page: Any, photo: Path, tmp_path: Path) 
     page.wait_for_selector('#shapes-state:has-text("2 cut")')
 
 
+def test_several_shapes_of_all_photos(page: Any, photo: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.png"
+    Image.new("RGB", (90, 60), "teal").save(small)
+    drop(page, photo, small)
+    page.wait_for_selector('#count:has-text("2 of 2")')
+    settled(page)
+    page.click("#several")
+    page.locator("#all-photos").check()
+    for name in ("1x1", "16x9"):
+        page.check(f'input[name="shape"][value="{name}"]')
+    content = download(page, "#shapes-start")[1]
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert sorted(archive.namelist()) == [
+            "Straße 1-16x9.jpg",
+            "Straße 1-1x1.jpg",
+            "small-16x9.png",
+            "small-1x1.png",
+        ]
+
+
 def test_format_and_quality_are_those_of_the_file(page: Any, photo: Path) -> None:
     opened(page, photo)
     sizes = {}

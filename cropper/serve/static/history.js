@@ -10,8 +10,9 @@ export class Trail {
     this.frame = frame;
   }
 
-  /** Frames of one gesture are one step. */
+  /** Frames of one gesture are one step, and the best crop in place of itself is none. */
   put(frame, gesture = null) {
+    if (frame === null && this.frame === null) return;
     if (gesture === null || gesture !== this.#gesture) {
       this.#past.push(this.frame);
       this.#next = [];

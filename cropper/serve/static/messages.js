@@ -1,6 +1,7 @@
 // What went wrong: with one photo, or with the service, on the photo; with files, over the page.
 
 const get = (id) => document.getElementById(id);
+const GONE = "cropper serve does not answer. Is it still running? The page goes on when it answers.";
 let gone = false;
 let ofPhoto = "";
 
@@ -22,14 +23,12 @@ export function showGone(isGone) {
 }
 
 function show() {
-  const text = gone
-    ? "cropper serve does not answer. Is it still running? The page goes on when it answers again."
-    : ofPhoto;
+  const text = gone ? GONE : ofPhoto;
   get("work").classList.toggle("gone", gone);
   get("trouble").textContent = text;
   get("trouble").hidden = !text;
   if (gone && get("work").hidden) complain([text]);
-  else if (!gone && get("error").textContent.startsWith("cropper serve does not")) complain([]);
+  else if (!gone && get("error").textContent === GONE) complain([]);
 }
 
 export const listen = () => get("heard").addEventListener("click", () => complain([]));

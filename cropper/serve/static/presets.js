@@ -9,15 +9,14 @@ export const all = () => table;
 export function show(presets = []) {
   table = presets;
   get("preset-label").hidden = !table.length;
-  const groups = Map.groupBy
-    ? Map.groupBy(table, (each) => each.group)
-    : table.reduce((map, each) => map.set(each.group, [...(map.get(each.group) ?? []), each]), new Map());
-  for (const [name, members] of groups) {
-    const group = document.createElement("optgroup");
-    group.label = name;
-    group.append(...members.map(({ name: value, title, size }) =>
-      new Option(`${title}, ${size.join(" × ")}`, value)));
-    get("preset").append(group);
+  let list = null;
+  for (const { name, title, group, size } of table) {
+    if (list?.label !== group) {
+      list = document.createElement("optgroup");
+      list.label = group;
+      get("preset").append(list);
+    }
+    list.append(new Option(`${title}, ${size.join(" × ")}`, name));
   }
 }
 
