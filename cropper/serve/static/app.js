@@ -2,13 +2,13 @@
 
 import * as api from "./api.js";
 import * as comparing from "./compare.js";
-import { drawHeat } from "./drawing.js";
 import { markStale, showFigures, showNotes } from "./figures.js";
 import { listen as listenForFiles } from "./files.js";
 import { same, toBox } from "./geometry.js";
+import { wantHeat } from "./heat.js";
 import * as kept from "./kept.js";
 import * as messages from "./messages.js";
-import { canCopy, copy, cutOf, save } from "./output.js";
+import { canCopy, copy, cutOf, save, saveZip } from "./output.js";
 import { Finder, Photo } from "./photos.js";
 import * as presets from "./presets.js";
 import { samples } from "./samples.js";
@@ -16,7 +16,6 @@ import * as settings from "./settings.js";
 import * as several from "./several.js";
 import { Stage } from "./stage.js";
 import * as tiles from "./tiles.js";
-import { uniqueNames, zip } from "./zip.js";
 
 const get = (id) => document.getElementById(id);
 const { complain } = messages;
@@ -115,7 +114,7 @@ function showDone(photo) {
   tiles.drawCrops(get("runners"), photo, image, use, (crop) =>
     stage.showOther(crop && !same(crop.frame, photo.frame) ? crop.frame : null));
   showFaces(photo);
-  wantHeat();
+  showHeat();
   showFrame();
 }
 
@@ -134,6 +133,12 @@ function showFrame() {
     ...(isSmall ? [`the crop's shorter side has fewer than ${side} pixels`] : [])]);
   if (photo.found) showFigures(photo, photo.found, photo.frame);
   else score();
+}
+
+function showHeat() {
+  const photo = current;
+  wantHeat(photo, () => photo === current)
+    .catch((error) => complain([`${photo.name}: ${error.message}`]));
 }
 
 /** A button on each face, where there are several to choose from or one was let go. */
@@ -214,30 +219,6 @@ async function score() {
   if (movedOn && current?.state === "done" && !current.found) score();
 }
 
-// --- the heat map ---------------------------------------------------------------------------
-
-function showHeat() {
-  const shown = get("show-heat").checked && Boolean(current.heat);
-  if (shown) drawHeat(get("heat"), current.heat);
-  get("heat").hidden = get("legend").hidden = !shown;
-  stage.element.classList.toggle("heated", shown);
-}
-
-async function wantHeat() {
-  const photo = current;
-  const options = settings.options();
-  if (photo?.state !== "done") return;
-  showHeat();
-  if (get("show-heat").checked && !photo.heat && options) {
-    try {
-      photo.heat = (await api.crop(photo.file, { ...options, ...photo.options, heat: "true" })).heat;
-    } catch (error) {
-      complain([`${photo.name}: ${error.message}`]);
-    }
-    if (photo === current) showHeat();
-  }
-}
-
 // --- many photos, downloads -----------------------------------------------------------------
 
 function progress() {
@@ -281,9 +262,7 @@ async function saveAll() {
     files.push(await cutOf(photo));
     get("count").textContent = `${files.length} of ${photos.length} cut`;
   }
-  const names = uniqueNames(files.map((file) => file.name));
-  const blob = await zip(files.map((file, index) => ({ name: names[index], blob: file.blob })));
-  save({ name: "crops.zip", blob });
+  await saveZip(files);
 }
 
 async function copyCrop() {
@@ -299,7 +278,7 @@ function listen() {
   listenForFiles(take);
   settings.listen(() => find(true));
   document.addEventListener("keydown", stepByKey);
-  get("show-heat").addEventListener("change", wantHeat);
+  get("show-heat").addEventListener("change", showHeat);
   pressed("undo", () => step(true));
   pressed("redo", () => step(false));
   pressed("reset", showBest);

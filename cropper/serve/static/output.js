@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { toBox } from "./geometry.js";
 import * as settings from "./settings.js";
+import { uniqueNames, zip } from "./zip.js";
 
 const ENDINGS = { "image/jpeg": "jpg", "image/tiff": "tif" }; // where the type does not say it
 
@@ -20,6 +21,13 @@ export function save({ name, blob }) {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Files [{name, blob}] as one. */
+export async function saveZip(files) {
+  const names = uniqueNames(files.map((file) => file.name));
+  const blob = await zip(files.map((file, index) => ({ name: names[index], blob: file.blob })));
+  save({ name: "crops.zip", blob });
 }
 
 /** Browsers take pictures on secure origins alone: https, or this machine. */

@@ -2,10 +2,9 @@
 
 import * as api from "./api.js";
 import { fromBox } from "./geometry.js";
-import { cutOf, save } from "./output.js";
+import { cutOf, saveZip } from "./output.js";
 import * as presets from "./presets.js";
 import * as settings from "./settings.js";
-import { uniqueNames, zip } from "./zip.js";
 
 const get = (id) => document.getElementById(id);
 let open = { photos: [], current: null };
@@ -57,11 +56,7 @@ async function run(photos, shapes, signal) {
       if (signal.aborted) return;
     }
   }
-  if (files.length) {
-    const names = uniqueNames(files.map((file) => file.name));
-    const blob = await zip(files.map((file, index) => ({ name: names[index], blob: file.blob })));
-    save({ name: "crops.zip", blob });
-  }
+  if (files.length) await saveZip(files);
   get("shapes-state").textContent = [`${files.length} cut`, ...failed].join("; ");
 }
 
