@@ -3,6 +3,7 @@
 from cropper.cli.best import best
 from cropper.cli.bulk import bulk
 from cropper.cli.compare import compare
+from cropper.cli.export import export_command
 from cropper.cli.faces import faces
 from cropper.cli.group import main
 from cropper.cli.rank import map_command, rank_command, score_command, selfie_command
@@ -17,6 +18,7 @@ __all__ = [
     "best",
     "bulk",
     "compare",
+    "export_command",
     "faces",
     "main",
     "map_command",

@@ -1,6 +1,6 @@
 // The page: photos in, the best crop drawn on the one in view, the rest as a grid.
 
-import * as api from "./api.js";
+import * as api from "./engine.js";
 import { drawHeat } from "./drawing.js";
 import { listen as listenForFiles } from "./files.js";
 import { same, toBox } from "./geometry.js";
@@ -297,5 +297,5 @@ api.onToken(() => new Promise((resolve) => {
 listen();
 limits = await api.limits();
 settings.showPeople(limits.people);
-get("limits").textContent = `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels ` +
-  "each. Nothing is kept.";
+get("limits").textContent = limits.note ??
+  `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels each. Nothing is kept.`;

@@ -1,6 +1,6 @@
 // The photos that were given, each with its crops, found two at a time, the one in view first.
 
-import * as api from "./api.js";
+import * as api from "./engine.js";
 import { loadImage, shrunk } from "./drawing.js";
 import { fromBox, same } from "./geometry.js";
 
