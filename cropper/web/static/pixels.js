@@ -39,8 +39,9 @@ export function viewOf(picture, isJpeg) {
   const most = Math.min(Math.floor(width / small), Math.floor(height / low));
   const factor = isJpeg ? [8, 4, 2].find((power) => power <= most) ?? 1 : 1;
   const pixels = reduced(read(picture, width, height), factor, factor);
-  if (factor > 1 && Math.max(pixels.width, pixels.height) <= SPARE * LONG_SIDE) return pixels;
   const box = [width / factor, height / factor];
+  const isWhole = box[0] === pixels.width && box[1] === pixels.height;
+  if (factor > 1 && isWhole && Math.max(...box) <= SPARE * LONG_SIDE) return pixels;
   const [across, down] = [box[0] / small / GAP, box[1] / low / GAP]
     .map((gap) => Math.max(Math.floor(gap), 1));
   return resized(reduced(pixels, across, down), small, low, [box[0] / across, box[1] / down]);
