@@ -48,6 +48,8 @@ _HEAD = f"""<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <link rel="manifest" href="site.webmanifest">
 <link rel="apple-touch-icon" href="icon-192.png">
 """
+_WITH_HEAD = ('<meta name="viewport"', _HEAD + '<meta name="viewport"')
+_NAV = '<nav aria-label="Pages"><a href="camera.html">Camera</a></nav>'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +91,12 @@ def _page() -> dict[str, bytes]:
         if entry.name.endswith(_TYPES) and entry.name not in without
     }
     page = content["index.html"].decode().replace("/static/", "")
-    page = re.sub(r"<nav\b.*?</nav>", "", page, flags=re.DOTALL)  # to the service's API
+    page = re.sub(r"<nav\b.*?</nav>", _NAV, page, flags=re.DOTALL)  # not to the service's API
     page = re.sub(r"; the <a href=.*?</noscript>", ".</p></noscript>", page)
-    page = page.replace('<meta name="viewport"', _HEAD + '<meta name="viewport"', 1)
+    page = page.replace(*_WITH_HEAD, 1)
     content["index.html"] = page.encode()
+    camera = content["camera.html"].decode()
+    content["camera.html"] = camera.replace(*_WITH_HEAD, 1).encode()
     content["style.css"] = content["style.css"].replace(b"/static/", b"")
     return content
 

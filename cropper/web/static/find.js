@@ -13,7 +13,8 @@ export const preference = (gain) => 1 / (1 + Math.exp(-gain));
 
 /**
  * Crops of a photo, with what the service's answer says of them. `bound` is {objective, size,
- * faces()}; `request` {aspect, exact, minScale, maxScale, topK, keep, budget}.
+ * faces()}; `request` {aspect, exact, minScale, maxScale, topK, keep, budget}. `wanted` is the
+ * objective with what the constraints cost.
  */
 export async function find({ objective, size, faces }, request) {
   const spaces = spacesOf(request, size);
@@ -26,7 +27,7 @@ export async function find({ objective, size, faces }, request) {
   const found = await search(wanted, spaces, budget, request.topK ?? 1);
   const { boxes, notes } = await placed(found.boxes, bound, spaces, objective, size);
   const best = await ranked(boxes, bound, spaces, objective, size, request);
-  return { ...best, notes, faces: seen, candidates: found.candidates };
+  return { ...best, notes, faces: seen, candidates: found.candidates, wanted };
 }
 
 /** What was found, in whole pixels, less what the constraints exclude; and notes. */

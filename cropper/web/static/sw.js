@@ -19,5 +19,13 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET") return;
   event.respondWith(caches.open(NAME)
     .then((cache) => cache.match(event.request, { ignoreSearch: true }))
-    .then((kept) => kept ?? fetch(event.request)));
+    .then((kept) => (kept ? isolated(kept) : fetch(event.request))));
 });
+
+/** With the headers that allow the engine's threads, which few static hosts send. */
+function isolated(kept) {
+  const headers = new Headers(kept.headers);
+  headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+  return new Response(kept.body, { status: kept.status, statusText: kept.statusText, headers });
+}

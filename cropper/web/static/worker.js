@@ -41,7 +41,7 @@ const ASKS = {
   async find({ file, photo, request, heat }) {
     const bound = await boundOf(file, photo);
     const started = performance.now();
-    const found = await find(bound, request);
+    const { wanted, ...found } = await find(bound, request);
     const answer = { ...found, size: bound.size, seconds: (performance.now() - started) / 1000 };
     if (heat) {
       const [x0, y0, x1, y1] = found.crops[0].box;
@@ -54,15 +54,16 @@ const ASKS = {
     const scores = await bound.objective([...boxes, [0, 0, ...bound.size]]);
     return { size: bound.size, scores: scores.slice(0, -1), full: scores.at(-1) };
   },
-  /** A frame of a film; `among` is the frame that is shown now, and is scored too. */
-  async live({ frame, request, among }) {
-    const started = performance.now();
+  /** A picture of a film; the box `request.now`, if there is one, is scored in it too. */
+  async live({ frame, request }) {
     const size = [frame.width, frame.height];
     const bound = await bind(read(frame, ...size), size);
     frame.close();
-    const found = await find(bound, request);
-    const [now] = among ? await bound.objective([among]) : [null];
-    return { ...found, size, now, seconds: (performance.now() - started) / 1000 };
+    const { wanted, ...found } = await find(bound, request);
+    const boxes = [found.crops[0].box, ...(request.now ? [request.now] : [])];
+    const [best, now = null] = await wanted(boxes);
+    const [, nowScore = null] = request.now ? await bound.objective(boxes) : [];
+    return { ...found, size, wanted: best, now, nowScore };
   },
 };
 
