@@ -61,6 +61,7 @@ LAYERS = {
     "best": 5,
     "bulk": 5,
     "serve": 5,
+    "web": 5,
     "cli": 6,
     "__main__": 6,
 }
@@ -80,6 +81,8 @@ ONLY_IN = {
         "eval.bench_bulk",
         "eval.planted",
         "eval.strangers",
+        "cropper.web",
+        "eval.web",
     },
     "pillow_heif": {"cropper.image"},
     "prometheus_client": {"cropper.serve"},

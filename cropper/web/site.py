@@ -30,7 +30,7 @@ from cropper.scorers.header import read_header
 from cropper.web.head import build_head
 from cropper.web.runtime import runtime_files
 
-__all__ = ["SiteOptions", "export_site"]
+__all__ = ["SiteOptions", "export_site", "write_site"]
 
 _PAGE = files("cropper.serve") / "static"
 _ENGINE = files("cropper.web") / "static"
@@ -67,19 +67,23 @@ def export_site(options: SiteOptions) -> dict[str, Any]:
     another kind, MissingModelError for one that is not there or a runtime that cannot be had, and
     ImageWriteError where files cannot be written or are there already.
     """
-    models = _models(options.scorer)
+    models = _models(options.scorer)  # first, since they fail sooner than a fetch
     found = {**_page(), **models, **runtime_files(options.runtime), **_icons()}
     found["models-NOTICE.txt"] = (WEIGHTS / "NOTICE.txt").read_bytes()
     found["kept.js"] = _listed(found)
     found["site.json"] = json.dumps(_about(options.scorer), indent=1).encode()
-    targets = {name: options.folder / name for name in found}
-    make_folder(options.folder)
-    for target in targets.values():
-        check_target(target, overwrite=options.overwrite)
-    for name, content in found.items():
-        write_atomic(content, targets[name], overwrite=options.overwrite)
+    write_site(found, options)
     size = sum(map(len, found.values()))
     return {"site": str(options.folder), "files": len(found), "bytes": size}
+
+
+def write_site(content: Mapping[str, bytes], options: SiteOptions) -> None:
+    """All files, in their order, or none where one is there already. Raises ImageWriteError."""
+    make_folder(options.folder)
+    for name in content:
+        check_target(options.folder / name, overwrite=options.overwrite)
+    for name, data in content.items():
+        write_atomic(data, options.folder / name, overwrite=options.overwrite)
 
 
 def _page() -> dict[str, bytes]:

@@ -1,7 +1,7 @@
 // What a scorer sees of a photo: decoded by the browser, averaged by Pillow's own arithmetic, so
 // that the same pixels give the same scores as in Python (cropper/image/source.py).
 //
-// Pixels are {data: Uint8ClampedArray, width, height}, four bytes each, sRGB on white.
+// Pixels are {data: Uint8ClampedArray, width, height}, four bytes each, sRGB, opaque.
 
 const LONG_SIDE = 352;
 const SPARE = 1.5; // times the long side; scaled away only above
@@ -79,37 +79,49 @@ export function reduced(pixels, across, down) {
   return { data, width, height };
 }
 
-/** Pillow's bicubic Image.resize of the part (0, 0, ...box), across first, then down. */
+/** Pillow's bicubic Image.resize of the part (0, 0, ...box), in two passes in Pillow's order. */
 export function resized(pixels, width, height, box = [pixels.width, pixels.height]) {
-  let { data } = pixels;
-  let columns = pixels.width;
-  if (width !== pixels.width || box[0] !== pixels.width) {
-    data = filtered(data, taps(pixels.width, box[0], width), pixels.height, 4 * columns, 4);
-    columns = width;
-  }
-  if (height !== pixels.height || box[1] !== pixels.height) {
-    data = filtered(data, taps(pixels.height, box[1], height), columns, 4, 4 * columns);
-  }
-  return { data, width, height };
+  const across = (from) => pass(from, 0, width, box[0]);
+  const down = (from) => pass(from, 1, height, box[1]);
+  const downFirst = height < pixels.height && pixels.height - height > 2 * (pixels.width - width);
+  return downFirst ? across(down(pixels)) : down(across(pixels));
+}
+
+/** Along one axis; as it is where nothing changes. */
+function pass(pixels, axis, length, used) {
+  const { data, width, height } = pixels;
+  const own = axis ? height : width;
+  if (length === own && used === own) return pixels;
+  const weights = taps(own, used, length);
+  return axis
+    ? { data: filtered(data, weights, width, 4, 4 * width), width, height: length }
+    : { data: filtered(data, weights, height, 4 * width, 4), width: length, height };
 }
 
 /** One pass: `lines` lines, `line` apart, whose pixels are `step` apart, made anew by `weights`. */
 function filtered(data, weights, lines, line, step) {
   const isAcross = step === 4;
   const out = new Uint8ClampedArray(4 * lines * weights.length);
-  weights.forEach(({ first, values }, index) => {
+  for (let index = 0; index < weights.length; index += 1) {
+    const { first, values } = weights[index];
     for (let at = 0; at < lines; at += 1) {
       const to = isAcross ? 4 * (at * weights.length + index) : 4 * (index * lines + at);
-      const from = at * line + first * step;
-      for (let channel = 0; channel < 4; channel += 1) {
-        let sum = 1 << (PRECISION - 1);
-        for (let tap = 0; tap < values.length; tap += 1) {
-          sum += data[from + tap * step + channel] * values[tap];
-        }
-        out[to + channel] = sum >> PRECISION;
+      let from = at * line + first * step;
+      let red = 1 << (PRECISION - 1);
+      let green = red;
+      let blue = red;
+      for (let tap = 0; tap < values.length; tap += 1, from += step) {
+        const weight = values[tap];
+        red += data[from] * weight;
+        green += data[from + 1] * weight;
+        blue += data[from + 2] * weight;
       }
+      out[to] = red >> PRECISION;
+      out[to + 1] = green >> PRECISION;
+      out[to + 2] = blue >> PRECISION;
+      out[to + 3] = 255;
     }
-  });
+  }
   return out;
 }
 

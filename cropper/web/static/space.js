@@ -1,6 +1,6 @@
 // The crop space of three parameters [scale, centre x, centre y], as cropper/space.py has it.
 
-import { area, clamp, snap } from "./boxes.js";
+import { area, clamp } from "./boxes.js";
 
 export const MIN_SCALE = 0.5;
 const FREE = Array.from({ length: 9 }, (_, step) => 2 ** ((step - 4) / 4));
@@ -112,9 +112,8 @@ export function ranking(boxes, scores, size) {
     scores[b] - scores[a] || sizes[b] - sizes[a] || off[a] - off[b] || a - b);
 }
 
-/** Boxes of the same sides in the middle of the photo, in whole pixels. */
+/** A box of the same sides in the middle of the photo. */
 export const centred = (box, size) => {
-  const half = [0, 1].map((axis) => (box[axis + 2] - box[axis]) / 2);
-  return snap([size[0] / 2 - half[0], size[1] / 2 - half[1], size[0] / 2 + half[0],
-    size[1] / 2 + half[1]], size);
+  const low = [0, 1].map((axis) => (size[axis] - (box[axis + 2] - box[axis])) / 2);
+  return [...low, low[0] + box[2] - box[0], low[1] + box[3] - box[1]];
 };
