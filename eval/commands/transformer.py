@@ -93,6 +93,7 @@ def compare(
     json_path: Path | None,
 ) -> None:
     """Search against the spatial transformer, on IMAGES or a dataset, by a held-out judge."""
+    from cropper.console import print_line
     from cropper.scorers import DEFAULT_SCORER, load_scorer
 
     with extra("torch"):
@@ -135,13 +136,13 @@ def compare(
         shlex.join(["python", "-m", "eval", *sys.argv[1:]]),
         tuple(difference(comparison, *pair, seed) for pair in pairs),
     )
-    click.echo(render_text(report))
     if json_path:
         with writing(json_path):
             write_text(to_json(report), json_path)
     if html_path:
         with writing(html_path):
             write_text(render_html(report, shown), html_path)
+    print_line(render_text(report))
 
 
 @cli.command()
