@@ -131,9 +131,9 @@ class _Batch:
     def _crop(self, item: PlannedInput, overlay: Path | None) -> None:
         options = self.options
         source = _load(item.source, options)
+        result = self.finder.find(source, self.request)
         for note in source.notes:
             self.tell(f"{item.source}: note: {note}")
-        result = self.finder.find(source, self.request)
         if result.shows_nobody and options.request.if_absent == "skip":
             self._pass_over(item, result)
             return
@@ -263,7 +263,7 @@ def _load(name: str, options: BestOptions) -> SourceImage:
     load = partial(
         load_image,
         max_mpixels=options.max_mpixels,
-        damaged="refused" if options.strict else "told",
+        strict=options.strict,
     )
     if name != STANDARD:
         return load(name)

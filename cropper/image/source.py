@@ -12,17 +12,15 @@ import math
 import operator
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
-from cropper.image.damage import damage
 from cropper.image.formats import sniff
 from cropper.image.header import (
     Header,
@@ -33,6 +31,7 @@ from cropper.image.header import (
     part_of_canvas,
     reading,
 )
+from cropper.image.jpeg import DAMAGED, decode_jpeg
 from cropper.image.pixels import (
     Span,
     eight_bits,
@@ -67,15 +66,21 @@ _UPRIGHT = {
 }
 
 _Box = tuple[float, float, float, float]
-Damaged = Literal["unseen", "told", "refused"]
 
 
 class SourceImage:
     """A picture that was read and checked. ``load_image`` and ``from_array`` make them."""
 
     def __init__(
-        self, name: str, header: Header, data: bytes = b"", picture: Image.Image | None = None
+        self,
+        name: str,
+        header: Header,
+        data: bytes = b"",
+        picture: Image.Image | None = None,
+        *,
+        strict: bool = False,
     ) -> None:
+        """A JPEG whose data is damaged raises at its first decode where that is ``strict``."""
         self.name = name
         self.header = header
         self._data = data
@@ -83,6 +88,8 @@ class SourceImage:
         self._expected: Image.Image | None = None  # scaled by a JPEG's decoder, for crops to come
         self._expected_box: _Box | None = None  # of it, that is the picture
         self._span = header.span
+        self._strict = strict
+        self._damage: str | None = None  # that a decode has met
 
     @property
     def size(self) -> tuple[int, int]:
@@ -96,8 +103,11 @@ class SourceImage:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was ignored or lost in reading, for people to read."""
-        return self.header.notes
+        """What was ignored or lost in reading so far, for people to read."""
+        if not self._damage:
+            return self.header.notes
+        told = f"{DAMAGED} ({self._damage}): parts may be grey or shifted; `strict` refuses it"
+        return (*self.header.notes, told)
 
     @property
     def span(self) -> Span | None:
@@ -215,10 +225,10 @@ class SourceImage:
         if self._picture is None and self.format == "JPEG":
             if self._expected and all(np.array(self._expected.size) >= size):
                 return self._expected, self._expected_box
-            image = open_picture(self._data, "JPEG")
-            full = image.size
-            drafted = image.draft(None, size)
-            image.load()
+            opened = open_picture(self._data, "JPEG")
+            full = opened.size
+            drafted = opened.draft(None, size)
+            image = self._from_jpeg(opened)
             if drafted and image.size != full:
                 return image, drafted[1]
             self._picture = self._cleaned(image)
@@ -233,11 +243,25 @@ class SourceImage:
 
     def _decoded(self) -> Image.Image:
         if self._picture is None:
-            image = open_picture(self._data, self.format)
-            part = part_of_canvas(image)
-            image.load()
-            self._picture = self._cleaned(on_clear(image, part) if part else image)
+            opened = open_picture(self._data, self.format)
+            part = part_of_canvas(opened)
+            if self.format == "JPEG":
+                image = self._from_jpeg(opened)
+            else:
+                opened.load()
+                image = on_clear(opened, part) if part else opened
+            self._picture = self._cleaned(image)
         return self._picture
+
+    def _from_jpeg(self, opened: ImageFile.ImageFile) -> Image.Image:
+        image, self._damage = decode_jpeg(opened, self._data)
+        if self._damage and self._strict:
+            raise ImageReadError(
+                f"{self.name}: {DAMAGED} ({self._damage}); copy or download it again, or leave "
+                "`strict` out",
+                "damaged",
+            )
+        return image
 
     def _cleaned(self, image: Image.Image) -> Image.Image:
         """Checked against the header; without the file's metadata, which encoders pick up."""
@@ -279,15 +303,15 @@ def load_image(
     *,
     max_mpixels: float = 200,
     name: str | None = None,
-    damaged: Damaged = "unseen",
+    strict: bool = False,
 ) -> SourceImage:
     """Reads a file, bytes or an open binary file; ``name`` is what messages call it.
 
     Of an animation or a document the first frame counts. A JPEG with damaged data, whose decoder
-    shows something, is told in the notes or refused where ``damaged`` asks for a look. Raises
-    ImageReadError for what is not a readable picture, ImageTooLargeError above ``max_mpixels``
-    (millions of pixels), both naming the file. Pixels that are broken further down raise when they
-    are first needed.
+    shows something, is told in the notes once it was decoded, or refused then where that is
+    ``strict``. Raises ImageReadError for what is not a readable picture, ImageTooLargeError above
+    ``max_mpixels`` (millions of pixels), both naming the file. Pixels that are broken further down
+    raise when they are first needed.
     """
     if not max_mpixels > 0:
         raise ConfigError(f"max_mpixels is above 0, got {max_mpixels}")
@@ -304,16 +328,7 @@ def load_image(
     if not data:
         raise ImageReadError(f"{name}: an empty file; copy or download it again", "empty")
     header, data = inspect(name, data, max_mpixels)
-    if damaged != "unseen" and header.format == "JPEG" and (what := damage(data)):
-        if damaged == "refused":
-            raise ImageReadError(
-                f"{name}: its data is damaged ({what}); copy or download it again, or leave "
-                "`strict` out",
-                "damaged",
-            )
-        note = f"its data is damaged ({what}): parts may be grey or shifted; `strict` refuses it"
-        header = replace(header, notes=(*header.notes, note))
-    return SourceImage(name, header, data)
+    return SourceImage(name, header, data, strict=strict)
 
 
 def from_array(pixels: NDArray[np.uint8] | Image.Image, name: str = "array") -> SourceImage:

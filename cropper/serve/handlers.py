@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -99,7 +99,8 @@ class Handlers:
         judge = self._judge(options.scorer)
         with self._opened(ticket, data) as source:
             found = self._find(ticket, source, options, judge)
-        answers = [self._answer(source, judge, *each) for each in found]
+            told = source.notes  # once it was decoded
+        answers = [self._answer(source.format, told, judge, *each) for each in found]
         if len(answers) == 1:
             return answers[0]
         assert options.aspect
@@ -114,10 +115,15 @@ class Handlers:
         return judge
 
     def _answer(
-        self, source: RemoteImage, judge: Judge, result: CropResult, heat: ScoreMap | None
+        self,
+        kind: str,
+        told: Sequence[str],
+        judge: Judge,
+        result: CropResult,
+        heat: ScoreMap | None,
     ) -> dict[str, Any]:
         best = result.best
-        notes = [*source.notes, *result.notes]
+        notes = [*told, *result.notes]
         if result.size and result.enlarged(best):
             notes.append("the crop is enlarged to {}x{}".format(*result.size))
         answer = {
@@ -129,7 +135,7 @@ class Handlers:
                 }
                 for crop in result.crops
             ],
-            "format": source.format,
+            "format": kind,
             "notes": notes,
         }
         return answer | ({"heat": _heat_record(heat)} if heat else {})

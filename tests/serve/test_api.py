@@ -127,6 +127,14 @@ def test_a_request_chooses_among_the_services_scorers(photo_bytes: bytes) -> Non
         assert "spot, opposite" in told["detail"]
 
 
+def test_damaged_data_is_told(client: httpx.Client) -> None:
+    content = encoded(spotted(400, 300), "JPEG")
+    assert post(client, content).json()["notes"] == []
+    cut_off = content[: len(content) // 2] + b"\xff\xd9"
+    (note,) = post(client, cut_off).json()["notes"]
+    assert "its data is damaged" in note
+
+
 def test_two_scorers_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="one name"), serving(SpotScorer(), SpotScorer()):
         pass
