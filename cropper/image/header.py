@@ -27,12 +27,12 @@ from cropper.image.formats import (
     webp_canvas,
 )
 from cropper.image.icc import av1_depth
-from cropper.image.metadata import dpi_of, exif_block, iptc_of, profile_of
+from cropper.image.metadata import dpi_of, exif_block, iptc_of, note_gain_map, profile_of
 from cropper.image.pixels import PILLOW, Span
 from cropper.image.structure import MAX_SIDE, excess
 
 __all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "part_of_canvas"]
-__all__ += ["plugin_of", "reading"]
+__all__ += ["plugin_of", "reading", "to_animation"]
 
 _PLUGINS = {
     "JPEG": "PIL.JpegImagePlugin",
@@ -129,6 +129,19 @@ def _pass_previews(image: Any) -> None:
 
 def _is_preview(tags: Any) -> bool:
     return bool(tags.get(_SUBFILE, 0) & 1)
+
+
+def to_animation(image: Any) -> None:
+    """To the first frame that viewers show, where a PNG holds another picture for all others.
+
+    That is decoded on the way.
+    """
+    if _has_still(image):
+        image.seek(1)
+
+
+def _has_still(image: Any) -> bool:
+    return image.format == "PNG" and image.n_frames > 1 and bool(image.default_image)
 
 
 def part_of_canvas(image: ImageFile.ImageFile) -> tuple[int, int, int, int] | None:
@@ -232,11 +245,15 @@ def _header(
         turn = 1
     _note_depth(kind, image, data, notes)
     icc = profile_of(kind, image, data, notes)
+    note_gain_map(kind, data, notes)
     compression = image.info.get("compression")
     previews = image.tell() if kind == "TIFF" else 0
     if previews:
         notes.append("the preview before its first page was passed over")
-    frames = _frames(image) - previews
+    still = kind == "PNG" and _has_still(image)
+    if still:
+        notes.append("its still picture, which is no frame of the animation, was passed over")
+    frames = _frames(image) - previews - still
     if frames > 1:
         notes.append(f"first of {frames} frames")
     return Header(

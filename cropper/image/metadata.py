@@ -16,7 +16,8 @@ from cropper.image.formats import png_chunks
 from cropper.image.icc import told_profile
 from cropper.image.pixels import family
 
-__all__ = ["IPTC_IN_PHOTOSHOP", "dpi_of", "exif_block", "iptc_of", "profile_of", "tiff_tags"]
+__all__ = ["IPTC_IN_PHOTOSHOP", "dpi_of", "exif_block", "iptc_of", "note_gain_map"]
+__all__ += ["profile_of", "tiff_tags"]
 
 # TIFF tags that say something about the picture and nothing about the layout of its file
 _DESCRIPTION = {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 318, 319, 33432}
@@ -26,6 +27,11 @@ _IPTC = 33723  # a tag of TIFF
 IPTC_IN_PHOTOSHOP = 0x0404
 _IPTC_PREVIEW = b"\x1c\x02\xca"  # starts a picture of the whole photo
 _CREDITS = (b"<dc:creator", b"<dc:rights", b"photoshop:Credit")
+# By which a gain map is told
+_GAIN_MAPS: dict[str, tuple[bytes, ...]] = dict.fromkeys(
+    ("AVIF", "HEIF"), (b"tmap", b"aux:hdrgainmap")
+)
+_GAIN_MAPS["JPEG"] = (b"hdrgm:Version", b"HDRGainMapVersion", b"urn:iso:std:iso:ts:21496:-1")
 _XMP_WITHIN = 1 << 17  # bytes from either end of a file, where XMP is
 
 
@@ -110,6 +116,16 @@ def profile_of(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> 
     if space != family(image.mode):
         notes.append(f"its colour profile, for {space.strip()}, is not one for {image.mode}")
     return bytes(profile)
+
+
+def note_gain_map(kind: str, data: bytes, notes: list[str]) -> None:
+    """What makes a photo brighter on screens that can, as Adobe, Apple, Google and ISO tell it."""
+    if kind not in _GAIN_MAPS:
+        return
+    head = data[:_XMP_WITHIN]
+    place = data if b"MPF\0" in head else head  # of a JPEG, it may be told in the map itself
+    if any(each in place for each in _GAIN_MAPS[kind]):
+        notes.append("its gain map, for screens that are brighter than paper, is left out")
 
 
 def dpi_of(image: Image.Image) -> tuple[float, float] | None:

@@ -30,6 +30,7 @@ from cropper.image.header import (
     open_picture,
     part_of_canvas,
     reading,
+    to_animation,
 )
 from cropper.image.jpeg import DAMAGED, decode_jpeg
 from cropper.image.pixels import (
@@ -248,6 +249,7 @@ class SourceImage:
             if self.format == "JPEG":
                 image = self._from_jpeg(opened)
             else:
+                to_animation(opened)
                 opened.load()
                 image = on_clear(opened, part) if part else opened
             self._picture = self._cleaned(image)
