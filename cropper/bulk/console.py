@@ -13,7 +13,7 @@ from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import BulkReport, Watcher, counted
 from cropper.console import print_json, print_line, say
 from cropper.errors import in_shell_words, printable
-from cropper.image import DAMAGED
+from cropper.image.jpeg import DAMAGED
 from cropper.request import CropRequest
 
 __all__ = ["Console"]

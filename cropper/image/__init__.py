@@ -19,7 +19,6 @@ from cropper.image.files import (
 )
 from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, has_picture_extension, sniff
 from cropper.image.header import Header
-from cropper.image.jpeg import DAMAGED
 from cropper.image.output import encode, writable_format
 from cropper.image.photo import Photo, open_photo
 from cropper.image.pixels import Span
@@ -28,7 +27,6 @@ from cropper.image.structure import is_cut_off
 from cropper.image.view import View
 
 __all__ = [
-    "DAMAGED",
     "EXTENSION_OF",
     "FORMATS",
     "FileId",

@@ -28,10 +28,11 @@ IPTC_IN_PHOTOSHOP = 0x0404
 _IPTC_PREVIEW = b"\x1c\x02\xca"  # starts a picture of the whole photo
 _CREDITS = (b"<dc:creator", b"<dc:rights", b"photoshop:Credit")
 # By which a gain map is told
-_GAIN_MAPS: dict[str, tuple[bytes, ...]] = dict.fromkeys(
-    ("AVIF", "HEIF"), (b"tmap", b"aux:hdrgainmap")
-)
-_GAIN_MAPS["JPEG"] = (b"hdrgm:Version", b"HDRGainMapVersion", b"urn:iso:std:iso:ts:21496:-1")
+_GAIN_MAPS = {
+    "JPEG": (b"hdrgm:Version", b"HDRGainMapVersion", b"urn:iso:std:iso:ts:21496:-1"),
+    "AVIF": (b"tmap",),
+    "HEIF": (b"tmap", b"aux:hdrgainmap"),
+}
 _XMP_WITHIN = 1 << 17  # bytes from either end of a file, where XMP is
 
 
