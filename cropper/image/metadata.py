@@ -9,7 +9,7 @@ import io
 import math
 from typing import Any
 
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, TiffTags
 
 from cropper.image import exif
 from cropper.image.formats import png_chunks
@@ -40,7 +40,7 @@ def exif_block(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> 
     """The bare block if there is one that can be used; Pillow would decode a PNG to find it."""
     try:
         if kind == "TIFF":
-            tags = tiff_tags(image.getexif())
+            tags = tiff_tags(_with_iptc(image))
             return exif.bare(tags.tobytes()) if len(tags) else None
         block = image.info.get("exif") or b""
         if kind == "PNG" and not block:  # behind the pixels, or as ImageMagick's text
@@ -63,8 +63,9 @@ def tiff_tags(tags: Image.Exif) -> Image.Exif:
     """
     kept = Image.Exif()
     for tag in sorted((_DESCRIPTION | {_IPTC}).intersection(tags)):
-        if not (tag == _IPTC and isinstance(tags[tag], bytes) and _IPTC_PREVIEW in tags[tag]):
-            kept[tag] = _as_read(tags[tag])
+        value = tags[tag]
+        if tag != _IPTC or (isinstance(value, bytes) and _IPTC_PREVIEW not in value):
+            kept[tag] = _as_read(value)
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         entries = tags.get_ifd(directory)
         inside = {tag: _as_read(entries[tag]) for tag in entries if tag != _INTEROP}
@@ -72,6 +73,15 @@ def tiff_tags(tags: Image.Exif) -> Image.Exif:
             kept.get_ifd(directory).update(inside)
             kept[directory] = inside
     return kept
+
+
+def _with_iptc(image: Any) -> Image.Exif:
+    """A TIFF's tags, with IPTC as bytes: Adobe calls it LONG, of which Pillow reads one."""
+    tags: Image.Exif = image.getexif()
+    if _IPTC in image.tag_v2:
+        image.tag_v2.tagtype[_IPTC] = TiffTags.UNDEFINED  # before anybody has looked
+        tags[_IPTC] = image.tag_v2[_IPTC]
+    return tags
 
 
 class _Text(str):
