@@ -18,6 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cropper.errors import CropperError, ImageReadError, ImageTooLargeError
 from cropper.image import exif
+from cropper.image.deep_tiff import plain_tiff, unread_kind
 from cropper.image.formats import (
     FORMATS,
     broken_end,
@@ -86,6 +87,11 @@ def reading(name: str, kind: str) -> Iterator[None]:
             f"{name}: not enough memory for its pixels; make it smaller", "out of memory"
         ) from error
     except Exception as error:
+        if "bitfields" in str(error):
+            raise ImageReadError(
+                f"{name}: its colours are in bit fields that are not read; save it with 24 bits",
+                "bit fields",
+            ) from error
         reason = "unknown variant" if isinstance(error, UnidentifiedImageError) else str(error)
         raise ImageReadError(
             f"{name}: broken {kind} file ({reason or type(error).__name__}); copy or download it "
@@ -176,6 +182,9 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
         data = data[:end] + _PNG_END
         notes.append("a broken PNG chunk behind the pixels, so what follows was ignored")
     with reading(name, kind):
+        if kind == "TIFF" and (unread := unread_kind(data)):
+            data = plain_tiff(name, unread, data, lambda size: _check_size(name, size, max_mpixels))
+            notes.append(f"{unread}: colours are read as 8 bits, its dates and texts are not kept")
         if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
             _check_size(name, webp_canvas(data), max_mpixels)
         try:
