@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -54,6 +55,7 @@ class BestOptions:
     skip_existing: bool = False  # outputs that are there stay as they are
     max_mpixels: float = 200
     strict: bool = False  # JPEGs with damaged data fail; else that is told
+    no_fsync: bool = False  # for file systems that have none: a power cut may lose crops
     quiet: bool = False
     verbose: bool = False
 
@@ -102,6 +104,7 @@ class _Batch:
         self.finder = CropFinder(options.scorer, options.device)
         self.finder.prepare(self.request)
         self.done, self.failed, self.code = 0, 0, 0
+        self._fsync = not options.no_fsync
 
     def tell(self, line: str) -> None:
         if not self.options.quiet:
@@ -112,6 +115,8 @@ class _Batch:
             self._crop(item, overlay)
             self.done += 1
         except (CropperError, MemoryError) as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSYS:
+                raise  # so it is with all of them
             self._fail(item.source, error)
 
     def _fail(self, source: str, error: CropperError | MemoryError) -> None:
@@ -131,9 +136,9 @@ class _Batch:
     def _crop(self, item: PlannedInput, overlay: Path | None) -> None:
         options = self.options
         source = _load(item.source, options)
+        result = self.finder.find(source, self.request)
         for note in source.notes:
             self.tell(f"{item.source}: note: {note}")
-        result = self.finder.find(source, self.request)
         if result.shows_nobody and options.request.if_absent == "skip":
             self._pass_over(item, result)
             return
@@ -183,14 +188,14 @@ class _Batch:
             if self.options.skip_existing and output.exists():
                 continue
             data = render(source, crop, writable_format(output), size=size, quality=quality)
-            write(data, output, overwrite=self.options.overwrite)
+            write(data, output, overwrite=self.options.overwrite, fsync=self._fsync)
 
     def _draw(self, source: SourceImage, result: CropResult, target: Path) -> None:
         from cropper.report import explain  # noqa: PLC0415 - most runs draw none
 
         overlay = explain(self.finder, source, result)
         data = encode(overlay, from_array(overlay), format_for(target), self.options.quality)
-        write(data, target, overwrite=self.options.overwrite)
+        write(data, target, overwrite=self.options.overwrite, fsync=self._fsync)
 
 
 def _check_inputs(inputs: Sequence[str]) -> None:
@@ -263,7 +268,7 @@ def _load(name: str, options: BestOptions) -> SourceImage:
     load = partial(
         load_image,
         max_mpixels=options.max_mpixels,
-        damaged="refused" if options.strict else "told",
+        strict=options.strict,
     )
     if name != STANDARD:
         return load(name)

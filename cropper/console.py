@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from cropper.boxes import Corners, Crop
-from cropper.errors import ImageWriteError, in_shell_words, tell
+from cropper.errors import ImageWriteError, in_shell_words, lost_output, tell
 from cropper.result import CropResult
 
 __all__ = [
@@ -132,18 +131,26 @@ def write_standard(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        # Python would try once more to flush at exit, and fail with a traceback
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise ImageWriteError(f"standard output cannot be written: {error.strerror}") from error
+        raise lost_output(error) from error
 
 
-def print_line(line: str) -> None:
-    """To standard output, names that are no UTF-8 as the file system has them."""
-    write_standard(line.encode("utf-8", "surrogateescape") + b"\n")
+def print_line(line: str) -> bool:
+    """To standard output, names that are no UTF-8 as the file system has them.
+
+    Whether somebody reads on: a reader that has left, as `head` does, is no failure of the work.
+    Raises ImageWriteError for any other trouble.
+    """
+    try:
+        write_standard(line.encode("utf-8", "surrogateescape") + b"\n")
+    except ImageWriteError as error:
+        if not isinstance(error.__cause__, BrokenPipeError):
+            raise
+        return False
+    return True
 
 
-def print_json(record: dict[str, Any]) -> None:
-    print_line(json.dumps(record))
+def print_json(record: dict[str, Any]) -> bool:
+    return print_line(json.dumps(record))
 
 
 def say(line: str) -> None:

@@ -84,10 +84,10 @@ def render(
     return encode(cut(source, crop, size), source, format, quality)
 
 
-def write(data: bytes, target: Path, *, overwrite: bool) -> None:
+def write(data: bytes, target: Path, *, overwrite: bool, fsync: bool = True) -> None:
     """A whole file, in a folder that is made where it is missing. Raises ImageWriteError."""
     make_folder(target.parent)
-    write_atomic(data, target, overwrite=overwrite)
+    write_atomic(data, target, overwrite=overwrite, fsync=fsync)
 
 
 def check_output(target: Path, *, overwrite: bool) -> None:

@@ -89,6 +89,7 @@ ONLY_IN = {
     "pydantic": {"cropper.serve"},
     "simplejpeg": {"cropper.image"},
     "starlette": {"cropper.serve"},
+    "tifffile": {"cropper.image"},
     "torchvision": {
         "cropper.style.backbone",
         "cropper.scorers.convnet",

@@ -35,6 +35,7 @@ class BulkOptions:
     quality: int = 92
     max_mpixels: float = 200
     strict: bool = False  # JPEGs with damaged data fail
+    no_fsync: bool = False  # for file systems that have none: a power cut may lose crops
     overwrite: bool = False  # files in the output folder that no earlier run wrote
     include: tuple[str, ...] = ()  # globs on paths below the input folder; none: all pictures
     exclude: tuple[str, ...] = ()

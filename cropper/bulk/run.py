@@ -53,7 +53,7 @@ def crop_folder(
     if not str(source):
         raise ConfigError("the input folder's name is empty: name a folder of photos")
     run = _Run(Path(source), str(output), options, watcher or Watcher(), stop or threading.Event())
-    with _opened(run.layout.root, dry_run=options.dry_run) as manifest:
+    with _opened(run.layout.root, options) as manifest:
         report = run.perform(manifest)
         try:
             run.publish(report, manifest)
@@ -213,9 +213,9 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
+def _opened(root: Path, options: BulkOptions) -> Iterator[Manifest]:
     """The manifest; for a dry run a copy elsewhere, so that nothing is written."""
-    if dry_run:
+    if options.dry_run:
         with contextlib.ExitStack() as stack:
             with _copying(root):
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cropper-")))
@@ -227,7 +227,7 @@ def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
         return
     missing = [each for each in (root, *root.parents) if not each.exists()]
     is_new = not (root / MANIFEST).exists()
-    with Manifest(root) as manifest:
+    with Manifest(root, fsync=not options.no_fsync) as manifest:
         try:
             yield manifest
         except BaseException:

@@ -34,7 +34,8 @@ from cropper.result import SEARCH, CropResult, preference
 __all__ = ["PhotoJob", "crop_photo"]
 
 _HEAD = 4096  # bytes that tell a format
-_FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE}  # no other file is written
+# After which no other file is written either
+_FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ENOSYS}
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,14 @@ def _read(job: PhotoJob) -> tuple[bytes, Signature]:
 def _write(content: bytes, job: PhotoJob, planned: PlannedCrop, crop: Crop) -> Written:
     """To where nothing is, or in the place of the file that the plan saw."""
     there = dict(job.photo.present).get(planned.path)
-    stat = write_below(content, Path(job.root), planned.path, replaces=there, inside=job.folder)
+    stat = write_below(
+        content,
+        Path(job.root),
+        planned.path,
+        replaces=there,
+        inside=job.folder,
+        fsync=not job.options.no_fsync,
+    )
     signature = Signature.of(stat, digest(content))
     return Written(planned.path, signature, planned.target, planned.rank, crop)
 

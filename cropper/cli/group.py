@@ -6,6 +6,7 @@ configuration, 3 missing model or extra, 4 no input pictures, 5 cannot write, 13
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -13,10 +14,10 @@ from typing import Any
 
 import click
 
-from cropper.errors import exit_on_error
+from cropper.errors import exit_on_error, lost_output
 from cropper.threads import THREADS, set_threads
 
-__all__ = ["EXIT_CODES", "main", "threads_option"]
+__all__ = ["EXIT_CODES", "main", "refuse_repeats", "threads_option"]
 
 EXIT_CODES = """
 \b
@@ -26,6 +27,18 @@ Exit codes: 0 all done; 1 some files failed, the rest is done; 2 usage;
 
 
 class _Group(click.Group):
+    group_class = type
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """A stream without room, which help may be printed to, is no traceback."""
+        with exit_on_error("cropper"):
+            try:
+                return super().main(*args, **kwargs)
+            except OSError as error:
+                if error.errno != errno.ENOSPC or error.filename:
+                    raise
+                raise lost_output(error) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         with exit_on_error("cropper"):
             return super().invoke(ctx)
@@ -43,12 +56,7 @@ class _Command(click.Command):
             for values in [self._optional.get(arg, ())]
         ]
         if not ctx.resilient_parsing and not self.ignore_unknown_options:
-            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
-            for param in given:
-                single = isinstance(param, click.Option) and not (param.multiple or param.is_flag)
-                if single and given.count(param) > 1:
-                    name = max(param.opts, key=len)
-                    raise click.UsageError(f"{name} is given twice, and takes one value", ctx)
+            refuse_repeats(self, ctx, args)
         return super().parse_args(ctx, args)
 
     @property
@@ -60,6 +68,16 @@ class _Command(click.Command):
             if param.metavar and param.metavar[0] == "[" and isinstance(param.type, click.Choice)
             for name in param.opts
         }
+
+
+def refuse_repeats(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
+    """Raises UsageError for an option of one value that is given twice."""
+    _, _, given = command.make_parser(ctx).parse_args(args=list(args))
+    for param in given:
+        single = isinstance(param, click.Option) and not (param.multiple or param.is_flag)
+        if single and given.count(param) > 1:
+            name = max(param.opts, key=len)
+            raise click.UsageError(f"{name} is given twice, and takes one value", ctx)
 
 
 _Group.command_class = _Command

@@ -245,6 +245,11 @@ _OUTPUT = (
         is_flag=True,
         help="Refuse JPEGs with damaged data, of which decoders show something.",
     ),
+    click.option(
+        "--no-fsync",
+        is_flag=True,
+        help="Do not wait until files are on the disk: for file systems that cannot say so.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Only errors on standard error."),
     click.option("-v", "--verbose", is_flag=True, help="Also how each crop was found."),
 )

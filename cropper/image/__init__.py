@@ -20,9 +20,9 @@ from cropper.image.files import (
 from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, has_picture_extension, sniff
 from cropper.image.header import Header
 from cropper.image.output import encode, writable_format
-from cropper.image.photo import Photo, open_photo
+from cropper.image.photo import Photo, from_array, load_image, open_photo
 from cropper.image.pixels import Span
-from cropper.image.source import SourceImage, from_array, load_image
+from cropper.image.source import SourceImage
 from cropper.image.structure import is_cut_off
 from cropper.image.view import View
 

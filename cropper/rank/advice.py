@@ -119,8 +119,9 @@ def advise(
         except (CropperError, MemoryError) as error:
             failures.add(UnreadablePhoto(path, str(error) or f"{path}: not enough memory"))
         else:
-            for line in [json.dumps(found.to_dict())] if options.as_json else found.lines():
-                print_line(line)
+            told = [json.dumps(found.to_dict())] if options.as_json else [*found.lines()]
+            if not all(map(print_line, told)):
+                break  # nobody reads the rest
     return failures.end(len(paths))
 
 
