@@ -227,8 +227,31 @@ _FIND = (
     ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
 )
+_FORMATS = ("jpeg", "jpg", "png", "webp", "avif", "heic", "tiff", "tif", "gif", "bmp")
 _OUTPUT = (
-    click.option("--quality", type=click.IntRange(1, 100), default=92, show_default=True),
+    click.option(
+        "--format",
+        type=click.Choice(_FORMATS, case_sensitive=False),
+        help="Of the crops: {ext} in -o ends so. Default: what their names say, else the photo's.",
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        default=92,
+        show_default=True,
+        help="Of JPEG, WebP, AVIF and HEIC.",
+    ),
+    click.option(
+        "--strip",
+        is_flag=True,
+        help="Leave out camera, time, position, names and captions (Exif, IPTC); the colour "
+        "profile and the resolution stay.",
+    ),
+    click.option(
+        "--linear",
+        is_flag=True,
+        help="Resize to --size in linear light: fine bright detail keeps its brightness. Slower.",
+    ),
     click.option(
         "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
     ),
