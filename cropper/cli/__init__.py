@@ -3,12 +3,14 @@
 from cropper.cli.best import best
 from cropper.cli.bulk import bulk
 from cropper.cli.compare import compare
+from cropper.cli.config import config_command
 from cropper.cli.faces import faces
 from cropper.cli.group import main
 from cropper.cli.rank import map_command, rank_command, score_command, selfie_command
 from cropper.cli.scorers import scorers
 from cropper.cli.see import see_command
 from cropper.cli.serve import serve
+from cropper.cli.settings import name_variables
 from cropper.cli.style import style_command
 from cropper.cli.train import train
 from cropper.cli.train_selfies import train_selfies_command
@@ -17,6 +19,7 @@ __all__ = [
     "best",
     "bulk",
     "compare",
+    "config_command",
     "faces",
     "main",
     "map_command",
@@ -30,3 +33,5 @@ __all__ = [
     "train",
     "train_selfies_command",
 ]
+
+name_variables(main)

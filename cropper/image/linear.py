@@ -42,7 +42,7 @@ def resample_linear(
     inner = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
     bands = part.split()
     own = profile if profile and profile[16:20].decode("latin-1") == family(part.mode) else None
-    alpha = np.asarray(bands[-1], np.float32) / 255 if part.mode.endswith("A") else None
+    alpha = np.asarray(bands[-1], np.float32) / np.float32(255) if part.mode.endswith("A") else None
     weight = None if alpha is None else np.clip(_resized(alpha, size, inner), 0, 1)
     made = []
     for band, tag in zip(bands, _TAGS[colours], strict=False):
@@ -109,11 +109,11 @@ def _formula(profile: bytes, at: int, x: Floats) -> Floats | None:
     kind, length = struct.unpack_from(">H", profile, at + 8)[0], (1, 3, 4, 5, 7)
     if kind >= len(length):
         return None
-    given = np.array(struct.unpack_from(f">{length[kind]}i", profile, at + 12)) / 65536
-    g, a, b, c, d, e, f = (*given, *(0.0,) * (7 - len(given)))
+    given = [n / 65536 for n in struct.unpack_from(f">{length[kind]}i", profile, at + 12)]
+    g, a, b, c, d, e, f = given + [0.0] * (7 - len(given))
     if kind == 0:
         a, d = 1.0, 0.0
     elif kind in (1, 2):  # their fourth number, if any, is added to both parts
         c, d, e, f = 0.0, (-b / a if a else 0.0), c, c
     upper = np.maximum(a * x + b, 0) ** g + e
-    return np.where(x >= d, upper, c * x + f)
+    return np.asarray(np.where(x >= d, upper, c * x + f))
