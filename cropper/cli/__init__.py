@@ -14,6 +14,7 @@ from cropper.cli.settings import name_variables
 from cropper.cli.style import style_command
 from cropper.cli.train import train
 from cropper.cli.train_selfies import train_selfies_command
+from cropper.cli.watch import watch
 
 __all__ = [
     "best",
@@ -32,6 +33,7 @@ __all__ = [
     "style_command",
     "train",
     "train_selfies_command",
+    "watch",
 ]
 
 name_variables(main)

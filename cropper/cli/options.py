@@ -14,7 +14,8 @@ from cropper.errors import ConfigError
 if TYPE_CHECKING:
     from cropper.request import CropRequest
 
-__all__ = ["find_options", "method_options", "output_options", "parse_size", "take_request"]
+__all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
+__all__ += ["parse_size", "take_request"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -275,20 +276,21 @@ _OUTPUT = (
 
 def method_options(command: Command) -> Command:
     """How crops are found."""
-    return _add(command, _METHOD)
+    return add_options(command, _METHOD)
 
 
 def find_options(command: Command) -> Command:
     """How crops are searched and judged."""
-    return _add(command, _FIND)
+    return add_options(command, _FIND)
 
 
 def output_options(command: Command) -> Command:
     """How crops are written and told about."""
-    return _add(command, _OUTPUT)
+    return add_options(command, _OUTPUT)
 
 
-def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+def add_options(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    """The options in their order, before those that the command has."""
     for option in reversed(options):
         command = option(command)
     return command
