@@ -91,11 +91,15 @@ class RemoteImage(SourceImage):
     def view(self, long_side: int, spare: float = 1.0) -> View:
         return self.apply(SourceImage.view, long_side, spare)
 
-    def cut(self, box: ArrayLike, size: tuple[int, int] | None = None) -> Image.Image:
-        return self.apply(SourceImage.cut, box, size)
+    def cut(
+        self, box: ArrayLike, size: tuple[int, int] | None = None, *, linear: bool = False
+    ) -> Image.Image:
+        return self.apply(SourceImage.cut, box, size, linear=linear)
 
-    def warp(self, corners: ArrayLike, size: tuple[int, int]) -> Image.Image:
-        return self.apply(SourceImage.warp, corners, size)
+    def warp(
+        self, corners: ArrayLike, size: tuple[int, int], *, linear: bool = False
+    ) -> Image.Image:
+        return self.apply(SourceImage.warp, corners, size, linear=linear)
 
 
 class Decoders:

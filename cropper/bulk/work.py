@@ -79,12 +79,13 @@ def _crop(
     """Fills ``written`` as it goes, so that it is known also where a later file fails."""
     photo, options = job.photo, job.options
     sizes = [request.size for request in options.requests if request.size]
-    if len(sizes) == len(options.requests) and options.method == SEARCH:
+    if len(sizes) == len(options.requests) and options.method == SEARCH and not options.linear:
         image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
     results = finder.find(image, job.own)
     if_absent = replace(options.requests[0], **job.own).if_absent
     skips = if_absent == "skip" and any(each.shows_nobody for each in results)
     wanted = [each.copied or (_gain(each) >= options.min_gain and not skips) for each in results]
+    how = {"quality": options.quality, "strip": options.strip, "linear": options.linear}
     notes = [*image.notes, *dict.fromkeys(note for each in results for note in each.notes)]
     for planned in photo.crops:
         result = results[planned.target]
@@ -92,7 +93,7 @@ def _crop(
             continue
         crop = result.crops[planned.rank - 1]
         kind = format_for(planned.path)
-        content = image.apply(render, crop, kind, size=result.size, quality=options.quality)
+        content = image.apply(render, crop, kind, size=result.size, **how)
         written.append(_write(content, job, planned, crop))
         if result.size and result.enlarged(crop):
             notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")

@@ -14,7 +14,8 @@ from cropper.errors import ConfigError
 if TYPE_CHECKING:
     from cropper.request import CropRequest
 
-__all__ = ["find_options", "method_options", "output_options", "parse_size", "take_request"]
+__all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
+__all__ += ["parse_size", "take_request"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -227,8 +228,31 @@ _FIND = (
     ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
 )
+_FORMATS = ("jpeg", "jpg", "png", "webp", "avif", "heic", "tiff", "tif", "gif", "bmp")
 _OUTPUT = (
-    click.option("--quality", type=click.IntRange(1, 100), default=92, show_default=True),
+    click.option(
+        "--format",
+        type=click.Choice(_FORMATS, case_sensitive=False),
+        help="Of the crops: {ext} in -o ends so. Default: what their names say, else the photo's.",
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        default=92,
+        show_default=True,
+        help="Of JPEG, WebP, AVIF and HEIC.",
+    ),
+    click.option(
+        "--strip",
+        is_flag=True,
+        help="Leave out camera, time, position, names and captions (Exif, IPTC); the colour "
+        "profile and the resolution stay.",
+    ),
+    click.option(
+        "--linear",
+        is_flag=True,
+        help="Resize to --size in linear light: fine bright detail keeps its brightness. Slower.",
+    ),
     click.option(
         "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
     ),
@@ -257,20 +281,21 @@ _OUTPUT = (
 
 def method_options(command: Command) -> Command:
     """How crops are found."""
-    return _add(command, _METHOD)
+    return add_options(command, _METHOD)
 
 
 def find_options(command: Command) -> Command:
     """How crops are searched and judged."""
-    return _add(command, _FIND)
+    return add_options(command, _FIND)
 
 
 def output_options(command: Command) -> Command:
     """How crops are written and told about."""
-    return _add(command, _OUTPUT)
+    return add_options(command, _OUTPUT)
 
 
-def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+def add_options(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    """The options in their order, before those that the command has."""
     for option in reversed(options):
         command = option(command)
     return command

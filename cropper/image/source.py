@@ -28,6 +28,7 @@ from cropper.image.header import (
     to_animation,
 )
 from cropper.image.jpeg import DAMAGED, decode_jpeg
+from cropper.image.linear import resample_linear
 from cropper.image.pixels import (
     Span,
     eight_bits,
@@ -155,25 +156,30 @@ class SourceImage:
             small = over_white(to_srgb(eight_bits(small, span), self.header.icc))
             return View(np.array(small), self.size)
 
-    def cut(self, box: ArrayLike, size: tuple[int, int] | None = None) -> Image.Image:
+    def cut(
+        self, box: ArrayLike, size: tuple[int, int] | None = None, *, linear: bool = False
+    ) -> Image.Image:
         """``box`` from the full resolution, upright, in the source's colours.
 
         Without ``size`` the box is whole pixels and these are copied, mode and palette kept. With
         ``size`` = (width, height) px, exactly the box is averaged to exactly that size, enlarged
         where need be; palette and 1-bit pictures become RGB, RGBA or L, and a JPEG may be scaled
-        down by its decoder before. Raises BoxError for a box that is not inside the picture or not
-        whole, ImageReadError for broken pixels.
+        down by its decoder before. With ``linear`` it is not, and light is averaged. Raises
+        BoxError for a box that is not inside the picture or not whole, ImageReadError for broken
+        pixels.
         """
         inside = _box_inside(box, self.size)
         if size is None:
-            whole = self._as_stored(_whole(inside))
             with reading(self.name, self.format):
-                return self._upright(self._decoded().crop(whole))
+                return self._upright(self._decoded().crop(self._as_stored(_whole(inside))))
         width, height = (_at_least_one("a side of the crop", side) for side in size)
         if width * height > MAX_PIXELS:
             raise ConfigError(f"a crop has at most {MAX_PIXELS} px, got {width} x {height}")
         stored = self._stored_size((width, height))
         with reading(self.name, self.format):
+            if linear:
+                whole, place = self._decoded(), self._as_stored(inside)
+                return self._upright(resample_linear(whole, stored, place, self.header.icc))
             image, part = self._scaled_for(stored, self._as_stored(inside))
             small = resample(image, stored, part)
             if self.format == "JPEG":
@@ -197,13 +203,16 @@ class SourceImage:
         x0, y0, x1, y1 = self._as_stored(_box_inside(box, self.size))
         return (x0 / width, y0 / height, x1 / width, y1 / height)
 
-    def warp(self, corners: ArrayLike, size: tuple[int, int]) -> Image.Image:
+    def warp(
+        self, corners: ArrayLike, size: tuple[int, int], *, linear: bool = False
+    ) -> Image.Image:
         """A parallelogram from the full resolution, upright, as a picture of ``size``.
 
         ``corners`` (4, 2) px are where the output's top left, top right, bottom right and bottom
         left lie. It is read once, by bicubic interpolation; where ``size`` is smaller than the
-        parallelogram, that is done at its own size and averaged down. Palette and 1-bit pictures
-        become RGB, RGBA or L. Raises BoxError for corners outside of the picture.
+        parallelogram, that is done at its own size and averaged down, with ``linear`` as light.
+        Palette and 1-bit pictures become RGB, RGBA or L. Raises BoxError for corners outside of the
+        picture.
         """
         points = np.asarray(corners, dtype=np.float64)
         outside = np.maximum(-points, points - np.array(self.size))
@@ -219,7 +228,11 @@ class SourceImage:
             raise ConfigError(f"a crop has at most {MAX_PIXELS} px, got {width} x {height}")
         with reading(self.name, self.format):
             read = transform(self._upright(self._decoded()), points, full)
-            return read if full == (width, height) else resample(read, (width, height))
+            if full == (width, height):
+                return read
+            if linear:
+                return resample_linear(read, (width, height), (0, 0, *full), self.header.icc)
+            return resample(read, (width, height))
 
     def _no_smaller_than(self, size: tuple[int, int]) -> tuple[Image.Image, _Box | None]:
         """The stored picture in at least ``size``, and the box of it that is the picture."""
