@@ -59,6 +59,7 @@ LAYERS = {
     "console": 5,
     "transforms": 5,
     "best": 5,
+    "bot": 5,
     "bulk": 5,
     "serve": 5,
     "cli": 6,
@@ -68,6 +69,7 @@ LAYERS = {
 ONLY_IN = {
     "click": {"cropper.cli", "eval.commands"},
     "onnxruntime": {"cropper.onnx"},
+    "httpx": {"cropper.bot"},
     "joblib": {"cropper.bulk", "cropper.train"},
     "PIL": {
         "cropper.decoders",
@@ -81,11 +83,13 @@ ONLY_IN = {
         "eval.planted",
         "eval.strangers",
     },
+    "mastodon": {"cropper.bot"},
     "pillow_heif": {"cropper.image"},
     "prometheus_client": {"cropper.serve"},
     "pydantic": {"cropper.serve"},
     "simplejpeg": {"cropper.image"},
     "starlette": {"cropper.serve"},
+    "telegram": {"cropper.bot"},
     "torchvision": {
         "cropper.style.backbone",
         "cropper.scorers.convnet",

@@ -1,6 +1,7 @@
 """The shell: click commands over the library, a file each. Heavy imports stay inside commands."""
 
 from cropper.cli.best import best
+from cropper.cli.bot import bot
 from cropper.cli.bulk import bulk
 from cropper.cli.compare import compare
 from cropper.cli.faces import faces
@@ -15,6 +16,7 @@ from cropper.cli.train_selfies import train_selfies_command
 
 __all__ = [
     "best",
+    "bot",
     "bulk",
     "compare",
     "faces",
