@@ -18,6 +18,7 @@ __all__ = [
     "record_of",
     "say",
     "text_of",
+    "verdicts",
     "write_standard",
 ]
 
@@ -59,7 +60,7 @@ def text_of(
             f"{source} -> {verb}{path}: {place}, score {crop.score:.2f} "
             f"(full frame {result.full_frame_score:.2f}){_filtered(crop)}"
         )
-    lines[0] += _certainty(result) + _left_tilted(result)
+    lines[0] += "".join(f"; {each}" for each in verdicts(result))
     if verbose:
         found = result.search
         lines.append(
@@ -91,22 +92,27 @@ def _filtered(crop: Crop) -> str:
     return told
 
 
+def verdicts(result: CropResult) -> list[str]:
+    """What can be said of how much better the best crop is, and of why a photo was not turned."""
+    return [each for each in (_certainty(result), _left_tilted(result)) if each]
+
+
 def _certainty(result: CropResult) -> str:
     """How many people would prefer the best crop, where the scorer can say."""
     whole, centre = result.preferred_to_full_frame, result.preferred_to_centre
     if result.copied:
-        return "; the whole photo is copied"
+        return "the whole photo is copied"
     if whole is None or centre is None:
         return ""
     if not result.best.corners and result.best.box == (0, 0, *result.source_size):
-        return "; the whole picture is its best crop"
+        return "the whole picture is its best crop"
     share, other = (centre, "a centred crop") if result.has_shape else (whole, "the full frame")
     if share < 0.5:
-        return f"; no better than {other} ({share:.0%} prefer it)"
+        return f"no better than {other} ({share:.0%} prefer it)"
     if share - 0.5 < _UNDECIDED:
-        return f"; hardly better than {other} ({share:.0%} prefer it)"
+        return f"hardly better than {other} ({share:.0%} prefer it)"
     more = "" if result.has_shape else f", {centre:.0%} to a centred one"
-    return f"; {share:.0%} prefer it to {other}{more}"
+    return f"{share:.0%} prefer it to {other}{more}"
 
 
 def _left_tilted(result: CropResult) -> str:
@@ -115,10 +121,10 @@ def _left_tilted(result: CropResult) -> str:
     if tilt is None or tilt.turned:
         return ""
     if tilt.is_level:
-        return "; level as it is"
+        return "level as it is"
     way = "anti" if tilt.angle < 0 else ""
     return (
-        f"; not turned: likely tilted by {abs(tilt.angle):.1f} degrees {way}clockwise, "
+        f"not turned: likely tilted by {abs(tilt.angle):.1f} degrees {way}clockwise, "
         f"but only {tilt.probability:.0%} sure"
     )
 

@@ -59,6 +59,7 @@ LAYERS = {
     "console": 5,
     "transforms": 5,
     "best": 5,
+    "bot": 5,
     "bulk": 5,
     "serve": 5,
     "web": 5,
@@ -69,6 +70,7 @@ LAYERS = {
 ONLY_IN = {
     "click": {"cropper.cli", "eval.commands"},
     "onnxruntime": {"cropper.onnx"},
+    "httpx": {"cropper.bot"},
     "joblib": {"cropper.bulk", "cropper.train"},
     "PIL": {
         "cropper.decoders",
@@ -84,12 +86,14 @@ ONLY_IN = {
         "cropper.web",
         "eval.web",
     },
+    "mastodon": {"cropper.bot"},
     "pillow_heif": {"cropper.image"},
     "prometheus_client": {"cropper.serve"},
     "pydantic": {"cropper.serve"},
     "simplejpeg": {"cropper.image"},
     "starlette": {"cropper.serve"},
     "tifffile": {"cropper.image"},
+    "telegram": {"cropper.bot"},
     "torchvision": {
         "cropper.style.backbone",
         "cropper.scorers.convnet",

@@ -1,6 +1,7 @@
 """The shell: click commands over the library, a file each. Heavy imports stay inside commands."""
 
 from cropper.cli.best import best
+from cropper.cli.bot import bot
 from cropper.cli.bulk import bulk
 from cropper.cli.compare import compare
 from cropper.cli.config import config_command
@@ -19,6 +20,7 @@ from cropper.cli.watch import watch
 
 __all__ = [
     "best",
+    "bot",
     "bulk",
     "compare",
     "config_command",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cropper.request import CropRequest
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["parse_size", "take_request"]
+__all__ += ["parse_size", "take_request", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -107,6 +107,37 @@ _METHOD = (
         help="Weights for --method localizer, of `cropper train localizer`.",
     ),
 )
+_TREATMENT = (
+    click.option(
+        "--fit",
+        type=click.Choice(["crop", "pad", "blur", "extend"]),
+        default="crop",
+        show_default=True,
+        help="Where the shape would cut what is kept, keep it whole and fill the shape around it: "
+        "pad with --background, blur with the crop itself, enlarged and blurred, extend with "
+        "its edge pixels, for plain backgrounds.",
+    ),
+    click.option(
+        "--background",
+        default="white",
+        show_default=True,
+        metavar="COLOUR",
+        help="Of --fit pad: a name, or #rrggbb.",
+    ),
+    click.option(
+        "--straighten",
+        type=click.Choice(["crop", "only"]),
+        metavar="[only]",
+        help="Turn a photo level, where it is surely tilted, and crop it; 'only' keeps as much of "
+        "it as there is.",
+    ),
+    click.option(
+        "--filter",
+        metavar="NAME|best",
+        help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "
+        "in fade:0.5; best: what the scorer of selfies likes best, within bounds, if any.",
+    ),
+)
 _FIND = (
     click.option(
         "--min-scale",
@@ -170,35 +201,7 @@ _FIND = (
         help="A point, in pixels or fractions, that lies in the middle half of the crop, as far as "
         "the photo's edges allow.",
     ),
-    click.option(
-        "--fit",
-        type=click.Choice(["crop", "pad", "blur", "extend"]),
-        default="crop",
-        show_default=True,
-        help="Where the shape would cut what is kept, keep it whole and fill the shape around it: "
-        "pad with --background, blur with the crop itself, enlarged and blurred, extend with "
-        "its edge pixels, for plain backgrounds.",
-    ),
-    click.option(
-        "--background",
-        default="white",
-        show_default=True,
-        metavar="COLOUR",
-        help="Of --fit pad: a name, or #rrggbb.",
-    ),
-    click.option(
-        "--straighten",
-        type=click.Choice(["crop", "only"]),
-        metavar="[only]",
-        help="Turn a photo level, where it is surely tilted, and crop it; 'only' keeps as much of "
-        "it as there is.",
-    ),
-    click.option(
-        "--filter",
-        metavar="NAME|best",
-        help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "
-        "in fade:0.5; best: what the scorer of selfies likes best, within bounds, if any.",
-    ),
+    *_TREATMENT,
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(
         "--scorer",
@@ -287,6 +290,11 @@ def method_options(command: Command) -> Command:
 def find_options(command: Command) -> Command:
     """How crops are searched and judged."""
     return add_options(command, _FIND)
+
+
+def treatment_options(command: Command) -> Command:
+    """What is done to a crop, or to the photo before."""
+    return add_options(command, _TREATMENT)
 
 
 def output_options(command: Command) -> Command:
