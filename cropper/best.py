@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from itertools import compress
 from pathlib import Path
 
 from cropper.boxes import Crop
+from cropper.canvas import Size
 from cropper.console import print_json, record_of, say, text_of, write_standard
 from cropper.errors import (
     ConfigError,
@@ -27,9 +29,10 @@ from cropper.image import (
     format_for,
     from_array,
     load_image,
+    parse_format,
     writable_format,
 )
-from cropper.naming import STANDARD, Plan, PlannedInput, existing, plan_outputs
+from cropper.naming import STANDARD, Plan, PlannedInput, check_format, existing, plan_outputs
 from cropper.render import render, write
 from cropper.request import CropRequest
 from cropper.result import CropResult
@@ -47,15 +50,36 @@ class BestOptions:
     scorer: str = DEFAULT_SCORER
     device: str = "auto"
     overlay: str | None = None
+    format: str | None = None  # of the crops, as jpeg or webp; None: as their names say
     quality: int = 92
+    strip: bool = False  # leave out EXIF and IPTC
+    linear: bool = False  # resize in linear light
     as_json: bool = False
     dry_run: bool = False
     overwrite: bool = False
     skip_existing: bool = False  # outputs that are there stay as they are
     max_mpixels: float = 200
     strict: bool = False  # JPEGs with damaged data fail; else that is told
+    no_fsync: bool = False  # for file systems that have none: a power cut may lose crops
     quiet: bool = False
     verbose: bool = False
+
+    @property
+    def kind(self) -> str | None:
+        """One of FORMATS; raises ConfigError for what is none."""
+        return parse_format(self.format) if self.format else None
+
+    def render(self, source: SourceImage, crop: Crop, kind: str, size: Size | None) -> bytes:
+        """The crop as a file of the format ``kind``."""
+        return render(
+            source,
+            crop,
+            kind,
+            size=size,
+            quality=self.quality,
+            strip=self.strip,
+            linear=self.linear,
+        )
 
 
 def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
@@ -67,7 +91,9 @@ def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
         )
     request = options.request
     may_exist = options.overwrite or options.dry_run or options.skip_existing
-    plan = plan_outputs(inputs, options.output, request.top_k, request.label, may_exist)
+    plan = plan_outputs(
+        inputs, options.output, request.top_k, request.label, may_exist, kind=options.kind
+    )
     plan, present = _without_present(plan) if options.skip_existing else (plan, ())
     overlays = _plan_overlays(plan, options)
     _check_output(plan, options)
@@ -102,6 +128,7 @@ class _Batch:
         self.finder = CropFinder(options.scorer, options.device)
         self.finder.prepare(self.request)
         self.done, self.failed, self.code = 0, 0, 0
+        self._fsync = not options.no_fsync
 
     def tell(self, line: str) -> None:
         if not self.options.quiet:
@@ -112,6 +139,8 @@ class _Batch:
             self._crop(item, overlay)
             self.done += 1
         except (CropperError, MemoryError) as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSYS:
+                raise  # so it is with all of them
             self._fail(item.source, error)
 
     def _fail(self, source: str, error: CropperError | MemoryError) -> None:
@@ -131,9 +160,9 @@ class _Batch:
     def _crop(self, item: PlannedInput, overlay: Path | None) -> None:
         options = self.options
         source = _load(item.source, options)
+        result = self.finder.find(source, self.request)
         for note in source.notes:
             self.tell(f"{item.source}: note: {note}")
-        result = self.finder.find(source, self.request)
         if result.shows_nobody and options.request.if_absent == "skip":
             self._pass_over(item, result)
             return
@@ -174,23 +203,23 @@ class _Batch:
         source: SourceImage,
         item: PlannedInput,
         crops: Sequence[Crop],
-        size: tuple[int, int] | None,
+        size: Size | None,
     ) -> None:
-        quality = self.options.quality
+        options = self.options
         if not item.outputs:
-            write_standard(render(source, crops[0], source.format, size=size, quality=quality))
+            write_standard(options.render(source, crops[0], options.kind or source.format, size))
         for crop, output in zip(crops, item.outputs, strict=False):  # there may be fewer crops
-            if self.options.skip_existing and output.exists():
+            if options.skip_existing and output.exists():
                 continue
-            data = render(source, crop, writable_format(output), size=size, quality=quality)
-            write(data, output, overwrite=self.options.overwrite)
+            data = options.render(source, crop, writable_format(output), size)
+            write(data, output, overwrite=options.overwrite, fsync=self._fsync)
 
     def _draw(self, source: SourceImage, result: CropResult, target: Path) -> None:
         from cropper.report import explain  # noqa: PLC0415 - most runs draw none
 
         overlay = explain(self.finder, source, result)
         data = encode(overlay, from_array(overlay), format_for(target), self.options.quality)
-        write(data, target, overwrite=self.options.overwrite)
+        write(data, target, overwrite=self.options.overwrite, fsync=self._fsync)
 
 
 def _check_inputs(inputs: Sequence[str]) -> None:
@@ -223,6 +252,8 @@ def _check_output(plan: Plan, options: BestOptions) -> None:
                 if not output.suffix:
                     raise ConfigError(f"`output={output}` has no extension: a folder ends with /")
                 writable_format(output)
+            if options.kind:
+                check_format(output, options.kind)
         if not item.outputs and not options.dry_run:
             if options.as_json:
                 raise ConfigError(
@@ -248,7 +279,9 @@ def _plan_overlays(plan: Plan, options: BestOptions) -> list[Path | None]:
         return [None] * len(plan.inputs)
     sources = [item.source for item in plan.inputs]
     may_exist = options.overwrite or options.dry_run
-    overlays = plan_outputs(sources, options.overlay, 1, "overlay", may_exist, option="overlay")
+    overlays = plan_outputs(
+        sources, options.overlay, 1, "overlay", may_exist, option="overlay", kind=options.kind
+    )
     crops = {path.resolve() for item in plan.inputs for path in item.outputs}
     paths: list[Path | None] = []
     for item in overlays.inputs:
@@ -263,7 +296,7 @@ def _load(name: str, options: BestOptions) -> SourceImage:
     load = partial(
         load_image,
         max_mpixels=options.max_mpixels,
-        damaged="refused" if options.strict else "told",
+        strict=options.strict,
     )
     if name != STANDARD:
         return load(name)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from cropper.boxes import Corners, Crop
-from cropper.errors import ImageWriteError, in_shell_words, tell
+from cropper.errors import ImageWriteError, in_shell_words, lost_output, tell
 from cropper.result import CropResult
 
 __all__ = [
@@ -19,6 +18,7 @@ __all__ = [
     "record_of",
     "say",
     "text_of",
+    "verdicts",
     "write_standard",
 ]
 
@@ -60,7 +60,7 @@ def text_of(
             f"{source} -> {verb}{path}: {place}, score {crop.score:.2f} "
             f"(full frame {result.full_frame_score:.2f}){_filtered(crop)}"
         )
-    lines[0] += _certainty(result) + _left_tilted(result)
+    lines[0] += "".join(f"; {each}" for each in verdicts(result))
     if verbose:
         found = result.search
         lines.append(
@@ -92,22 +92,27 @@ def _filtered(crop: Crop) -> str:
     return told
 
 
+def verdicts(result: CropResult) -> list[str]:
+    """What can be said of how much better the best crop is, and of why a photo was not turned."""
+    return [each for each in (_certainty(result), _left_tilted(result)) if each]
+
+
 def _certainty(result: CropResult) -> str:
     """How many people would prefer the best crop, where the scorer can say."""
     whole, centre = result.preferred_to_full_frame, result.preferred_to_centre
     if result.copied:
-        return "; the whole photo is copied"
+        return "the whole photo is copied"
     if whole is None or centre is None:
         return ""
     if not result.best.corners and result.best.box == (0, 0, *result.source_size):
-        return "; the whole picture is its best crop"
+        return "the whole picture is its best crop"
     share, other = (centre, "a centred crop") if result.has_shape else (whole, "the full frame")
     if share < 0.5:
-        return f"; no better than {other} ({share:.0%} prefer it)"
+        return f"no better than {other} ({share:.0%} prefer it)"
     if share - 0.5 < _UNDECIDED:
-        return f"; hardly better than {other} ({share:.0%} prefer it)"
+        return f"hardly better than {other} ({share:.0%} prefer it)"
     more = "" if result.has_shape else f", {centre:.0%} to a centred one"
-    return f"; {share:.0%} prefer it to {other}{more}"
+    return f"{share:.0%} prefer it to {other}{more}"
 
 
 def _left_tilted(result: CropResult) -> str:
@@ -116,10 +121,10 @@ def _left_tilted(result: CropResult) -> str:
     if tilt is None or tilt.turned:
         return ""
     if tilt.is_level:
-        return "; level as it is"
+        return "level as it is"
     way = "anti" if tilt.angle < 0 else ""
     return (
-        f"; not turned: likely tilted by {abs(tilt.angle):.1f} degrees {way}clockwise, "
+        f"not turned: likely tilted by {abs(tilt.angle):.1f} degrees {way}clockwise, "
         f"but only {tilt.probability:.0%} sure"
     )
 
@@ -132,18 +137,26 @@ def write_standard(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        # Python would try once more to flush at exit, and fail with a traceback
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise ImageWriteError(f"standard output cannot be written: {error.strerror}") from error
+        raise lost_output(error) from error
 
 
-def print_line(line: str) -> None:
-    """To standard output, names that are no UTF-8 as the file system has them."""
-    write_standard(line.encode("utf-8", "surrogateescape") + b"\n")
+def print_line(line: str) -> bool:
+    """To standard output, names that are no UTF-8 as the file system has them.
+
+    Whether somebody reads on: a reader that has left, as `head` does, is no failure of the work.
+    Raises ImageWriteError for any other trouble.
+    """
+    try:
+        write_standard(line.encode("utf-8", "surrogateescape") + b"\n")
+    except ImageWriteError as error:
+        if not isinstance(error.__cause__, BrokenPipeError):
+            raise
+        return False
+    return True
 
 
-def print_json(record: dict[str, Any]) -> None:
-    print_line(json.dumps(record))
+def print_json(record: dict[str, Any]) -> bool:
+    return print_line(json.dumps(record))
 
 
 def say(line: str) -> None:

@@ -79,17 +79,27 @@ class RemoteImage(SourceImage):
             self._span = self.apply(_span)
         return self._span
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if self.format != "JPEG":  # a decode of which may have more to tell
+            return self.header.notes
+        return self.apply(_notes)
+
     def expect(self, sizes: Any) -> None:
         self.apply(SourceImage.expect, sizes)
 
     def view(self, long_side: int, spare: float = 1.0) -> View:
         return self.apply(SourceImage.view, long_side, spare)
 
-    def cut(self, box: ArrayLike, size: tuple[int, int] | None = None) -> Image.Image:
-        return self.apply(SourceImage.cut, box, size)
+    def cut(
+        self, box: ArrayLike, size: tuple[int, int] | None = None, *, linear: bool = False
+    ) -> Image.Image:
+        return self.apply(SourceImage.cut, box, size, linear=linear)
 
-    def warp(self, corners: ArrayLike, size: tuple[int, int]) -> Image.Image:
-        return self.apply(SourceImage.warp, corners, size)
+    def warp(
+        self, corners: ArrayLike, size: tuple[int, int], *, linear: bool = False
+    ) -> Image.Image:
+        return self.apply(SourceImage.warp, corners, size, linear=linear)
 
 
 class Decoders:
@@ -102,7 +112,7 @@ class Decoders:
 
         A photo has at most ``max_mpixels``, and no damaged data where that is ``strict``.
         """
-        self.max_mpixels, self.damaged = max_mpixels, "refused" if strict else "unseen"
+        self.max_mpixels, self.strict = max_mpixels, strict
         pixels = min(BYTES_PER_PIXEL * 1e6 * max_mpixels, _UNBOUNDED)
         self._memory = _BASE + _A_CORE * (os.cpu_count() or 1) + int(pixels)
         self._idle: list[_Decoder] = []
@@ -139,7 +149,7 @@ class Decoders:
         decoder = self._take()
         image = None
         try:
-            asked = {"max_mpixels": self.max_mpixels, "name": name, "damaged": self.damaged}
+            asked = {"max_mpixels": self.max_mpixels, "name": name, "strict": self.strict}
             given = (data,), asked
             limit = min(_OPEN_SECONDS, seconds)
             header = decoder.ask(name, limit, check, load_image, given)
@@ -272,6 +282,10 @@ class _Room:
 
 def _span(image: SourceImage) -> Span | None:
     return image.span
+
+
+def _notes(image: SourceImage) -> tuple[str, ...]:
+    return image.notes
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ the names of their fields, `top_k` or `method=search+stn`; the shell shows them 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ __all__ = [
     "exit_on_error",
     "extra",
     "in_shell_words",
+    "lost_output",
     "printable",
     "tell",
 ]
@@ -163,6 +165,15 @@ def tell(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError):
         sys.stderr = None
+
+
+def lost_output(error: OSError) -> ImageWriteError:
+    """What to raise where standard output takes no more; it takes the rest, and loses it.
+
+    Python would try once more to flush at exit, and fail with a traceback.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return ImageWriteError(f"standard output cannot be written: {error.strerror}")
 
 
 @contextmanager

@@ -107,8 +107,14 @@ class CropFinder:
         """The objective of each picture; a scorer that can do several at once does."""
         with _no_grad(), isolated(f"the scorer {self.scorer.spec.name}"):
             if isinstance(self.scorer, BatchScorer):
-                return [_without_gradients(bound) for bound in self.scorer.bind_all(views)]
-            return [_without_gradients(self.scorer.bind(view)) for view in views]
+                bound = self.scorer.bind_all(views)
+            else:
+                bound = [self.scorer.bind(view) for view in views]
+            objectives = [_without_gradients(each) for each in bound]
+        return [
+            _alike(objective, view) if view.is_plain else objective
+            for objective, view in zip(objectives, views, strict=True)
+        ]
 
     def describe(self, view: View) -> NDArray[np.float32]:
         """What the scorer's network makes of a whole picture before it judges: (D,).
@@ -328,6 +334,13 @@ def _with_people(result: CropResult, request: CropRequest, people: Wanted) -> Cr
     whole = Crop.of(np.array([0.0, 0.0, *result.source_size]), result.full_frame_score)
     search, notes = replace(result.search, crops=(whole,)), result.people_notes
     return replace(result, search=search, notes=notes, has_shape=False, copied=True)
+
+
+def _alike(objective: Objective, view: View) -> Objective:
+    """All crops of a photo of one colour are one picture: what a scorer says of them is noise."""
+
+    whole = objective(view.whole)[0]
+    return lambda boxes: np.full(len(boxes), whole, dtype=np.float64)
 
 
 def _without_gradients(bound: BoundScorer) -> Objective:

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from cropper.errors import ConfigError
-from cropper.image import EXTENSION_OF, has_picture_extension, sniff
+from cropper.image import EXTENSION_OF, format_for, has_picture_extension, sniff
 
 __all__ = [
     "STANDARD",
     "Plan",
     "PlannedInput",
+    "as_format",
+    "check_format",
     "existing",
     "fill",
     "name_output",
@@ -52,10 +54,12 @@ def plan_outputs(
     overwrite: bool,
     *,
     option: str = "output",
+    kind: str | None = None,
 ) -> Plan:
     """Every input's outputs by template, folder or file name; ``option`` gave the template.
 
-    ``label`` is what {aspect} becomes. Without a template, an input that is the output of another
+    ``label`` is what {aspect} becomes, and {ext} an extension of the format ``kind``, if that is
+    given. Without a template, an input that is the output of another
     input is left out: a second run over ``*.jpg`` does not crop its own crops. Raises ConfigError
     where two outputs meet, where one would replace a source (but the one that ``output`` itself
     names) or, without ``overwrite``, any file, and where the template is empty or has a field that
@@ -75,7 +79,8 @@ def plan_outputs(
             raise ConfigError(f"standard output takes one crop of one input: give `{option}` files")
         return Plan((PlannedInput(sources[0], ()),), ())
     items = [
-        PlannedInput(source, tuple(_outputs(source, template, top_k, label))) for source in sources
+        PlannedInput(source, tuple(_outputs(source, template, top_k, label, kind)))
+        for source in sources
     ]
     skipped = [] if named else _own_outputs(items)
     items = [item for item in items if item.source not in skipped]
@@ -95,14 +100,18 @@ def _own_outputs(items: Sequence[PlannedInput]) -> list[str]:
     return [source for source, key in keys.items() if makers.get(key, key) != key]
 
 
-def _outputs(source: str, template: str, top_k: int, label: str) -> Iterable[Path]:
-    if source == STANDARD and "{ext}" in template:
+def _outputs(
+    source: str, template: str, top_k: int, label: str, kind: str | None
+) -> Iterable[Path]:
+    if source == STANDARD and "{ext}" in template and not kind:
         raise ConfigError(
             "standard input has no extension: name the output, as in `output=out.jpg`"
         )
     path = Path("stdin" if source == STANDARD else source)
     name: PurePath = path
-    if not has_picture_extension(path) and "{ext}" in template:
+    if kind:
+        name = as_format(path, kind)
+    elif not has_picture_extension(path) and "{ext}" in template:
         if _exists(path) and not path.is_file():  # of a pipe, what is read here would be gone
             raise ConfigError(
                 f"{path} has no picture's extension: name the output, as in `output=out.jpg`"
@@ -140,6 +149,23 @@ def with_extension(name: PurePath, path: Path) -> PurePath:
             return name.with_name(name.name + EXTENSION_OF.get(sniff(file.read(4096)) or "", ""))
     except OSError:
         return name
+
+
+def as_format(name: PurePath, kind: str) -> PurePath:
+    """The name with an extension of the format, in the place of another format's."""
+    if not has_picture_extension(name):
+        return name.with_name(name.name + EXTENSION_OF[kind])
+    return name if format_for(Path(name)) == kind else name.with_suffix(EXTENSION_OF[kind])
+
+
+def check_format(output: str | Path, kind: str) -> None:
+    """Raises ConfigError for an output whose name tells another format than ``kind``."""
+    told = format_for(output)
+    if told != kind:
+        raise ConfigError(
+            f"{output} is a name for {told}, and `format` asks for {kind}: leave one of them out, "
+            "or end names with {ext}"
+        )
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

@@ -45,8 +45,16 @@ __all__ = [
 _NOTEBOOK = 480  # px, long side of what a notebook shows
 
 
-def cut(source: SourceImage, crop: Crop, size: tuple[int, int] | None = None) -> Image.Image:
+def cut(
+    source: SourceImage,
+    crop: Crop,
+    size: tuple[int, int] | None = None,
+    *,
+    linear: bool = False,
+) -> Image.Image:
     """The crop's pixels from the full resolution, in ``size`` = (width, height) px if given.
+
+    With ``linear`` what becomes one of these is averaged as light.
 
     A crop on a canvas is as large as fits into ``size``, and what is around it is filled. A filter
     changes the crop, and what is filled with it, but no colour that was asked for; its border is
@@ -56,9 +64,9 @@ def cut(source: SourceImage, crop: Crop, size: tuple[int, int] | None = None) ->
     inside, (x0, y0, x1, y1) = crop.unframed((right - left, bottom - top) if size else None)
     own = None if size is None else (x1 - x0, y1 - y0)
     if crop.corners:
-        picture = source.warp(crop.corners, own or crop.output_size)
+        picture = source.warp(crop.corners, own or crop.output_size, linear=linear)
     else:
-        picture = source.cut(crop.box, own)
+        picture = source.cut(crop.box, own, linear=linear)
     profile = source.header.icc
     if crop.filter:
         picture = toned(picture, crop.filter.tone, source.span, profile)
@@ -76,18 +84,20 @@ def render(
     *,
     size: tuple[int, int] | None = None,
     quality: int = 92,
+    strip: bool = False,
+    linear: bool = False,
 ) -> bytes:
-    """The crop as a file of ``format``.
+    """The crop as a file of ``format``, as ``cut`` and ``encode`` make it.
 
     Raises what ``SourceImage.cut``, ``SourceImage.warp`` and ``encode`` raise.
     """
-    return encode(cut(source, crop, size), source, format, quality)
+    return encode(cut(source, crop, size, linear=linear), source, format, quality, strip=strip)
 
 
-def write(data: bytes, target: Path, *, overwrite: bool) -> None:
+def write(data: bytes, target: Path, *, overwrite: bool, fsync: bool = True) -> None:
     """A whole file, in a folder that is made where it is missing. Raises ImageWriteError."""
     make_folder(target.parent)
-    write_atomic(data, target, overwrite=overwrite)
+    write_atomic(data, target, overwrite=overwrite, fsync=fsync)
 
 
 def check_output(target: Path, *, overwrite: bool) -> None:
@@ -126,10 +136,14 @@ def save_crop(
     *,
     size: tuple[int, int] | None = None,
     quality: int = 92,
+    strip: bool = False,
+    linear: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Cuts a crop or a box (4,) px into a file named by extension, in a folder that is there.
 
+    ``strip`` leaves out EXIF and IPTC and keeps the colour profile; ``linear`` resizes to ``size``
+    in linear light.
     Raises what ``open_photo``, ``writable_format``, ``render`` and ``write_atomic`` raise.
     """
     target = Path(target)
@@ -137,7 +151,8 @@ def save_crop(
     check_target(target, overwrite=overwrite)  # rather now than after the work
     if not isinstance(crop, Crop):
         crop = Crop.of(as_boxes(crop)[0], 0.0)
-    data = render(open_photo(photo), crop, kind, size=size, quality=quality)
+    source = open_photo(photo)
+    data = render(source, crop, kind, size=size, quality=quality, strip=strip, linear=linear)
     write_atomic(data, target, overwrite=overwrite)
 
 

@@ -138,8 +138,8 @@ class CropResult:
         """Whether the size that was asked for is larger than the crop is in the source."""
         return crop.is_enlarged(self.size)
 
-    def crop(self, rank: int = 1) -> Image.Image:
-        """The crop of a rank, from 1, as a Pillow image.
+    def crop(self, rank: int = 1, *, linear: bool = False) -> Image.Image:
+        """The crop of a rank, from 1, as a Pillow image; ``linear`` light is what is resized.
 
         Raises IndexError for a rank that was not found and what ``SourceImage.cut`` raises.
         """
@@ -148,7 +148,7 @@ class CropResult:
         assert self.source is not None, "only a result of ``find`` knows its photo"
         if not 1 <= rank <= len(self.crops):
             raise IndexError(f"ranks are 1 to {len(self.crops)}, got {rank}")
-        return cut(self.source, self.crops[rank - 1], self.size)
+        return cut(self.source, self.crops[rank - 1], self.size, linear=linear)
 
     def _repr_html_(self) -> str:
         """The photo with its crops framed beside the best crop, in a notebook."""

@@ -37,6 +37,7 @@ from spatial_transformer.optimize import Path as Climb
 
 __all__ = [
     "DRIFT",
+    "JUDGE",
     "NEAR",
     "ArmResult",
     "ArmScores",
@@ -47,6 +48,10 @@ __all__ = [
     "run_comparison",
 ]
 
+JUDGE = Path(__file__).parent / "weights" / "judge.safetensors"
+# of the package's judge with the package's scorers
+_SHARED = "architecture, the trunk's start and half of FCDB's photos; not its tuning, seed or gaze"
+_PACKAGED = ("cropnet", "convnet", "selfie")
 NEAR = 0.01  # of the photo's sides: an end whose corners all lie this near to its start's is there
 PROBE = 0.02  # of the crop's side: a better crop this far along one parameter: no local optimum
 GAIN = 0.05  # spreads: a gain of the own score that counts
@@ -176,6 +181,8 @@ def held_out(scorer: str, judge: str) -> tuple[tuple[str, str], ...]:
     if "fold" in ours and "fold" in theirs:
         shared = "some in both" if _share_photos(ours["fold"], theirs["fold"]) else "none in both"
         notes.append(("photos of the two trainings, if of one data set", shared))
+    if Path(judge) == JUDGE and scorer in _PACKAGED:
+        notes.append(("judge shares with the scorer", _SHARED))
     return tuple(notes)
 
 

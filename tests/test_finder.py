@@ -76,7 +76,9 @@ def photo(name: str) -> SourceImage:
 
 
 def blank(width: int, height: int) -> SourceImage:
-    return from_array(np.zeros((height, width), np.uint8))
+    pixels = np.zeros((height, width), np.uint8)
+    pixels[-1, -1] = 255  # of one colour, its crops would be alike
+    return from_array(pixels)
 
 
 def boxes_of(result: CropResult) -> Boxes:
@@ -451,3 +453,16 @@ def test_a_shape_is_held_against_its_own_centred_crop(max_scale: float) -> None:
 
 def test_a_shape_that_was_asked_for_is_kept() -> None:
     assert CropFinder(Larger()).find(blank(430, 300), aspect="1:1").best.box[2:] != (430, 300)
+
+
+@pytest.mark.parametrize("scorer", ["cropnet", "convnet"])
+@pytest.mark.parametrize(
+    ("aspect", "box"), [("1:1", (100, 0, 700, 600)), ("4:1", (0, 200, 800, 400))]
+)
+def test_a_photo_of_one_colour_is_cropped_in_its_middle(
+    scorer: str, aspect: str, box: tuple[int, ...]
+) -> None:
+    plain = Image.new("RGB", (800, 600), (200, 190, 180))
+    found = CropFinder(scorer).find(plain, aspect=aspect)
+    assert found.best.box == pytest.approx(box, abs=1)
+    assert found.best.score == found.full_frame_score == found.centre_score

@@ -60,8 +60,10 @@ LAYERS = {
     "console": 5,
     "transforms": 5,
     "best": 5,
+    "bot": 5,
     "bulk": 5,
     "serve": 5,
+    "web": 5,
     "cli": 6,
     "__main__": 6,
 }
@@ -69,6 +71,7 @@ LAYERS = {
 ONLY_IN = {
     "click": {"cropper.cli", "eval.commands"},
     "onnxruntime": {"cropper.onnx"},
+    "httpx": {"cropper.bot"},
     "joblib": {"cropper.bulk", "cropper.train"},
     "PIL": {
         "cropper.decoders",
@@ -81,12 +84,17 @@ ONLY_IN = {
         "eval.bench_bulk",
         "eval.planted",
         "eval.strangers",
+        "cropper.web",
+        "eval.web",
     },
+    "mastodon": {"cropper.bot"},
     "pillow_heif": {"cropper.image"},
     "prometheus_client": {"cropper.serve"},
     "pydantic": {"cropper.serve"},
     "simplejpeg": {"cropper.image"},
     "starlette": {"cropper.serve"},
+    "tifffile": {"cropper.image"},
+    "telegram": {"cropper.bot"},
     "torchvision": {
         "cropper.style.backbone",
         "cropper.scorers.convnet",

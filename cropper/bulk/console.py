@@ -13,6 +13,7 @@ from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import BulkReport, Watcher, counted
 from cropper.console import print_json, print_line, say
 from cropper.errors import in_shell_words, printable
+from cropper.image.jpeg import DAMAGED
 from cropper.request import CropRequest
 
 __all__ = ["Console"]
@@ -76,7 +77,7 @@ class Console(Watcher):
         if self.verbose and isinstance(outcome, Cropped):
             self._say(_line(outcome))
         elif isinstance(outcome, Cropped) and not self.quiet:
-            stays = [note for note in outcome.notes if note.endswith(STAYS)]
+            stays = [each for each in outcome.notes if each.endswith(STAYS) or DAMAGED in each]
             if told := [*outcome.result.people_notes, *stays]:
                 verb = "" if outcome.written else "skipped; "
                 self._say(f"{outcome.source}: {verb}{'; '.join(told)}")

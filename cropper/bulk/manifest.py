@@ -65,7 +65,7 @@ class PriorOutcome:
 class Manifest:
     """The state of one output folder. Threads may share it. Close it, or use ``with``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, fsync: bool = True) -> None:
         """Opens or makes the manifest of ``root`` and locks it.
 
         Raises ConfigError where another run holds it or it is broken, ImageWriteError where it
@@ -74,7 +74,7 @@ class Manifest:
         self.root = root
         path = root / MANIFEST
         make_folder(path.parent)
-        self._open(str(path))
+        self._open(str(path), "NORMAL" if fsync else "OFF")
         self.folder, self._file = _id_of(root), _id_of(path)
 
     @property
@@ -82,7 +82,7 @@ class Manifest:
         """Whether the folder and the file are still what was opened: not moved, nor unmounted."""
         return (_id_of(self.root), _id_of(Path(self.path))) == (self.folder, self._file)
 
-    def _open(self, path: str) -> None:
+    def _open(self, path: str, synchronous: str) -> None:
         self._lock = threading.Lock()
         self.path = path
         try:
@@ -91,7 +91,7 @@ class Manifest:
             )
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute(f"PRAGMA synchronous={synchronous}")
             self._db.execute("BEGIN IMMEDIATE")
             for statement in _SCHEMA.split(";"):
                 self._db.execute(statement)

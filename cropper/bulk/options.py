@@ -11,6 +11,7 @@ from typing import Any
 
 from cropper.best_filter import JUDGE
 from cropper.errors import ConfigError
+from cropper.image import parse_format
 from cropper.person import Person
 from cropper.request import CropRequest, FaceAt
 from cropper.result import SEARCH
@@ -32,9 +33,13 @@ class BulkOptions:
     requests: tuple[CropRequest, ...] = (CropRequest(),)  # differ in aspect and size alone
     scorer: str = DEFAULT_SCORER
     device: str = "auto"
+    format: str | None = None  # of the crops, as jpeg or webp; None: as their names say
     quality: int = 92
+    strip: bool = False  # leave out EXIF and IPTC
+    linear: bool = False  # resize in linear light
     max_mpixels: float = 200
     strict: bool = False  # JPEGs with damaged data fail
+    no_fsync: bool = False  # for file systems that have none: a power cut may lose crops
     overwrite: bool = False  # files in the output folder that no earlier run wrote
     include: tuple[str, ...] = ()  # globs on paths below the input folder; none: all pictures
     exclude: tuple[str, ...] = ()
@@ -69,6 +74,8 @@ class BulkOptions:
             )
         if self.xmp == "instead" and self.requests[0].filter:
             raise ConfigError("a sidecar holds no filter: write crops, or leave `filter` out")
+        if self.kind and self.xmp == "instead":
+            raise ConfigError("a sidecar has no format of a picture: leave `format` out")
         if not 0 <= self.min_gain < 1:
             raise ConfigError(f"min_gain is a probability in [0, 1), got {self.min_gain}")
         if not self.time_limit > 0:
@@ -81,6 +88,11 @@ class BulkOptions:
     def method(self) -> str:
         """Of all requests."""
         return self.requests[0].method
+
+    @property
+    def kind(self) -> str | None:
+        """One of FORMATS; raises ConfigError for what is none."""
+        return parse_format(self.format) if self.format else None
 
     @property
     def top_k(self) -> int:
@@ -108,8 +120,11 @@ class BulkOptions:
         }
         if request.min_pixels or request.no_enlarge:
             settings["pixels"] = [request.min_pixels, request.no_enlarge]
-        if self.strict:
-            settings["strict"] = True
+        for name in ("strict", "strip", "linear"):
+            if getattr(self, name):
+                settings[name] = True
+        if self.kind:
+            settings["format"] = self.kind
         if request.straighten:
             settings["straighten"] = request.straighten
         if request.constraints:

@@ -40,7 +40,6 @@ class Local:
 
     def __init__(self, finder: PhotoFinder, options: BulkOptions, stop: threading.Event) -> None:
         self.finder, self.options, self.stop = finder, options, stop
-        self.decoders = Decoders(options.max_mpixels, strict=options.strict)
         self._stopped: float | None = None  # when that was first seen
 
     def run(self, jobs: Jobs) -> Iterator[Outcome]:
@@ -50,18 +49,20 @@ class Local:
         workers = self.options.workers or cores()
         # those that wait for the scorer's thread leave their core to others
         waiting = self.options.batch_size * isinstance(self.finder, ThreadedPhotoFinder)
-        with self.finder, self.decoders:
+        options = self.options
+        with self.finder, Decoders(options.max_mpixels, strict=options.strict) as decoders:
             parallel = Parallel(
                 workers + waiting, backend="threading", return_as="generator_unordered"
             )
-            for outcome in parallel(map(delayed(self._crop), jobs)):
+            crop = functools.partial(self._crop, decoders)
+            for outcome in parallel(map(delayed(crop), jobs)):
                 if outcome is not None:
                     yield outcome
 
-    def _crop(self, job: PhotoJob) -> Outcome | None:
+    def _crop(self, decoders: Decoders, job: PhotoJob) -> Outcome | None:
         if self.stop.is_set():
             return None
-        return crop_photo(job, self.finder, self.decoders, self._check)
+        return crop_photo(job, self.finder, decoders, self._check)
 
     def _check(self) -> None:
         if self.stop.is_set():

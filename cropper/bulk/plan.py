@@ -15,7 +15,7 @@ from cropper.bulk.options import BulkOptions
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError
 from cropper.image import FileId, format_for, has_picture_extension
-from cropper.naming import fill, name_output, with_extension
+from cropper.naming import as_format, check_format, fill, name_output, with_extension
 from cropper.request import CropRequest
 
 __all__ = ["Layout", "PlannedCrop", "PlannedPhoto", "read_layout"]
@@ -61,6 +61,7 @@ class Layout:
     requests: tuple[CropRequest, ...]
     xmp: str | None
     overlay: str | None  # template, relative to root
+    kind: str | None  # format of all crops
 
     @property
     def in_place(self) -> bool:
@@ -69,13 +70,16 @@ class Layout:
 
     def plan(self, source: str) -> PlannedPhoto:
         """Raises ConfigError for a name that leaves the output folder or has no known format."""
-        path = with_extension(PurePath(source), self.source / source)
+        path = PurePath(source)
+        path = as_format(path, self.kind) if self.kind else with_extension(path, self.source / path)
         crops: list[PlannedCrop] = []
         overlay = None
         if self.xmp != "instead":
             for index, request in enumerate(self.requests):
                 for rank in range(1, request.top_k + 1):
                     name = self._name(self.template, path, request, rank)
+                    if self.kind:
+                        check_format(name, self.kind)
                     crops.append(PlannedCrop(index, rank, name))
         if self.overlay:
             overlay = self._name(self.overlay, path, self.requests[0], 1)
@@ -110,7 +114,9 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
         root = Path(output)
         template = "{dir}/{stem}" + "_{aspect}" * (len(options.requests) > 1)
         template += "_{rank}" * (options.top_k > 1) + "{ext}"
-    layout = Layout(source, root, template, options.requests, options.xmp, options.overlay)
+    layout = Layout(
+        source, root, template, options.requests, options.xmp, options.overlay, options.kind
+    )
     for each in filter(None, (template, options.overlay)):
         fill(each, dict.fromkeys(("dir", "stem", "ext", "rank", "aspect"), ""))
     if options.overlay is not None and "{stem}" not in options.overlay:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cropper.bulk.arrivals import Arrivals
 from cropper.bulk.manifest import Manifest, PriorOutcome
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import Cropped, Failed
@@ -57,63 +58,96 @@ def prepare(
     manifest: Manifest,
     key: Callable[[str], str],
     stop: threading.Event,
+    *,
+    arrivals: Arrivals | None = None,
 ) -> Prepared:
     """Writes the plan into the manifest, in a transaction that the caller begins and ends.
 
-    ``key`` is that of the settings of a photo, as the manifest keeps it.
+    ``key`` is that of the settings of a photo, as the manifest keeps it. By ``arrivals`` photos
+    that do not rest keep their names and wait, and what failed is tried again when it changes.
     Raises ConfigError where an output would replace another, a source, or, without ``overwrite``,
     a file that no earlier run wrote.
     """
-    outputs = _Outputs(layout, options.overwrite)
-    ignored: Counter[str] = Counter()
-    unreadable: list[Failed] = []
-    edits = UserEdits(layout.root, options.overwrite)
-    todo = files = current = 0
+    plan = _Plan(layout, options, manifest, key, arrivals)
     if options.restart:
         manifest.forget()
     for entry in walk(layout.source, options.include, options.exclude):
         if stop.is_set():
             break
         if entry.ignored:
-            ignored[entry.ignored] += 1
+            plan.ignored[entry.ignored] += 1
         elif entry.problem:
-            message = f"{layout.source / entry.path}: {entry.problem}"
-            failure = Failed(entry.path, "ImageReadError", "unreadable", message)
-            manifest.add_failure(failure)
-            unreadable.append(failure)
+            plan.fail(entry.path, "unreadable", f"{layout.source / entry.path}: {entry.problem}")
         else:
-            photo = layout.plan(entry.path)
-            if too_long := outputs.too_long(photo):
-                failure = Failed(entry.path, "ImageWriteError", "name too long", too_long)
-                manifest.add_failure(failure)
-                unreadable.append(failure)
-                continue
-            present = []
-            for output in photo.outputs:
-                there = outputs.check(output, own=manifest.claim(output, photo.source))
-                present += [(output, there)] if there else []
-            photo = replace(photo, present=tuple(present))
-            prior = manifest.prior(photo.source)
-            match _decision(photo, layout, prior, key(photo.source), edits):
-                case Current(outcome):
-                    if prior and outcome != prior.outcome:
-                        manifest.refresh(photo.source, outcome)
-                    manifest.add(photo, current=True)
-                    current += 1
-                case Redo(kept):
-                    photo = photo.without(kept)
-                    manifest.add(photo, current=False)
-                    todo += 1
-                    files += len(photo.outputs)
-    return Prepared(
-        todo,
-        files,
-        current,
-        tuple(unreadable),
-        tuple(sorted(ignored.items())),
-        edits.kept,
-        (*edits.notes(), *_about_damage(manifest)),
-    )
+            plan.add(layout.plan(entry.path))
+    return plan.made()
+
+
+class _Plan:
+    """Grows photo by photo."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        options: BulkOptions,
+        manifest: Manifest,
+        key: Callable[[str], str],
+        arrivals: Arrivals | None,
+    ) -> None:
+        self.layout, self.manifest, self.key, self.arrivals = layout, manifest, key, arrivals
+        self.outputs = _Outputs(layout, options.overwrite)
+        self.edits = UserEdits(layout.root, options.overwrite)
+        self.ignored: Counter[str] = Counter()
+        self.unreadable: list[Failed] = []
+        self.todo = self.files = self.current = 0
+
+    def fail(self, path: str, reason: str, message: str) -> None:
+        if self.arrivals and self.arrivals.was_told(path):
+            return
+        error = "ImageReadError" if reason == "unreadable" else "ImageWriteError"
+        failure = Failed(path, error, reason, message)
+        self.manifest.add_failure(failure)
+        self.unreadable.append(failure)
+
+    def add(self, photo: PlannedPhoto) -> None:
+        manifest, arrivals, source = self.manifest, self.arrivals, photo.source
+        if too_long := self.outputs.too_long(photo):
+            self.fail(source, "name too long", too_long)
+            return
+        photo = replace(photo, present=self.outputs.claimed(photo, manifest))
+        if arrivals and not arrivals.rests(source):
+            self.ignored["still arriving"] += 1
+            return
+        prior, settings = manifest.prior(source), self.key(source)
+        if arrivals and arrivals.was_tried(source) and _has_failed(prior, settings):
+            manifest.add(photo, current=True)
+            return
+        match _decision(photo, self.layout, prior, settings, self.edits):
+            case Current(outcome):
+                if prior and outcome != prior.outcome:
+                    manifest.refresh(source, outcome)
+                manifest.add(photo, current=True)
+                self.current += 1
+            case Redo(kept):
+                photo = photo.without(kept)
+                manifest.add(photo, current=False)
+                self.todo += 1
+                self.files += len(photo.outputs)
+
+    def made(self) -> Prepared:
+        return Prepared(
+            self.todo,
+            self.files,
+            self.current,
+            tuple(self.unreadable),
+            tuple(sorted(self.ignored.items())),
+            self.edits.kept,
+            (*self.edits.notes(), *_about_damage(self.manifest)),
+        )
+
+
+def _has_failed(prior: PriorOutcome | None, settings: str) -> bool:
+    return bool(prior and prior.settings == settings and isinstance(prior.outcome, Failed))
 
 
 def _about_damage(manifest: Manifest) -> list[str]:
@@ -139,6 +173,14 @@ class _Outputs:
                 path = self.layout.source / photo.source
                 return f"{path}: {output} is too long a name: rename it, or change `output`"
         return None
+
+    def claimed(self, photo: PlannedPhoto, manifest: Manifest) -> tuple[tuple[str, FileId], ...]:
+        """Takes the names of a photo's outputs; those that are there and may be replaced."""
+        there = {
+            output: self.check(output, own=manifest.claim(output, photo.source))
+            for output in photo.outputs
+        }
+        return tuple((output, file) for output, file in there.items() if file)
 
     def check(self, output: str, *, own: bool) -> FileId | None:
         """The file that is there and may be replaced; ``own``: an earlier run wrote it."""

@@ -88,12 +88,12 @@ def publish(layout: Layout, options: BulkOptions, summary: str, manifest: Manife
             summary += f". Shown are the {len(best)} photos with the largest gains."
         title = f"Crops of {layout.source}"
         page = render_page(title, summary, photos, failures)
-        write(page.encode(), Path(options.report), overwrite=True)
+        write(page.encode(), Path(options.report), overwrite=True, fsync=not options.no_fsync)
         manifest.own(_stored(options.report, layout))
     if options.sheet:
         sheet = draw_sheet(photos[:_ON_SHEET])
         data = encode(sheet, from_array(sheet), format_for(options.sheet), options.quality)
-        write(data, Path(options.sheet), overwrite=True)
+        write(data, Path(options.sheet), overwrite=True, fsync=not options.no_fsync)
         manifest.own(_stored(options.sheet, layout))
 
 

@@ -9,9 +9,10 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cropper.bulk.arrivals import Arrivals
 from cropper.bulk.manifest import Manifest
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import Failed, Outcome
@@ -26,7 +27,7 @@ from cropper.bulk.work import PhotoJob
 from cropper.errors import ConfigError, ImageWriteError, NoInputError
 from cropper.image import FileId
 
-__all__ = ["crop_folder"]
+__all__ = ["crop_folder", "run_folder"]
 
 _TEMPORARY = re.compile(r"\.cropper-[0-9a-f]{16}\.tmp")  # as write_atomic names them
 
@@ -49,11 +50,31 @@ def crop_folder(
     where the plan breaks a rule, NoInputError where there is no photo, MissingModelError, and
     ImageWriteError where the output folder cannot be written.
     """
-    options = options or BulkOptions()
+    return run_folder(
+        source,
+        output,
+        options or BulkOptions(),
+        watcher=watcher or Watcher(),
+        stop=stop or threading.Event(),
+    )
+
+
+def run_folder(
+    source: str | Path,
+    output: str | Path,
+    options: BulkOptions,
+    *,
+    watcher: Watcher,
+    stop: threading.Event,
+    backend: Callable[[], Backend] | None = None,
+    arrivals: Arrivals | None = None,
+) -> BulkReport:
+    """``crop_folder``, by the caller's own ``backend``, of what rests by ``arrivals`` alone."""
     if not str(source):
         raise ConfigError("the input folder's name is empty: name a folder of photos")
-    run = _Run(Path(source), str(output), options, watcher or Watcher(), stop or threading.Event())
-    with _opened(run.layout.root, dry_run=options.dry_run) as manifest:
+    run = _Run(Path(source), str(output), options, watcher, stop)
+    run.shared_backend, run.arrivals = backend, arrivals
+    with _opened(run.layout.root, options) as manifest:
         report = run.perform(manifest)
         try:
             run.publish(report, manifest)
@@ -83,6 +104,8 @@ class _Run:
         self.subjects = read_table(options.subjects, options.requests[0])
         self.ending, self.ended_by = Ending.COMPLETE, ""
         self.fault: Exception | None = None  # of the watcher: raised when no worker runs any more
+        self.shared_backend: Callable[[], Backend] | None = None
+        self.arrivals: Arrivals | None = None
         self.all_noted = True  # the manifest knows of every file that was written
 
     def perform(self, manifest: Manifest) -> BulkReport:
@@ -132,7 +155,7 @@ class _Run:
         if manifest.cut_off and not options.dry_run:
             _sweep(layout.root)
         self._same_source(manifest)
-        prepared = prepare(layout, options, manifest, self._key, self.stop)
+        prepared = prepare(layout, options, manifest, self._key, self.stop, arrivals=self.arrivals)
         found = prepared.todo + prepared.current + len(prepared.unreadable)
         if not found and not self.stop.is_set():
             raise NoInputError(f"no input pictures in {layout.source}: {_why(prepared)}")
@@ -157,6 +180,8 @@ class _Run:
         """None where there is nothing to do: a finished run loads no network."""
         if not prepared.todo or self.options.dry_run or self.stop.is_set():
             return None
+        if self.shared_backend:
+            return self.shared_backend()
         return stack.enter_context(open_backend(self.options, self.stop))
 
     def _crop(self, manifest: Manifest, backend: Backend, tally: Tally) -> None:
@@ -213,9 +238,9 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
+def _opened(root: Path, options: BulkOptions) -> Iterator[Manifest]:
     """The manifest; for a dry run a copy elsewhere, so that nothing is written."""
-    if dry_run:
+    if options.dry_run:
         with contextlib.ExitStack() as stack:
             with _copying(root):
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cropper-")))
@@ -227,7 +252,7 @@ def _opened(root: Path, *, dry_run: bool) -> Iterator[Manifest]:
         return
     missing = [each for each in (root, *root.parents) if not each.exists()]
     is_new = not (root / MANIFEST).exists()
-    with Manifest(root) as manifest:
+    with Manifest(root, fsync=not options.no_fsync) as manifest:
         try:
             yield manifest
         except BaseException:

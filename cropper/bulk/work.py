@@ -34,7 +34,8 @@ from cropper.result import SEARCH, CropResult, preference
 __all__ = ["PhotoJob", "crop_photo"]
 
 _HEAD = 4096  # bytes that tell a format
-_FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE}  # no other file is written
+# After which no other file is written either
+_FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ENOSYS}
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,13 @@ def _crop(
     """Fills ``written`` as it goes, so that it is known also where a later file fails."""
     photo, options = job.photo, job.options
     sizes = [request.size for request in options.requests if request.size]
-    if len(sizes) == len(options.requests) and options.method == SEARCH:
+    if len(sizes) == len(options.requests) and options.method == SEARCH and not options.linear:
         image.expect(sizes)  # one pass over a JPEG for its crops and its scorer
     results = finder.find(image, job.own)
     if_absent = replace(options.requests[0], **job.own).if_absent
     skips = if_absent == "skip" and any(each.shows_nobody for each in results)
     wanted = [each.copied or (_gain(each) >= options.min_gain and not skips) for each in results]
+    how = {"quality": options.quality, "strip": options.strip, "linear": options.linear}
     notes = [*image.notes, *dict.fromkeys(note for each in results for note in each.notes)]
     for planned in photo.crops:
         result = results[planned.target]
@@ -91,7 +93,7 @@ def _crop(
             continue
         crop = result.crops[planned.rank - 1]
         kind = format_for(planned.path)
-        content = image.apply(render, crop, kind, size=result.size, quality=options.quality)
+        content = image.apply(render, crop, kind, size=result.size, **how)
         written.append(_write(content, job, planned, crop))
         if result.size and result.enlarged(crop):
             notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")
@@ -122,7 +124,14 @@ def _read(job: PhotoJob) -> tuple[bytes, Signature]:
 def _write(content: bytes, job: PhotoJob, planned: PlannedCrop, crop: Crop) -> Written:
     """To where nothing is, or in the place of the file that the plan saw."""
     there = dict(job.photo.present).get(planned.path)
-    stat = write_below(content, Path(job.root), planned.path, replaces=there, inside=job.folder)
+    stat = write_below(
+        content,
+        Path(job.root),
+        planned.path,
+        replaces=there,
+        inside=job.folder,
+        fsync=not job.options.no_fsync,
+    )
     signature = Signature.of(stat, digest(content))
     return Written(planned.path, signature, planned.target, planned.rank, crop)
 

@@ -8,12 +8,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cropper.cli.group import EXIT_CODES, main
 from cropper.cli.options import (
+    Command,
+    add_options,
     find_options,
     method_options,
     output_options,
@@ -22,7 +24,117 @@ from cropper.cli.options import (
     take_request,
 )
 
-__all__ = ["bulk"]
+if TYPE_CHECKING:
+    from cropper.bulk import BulkOptions
+    from cropper.bulk.console import Console
+
+__all__ = ["bulk", "folder_options", "folder_run"]
+
+_PLACES = (
+    click.option(
+        "-o",
+        "--output",
+        metavar="OUT_DIR|TEMPLATE",
+        required=True,
+        help="Folder, or a template with {dir} {stem} {ext} {rank} {aspect} below a folder. "
+        "Default in a folder: {dir}/{stem}_{aspect}_{rank}{ext}, less what is the same for all.",
+    ),
+    click.option(
+        "--aspect",
+        "aspects",
+        multiple=True,
+        metavar="original|W:H|free",
+        help="Width to height of the crops; may be repeated. Default: those of --size, else "
+        "original.",
+    ),
+    click.option(
+        "--size",
+        "sizes",
+        multiple=True,
+        callback=parse_size,
+        metavar="WxH",
+        help="Exact size of crops in pixels; may be repeated. Replaces an --aspect that it has.",
+    ),
+    click.option(
+        "--preset",
+        "presets",
+        multiple=True,
+        metavar="NAME",
+        help="A size by its name, from `cropper presets`; may be repeated.",
+    ),
+    click.option(
+        "--include", multiple=True, metavar="GLOB", help="Only these, as in 'a/**/*.jpg'."
+    ),
+    click.option(
+        "--exclude", multiple=True, metavar="GLOB", help="Not these; wins over --include."
+    ),
+)
+_RUN = (
+    click.option(
+        "--subjects",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="TABLE",
+        help="CSV or TSV with the columns photo, keep, avoid and focus: for single photos, in "
+        "place of --keep, --avoid and --focus.",
+    ),
+    click.option("--workers", type=click.IntRange(1), metavar="N", help="Default: one a core."),
+    click.option(
+        "--backend",
+        type=click.Choice(["local", "dask", "ray"]),
+        default="local",
+        show_default=True,
+        help="Where the workers are: threads here, or processes of a cluster.",
+    ),
+    click.option(
+        "--time-limit",
+        type=click.FloatRange(0, min_open=True),
+        default=120.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="For decoding and encoding one photo; beyond it the photo has failed.",
+    ),
+    click.option("--cluster", metavar="ADDRESS", help="Of a scheduler. Default: one for this run."),
+    click.option(
+        "--batch-size",
+        type=click.IntRange(1),
+        default=16,
+        show_default=True,
+        metavar="N",
+        help="Photos that a GPU looks at together.",
+    ),
+    click.option(
+        "--resume/--restart",
+        "resume",
+        default=True,
+        help="Check and keep what earlier runs did, or do all of it again.  [default: resume]",
+    ),
+    click.option(
+        "--overlay",
+        metavar="TEMPLATE",
+        help="Also draw each photo's crop, runners-up and heat map of the score, below OUT_DIR, as "
+        "in 'why/{dir}/{stem}.jpg'.",
+    ),
+    click.option("--report", metavar="FILE.html", help="Write a page with all crops and failures."),
+    click.option("--sheet", metavar="FILE.jpg", help="Write a sheet of photos beside their crops."),
+    click.option("--xmp", "xmp", flag_value="beside", help="Also write sidecars for raw files."),
+    click.option(
+        "--xmp-only", "xmp", flag_value="instead", help="Only sidecars; OUT_DIR may be IN_DIR."
+    ),
+    click.option(
+        "--min-gain",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.0,
+        metavar="P",
+        help="Leave a photo alone if people would prefer its crop with a lower probability.",
+    ),
+    click.option("--fail-fast", is_flag=True, help="Stop at the first photo that fails."),
+)
+
+
+def folder_options(command: Command) -> Command:
+    """Those of `bulk` and `watch`, but for ``--dry-run``."""
+    command = add_options(output_options(command), _RUN)
+    return add_options(method_options(find_options(command)), _PLACES)
 
 
 @main.command(
@@ -39,135 +151,46 @@ Examples:
     + EXIT_CODES
 )
 @click.argument("source", metavar="IN_DIR")
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT_DIR|TEMPLATE",
-    required=True,
-    help="Folder, or a template with {dir} {stem} {ext} {rank} {aspect} below a folder. Default "
-    "in a folder: {dir}/{stem}_{aspect}_{rank}{ext}, less what is the same for all.",
-)
-@click.option(
-    "--aspect",
-    "aspects",
-    multiple=True,
-    metavar="original|W:H|free",
-    help="Width to height of the crops; may be repeated. Default: those of --size, else original.",
-)
-@click.option(
-    "--size",
-    "sizes",
-    multiple=True,
-    callback=parse_size,
-    metavar="WxH",
-    help="Exact size of crops in pixels; may be repeated. Replaces an --aspect that it has.",
-)
-@click.option(
-    "--preset",
-    "presets",
-    multiple=True,
-    metavar="NAME",
-    help="A size by its name, from `cropper presets`; may be repeated.",
-)
-@click.option("--include", multiple=True, metavar="GLOB", help="Only these, as in 'a/**/*.jpg'.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these; wins over --include.")
-@method_options
-@find_options
-@click.option(
-    "--subjects",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="TABLE",
-    help="CSV or TSV with the columns photo, keep, avoid and focus: for single photos, in place of "
-    "--keep, --avoid and --focus.",
-)
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Default: one a core.")
-@click.option(
-    "--backend",
-    type=click.Choice(["local", "dask", "ray"]),
-    default="local",
-    show_default=True,
-    help="Where the workers are: threads here, or processes of a cluster.",
-)
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0, min_open=True),
-    default=120.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For decoding and encoding one photo; beyond it the photo has failed.",
-)
-@click.option("--cluster", metavar="ADDRESS", help="Of a scheduler. Default: one for this run.")
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1),
-    default=16,
-    show_default=True,
-    metavar="N",
-    help="Photos that a GPU looks at together.",
-)
-@click.option(
-    "--resume/--restart",
-    "resume",
-    default=True,
-    help="Check and keep what earlier runs did, or do all of it again.  [default: resume]",
-)
+@folder_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
-@click.option(
-    "--overlay",
-    metavar="TEMPLATE",
-    help="Also draw each photo's crop, runners-up and heat map of the score, below OUT_DIR, as in "
-    "'why/{dir}/{stem}.jpg'.",
-)
-@click.option("--report", metavar="FILE.html", help="Write a page with all crops and failures.")
-@click.option("--sheet", metavar="FILE.jpg", help="Write a sheet of photos beside their crops.")
-@click.option("--xmp", "xmp", flag_value="beside", help="Also write sidecars for raw files.")
-@click.option(
-    "--xmp-only", "xmp", flag_value="instead", help="Only sidecars; OUT_DIR may be IN_DIR."
-)
-@click.option(
-    "--min-gain",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.0,
-    metavar="P",
-    help="Leave a photo alone if people would prefer its crop with a lower probability.",
-)
-@click.option("--fail-fast", is_flag=True, help="Stop at the first photo that fails.")
-@output_options
 def bulk(
     source: str,
     output: str,
-    *,
-    aspects: tuple[str, ...],
-    sizes: tuple[tuple[int, int], ...],
-    presets: tuple[str, ...],
-    resume: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    **others: Any,
+    **options: Any,
 ) -> None:
     """Crop every photo below IN_DIR into the same tree below OUT_DIR.
 
     Run it again after a cut or a change: only what is missing, new, changed or failed is done.
     """
-    from cropper.bulk import BulkOptions, crop_folder, each_target  # noqa: PLC0415 - slow
-    from cropper.bulk.console import Console  # noqa: PLC0415
+    from cropper.bulk import crop_folder  # noqa: PLC0415 - slow
 
-    sizes = (*sizes, *take_presets(others, presets, quiet=quiet))
-    requests = each_target(aspects, sizes, take_request(others))
-    options = BulkOptions(requests, restart=not resume, **others)
-    is_template = "{" in output and not os.path.isdir(output)
-    folder = output.partition("{")[0].rpartition("/")[0] if is_template else output
-    console = Console(
-        source, folder or ".", requests, as_json=as_json, quiet=quiet, verbose=verbose
-    )
-    try:
-        with _signals() as stop:
-            report = crop_folder(source, output, options, watcher=console, stop=stop)
-    finally:
-        console.close()
+    with folder_run(source, output, options) as (asked, console, stop):
+        report = crop_folder(source, output, asked, watcher=console, stop=stop)
     if report.exit_code:
         raise SystemExit(report.exit_code)
+
+
+@contextlib.contextmanager
+def folder_run(
+    source: str, output: str, options: dict[str, Any]
+) -> Iterator[tuple[BulkOptions, Console, threading.Event]]:
+    """What the options of a run ask for, who tells of it, and what a signal sets."""
+    from cropper.bulk import BulkOptions, each_target  # noqa: PLC0415 - slow
+    from cropper.bulk.console import Console  # noqa: PLC0415
+
+    told = {name: options.pop(name) for name in ("as_json", "quiet", "verbose")}
+    aspects, sizes, resume = (options.pop(name) for name in ("aspects", "sizes", "resume"))
+    sizes = (*sizes, *take_presets(options, options.pop("presets"), quiet=told["quiet"]))
+    requests = each_target(aspects, sizes, take_request(options))
+    asked = BulkOptions(requests, restart=not resume, **options)
+    is_template = "{" in output and not os.path.isdir(output)
+    folder = output.partition("{")[0].rpartition("/")[0] if is_template else output
+    console = Console(source, folder or ".", requests, **told)
+    try:
+        with _signals() as stop:
+            yield asked, console, stop
+    finally:
+        console.close()
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cropper.cli.group import main
+from cropper.cli.group import main, refuse_repeats
 
 __all__ = ["compare"]
 
@@ -22,5 +22,6 @@ def compare(arguments: tuple[str, ...]) -> None:
     # not through eval's own group: errors end as those of the other commands
     command = cli.commands["compare"]
     above = click.get_current_context().parent
+    refuse_repeats(command, click.Context(command, above, "compare"), arguments)
     with command.make_context("compare", [*arguments], parent=above) as context:
         command.invoke(context)

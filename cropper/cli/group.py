@@ -6,17 +6,22 @@ configuration, 3 missing model or extra, 4 no input pictures, 5 cannot write, 13
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from cropper.errors import exit_on_error
+from cropper.cli.settings import Settings, options_of, read_settings
+from cropper.errors import ConfigError, exit_on_error, lost_output, tell
 from cropper.threads import THREADS, set_threads
 
-__all__ = ["EXIT_CODES", "main", "threads_option"]
+__all__ = ["EXIT_CODES", "explained", "main", "refuse_repeats", "threads_option"]
 
 EXIT_CODES = """
 \b
@@ -25,13 +30,53 @@ Exit codes: 0 all done; 1 some files failed, the rest is done; 2 usage;
 """
 
 
+@contextmanager
+def explained(ctx: click.Context) -> Iterator[None]:
+    """A wrong value is told with the file and the key, or the variable, that it comes from."""
+    try:
+        yield
+    except click.BadParameter as error:
+        option = error.param
+        source = ctx.get_parameter_source(str(option.name)) if option else None
+        keys = {each: key for key, each in options_of(ctx.command).items()}
+        if isinstance(option, click.Option) and source is ParameterSource.DEFAULT_MAP:
+            names = [*ctx.command_path.split()[1:], keys[option]]
+            place = f"{ctx.obj.path}: {'.'.join(names)}"
+        elif isinstance(option, click.Option) and source is ParameterSource.ENVIRONMENT:
+            place = str(option.envvar)
+        else:
+            raise
+        raise ConfigError(f"{place}: {error.message}") from error
+
+
 class _Group(click.Group):
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """A stream without room, which help may be printed to, is no traceback."""
+        with exit_on_error("cropper"):
+            try:
+                return super().main(*args, **kwargs)
+            except OSError as error:
+                if error.errno != errno.ENOSPC or error.filename:
+                    raise
+                raise lost_output(error) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         with exit_on_error("cropper"):
             return super().invoke(ctx)
 
 
 class _Command(click.Command):
+    def invoke(self, ctx: click.Context) -> Any:
+        """What a file that nobody named has set is told."""
+        settings = ctx.obj
+        if isinstance(settings, Settings) and settings.found and not _is_quiet(ctx):
+            named = {each.name: key for key, each in options_of(self).items()}
+            sources = [(key, ctx.get_parameter_source(str(name))) for name, key in named.items()]
+            own = [key for key, source in sources if source is ParameterSource.DEFAULT_MAP]
+            if own:
+                tell(f"cropper: {settings.path} sets {', '.join(own)}; --no-config passes it over")
+        return super().invoke(ctx)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """An option that takes one value is refused twice: the first would be lost in silence.
 
@@ -43,13 +88,9 @@ class _Command(click.Command):
             for values in [self._optional.get(arg, ())]
         ]
         if not ctx.resilient_parsing and not self.ignore_unknown_options:
-            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
-            for param in given:
-                single = isinstance(param, click.Option) and not (param.multiple or param.is_flag)
-                if single and given.count(param) > 1:
-                    name = max(param.opts, key=len)
-                    raise click.UsageError(f"{name} is given twice, and takes one value", ctx)
-        return super().parse_args(ctx, args)
+            refuse_repeats(self, ctx, args)
+        with explained(ctx):
+            return super().parse_args(ctx, args)
 
     @property
     def _optional(self) -> dict[str, Sequence[str]]:
@@ -62,16 +103,51 @@ class _Command(click.Command):
         }
 
 
-_Group.command_class = _Command
+def refuse_repeats(command: click.Command, ctx: click.Context, args: Sequence[str]) -> None:
+    """Raises UsageError for an option of one value that is given twice."""
+    _, _, given = command.make_parser(ctx).parse_args(args=list(args))
+    for param in given:
+        single = isinstance(param, click.Option) and not (param.multiple or param.is_flag)
+        if single and given.count(param) > 1:
+            name = max(param.opts, key=len)
+            raise click.UsageError(f"{name} is given twice, and takes one value", ctx)
 
+
+def _is_quiet(ctx: click.Context) -> bool:
+    return bool(ctx.params.get("quiet"))
+
+
+class _Commands(click.Group):
+    command_class = _Command
+
+
+_Group.command_class = _Command
+_Group.group_class = _Commands
 
 _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
 
 
 @click.group(cls=_Group, epilog=EXIT_CODES, context_settings=_SETTINGS)
 @click.version_option(package_name="cropper", prog_name="cropper")
-def main() -> None:
-    """Find the crop of a photo that people like best."""
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="CROPPER_CONFIG",
+    metavar="FILE",
+    help="Settings, in place of the cropper.toml here or in a folder above.",
+)
+@click.option("--no-config", is_flag=True, help="No file with settings.")
+@click.pass_context
+def main(ctx: click.Context, config: Path | None, no_config: bool) -> None:
+    """Find the crop of a photo that people like best.
+
+    Options have defaults from cropper.toml and from variables as CROPPER_BEST_ASPECT;
+    `cropper config` tells which.
+    """
+    assert isinstance(ctx.command, click.Group)
+    named = None if no_config else config
+    ctx.obj = read_settings(ctx.command, named, search=not no_config)
+    ctx.default_map = ctx.obj.defaults
 
 
 def _threads(_: click.Context, __: click.Parameter, count: int | None) -> None:

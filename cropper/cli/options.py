@@ -14,8 +14,8 @@ from cropper.errors import ConfigError
 if TYPE_CHECKING:
     from cropper.request import CropRequest
 
-__all__ = ["find_options", "method_options", "output_options", "parse_size", "take_presets"]
-__all__ += ["take_request"]
+__all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
+__all__ += ["parse_size", "take_presets", "take_request", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -124,6 +124,37 @@ _METHOD = (
         help="Weights for --method localizer, of `cropper train localizer`.",
     ),
 )
+_TREATMENT = (
+    click.option(
+        "--fit",
+        type=click.Choice(["crop", "pad", "blur", "extend"]),
+        default="crop",
+        show_default=True,
+        help="Where the shape would cut what is kept, keep it whole and fill the shape around it: "
+        "pad with --background, blur with the crop itself, enlarged and blurred, extend with "
+        "its edge pixels, for plain backgrounds.",
+    ),
+    click.option(
+        "--background",
+        default="white",
+        show_default=True,
+        metavar="COLOUR",
+        help="Of --fit pad: a name, or #rrggbb.",
+    ),
+    click.option(
+        "--straighten",
+        type=click.Choice(["crop", "only"]),
+        metavar="[only]",
+        help="Turn a photo level, where it is surely tilted, and crop it; 'only' keeps as much of "
+        "it as there is.",
+    ),
+    click.option(
+        "--filter",
+        metavar="NAME|best",
+        help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "
+        "in fade:0.5; best: what the scorer of selfies likes best, within bounds, if any.",
+    ),
+)
 _FIND = (
     click.option(
         "--min-scale",
@@ -187,35 +218,7 @@ _FIND = (
         help="A point, in pixels or fractions, that lies in the middle half of the crop, as far as "
         "the photo's edges allow.",
     ),
-    click.option(
-        "--fit",
-        type=click.Choice(["crop", "pad", "blur", "extend"]),
-        default="crop",
-        show_default=True,
-        help="Where the shape would cut what is kept, keep it whole and fill the shape around it: "
-        "pad with --background, blur with the crop itself, enlarged and blurred, extend with "
-        "its edge pixels, for plain backgrounds.",
-    ),
-    click.option(
-        "--background",
-        default="white",
-        show_default=True,
-        metavar="COLOUR",
-        help="Of --fit pad: a name, or #rrggbb.",
-    ),
-    click.option(
-        "--straighten",
-        type=click.Choice(["crop", "only"]),
-        metavar="[only]",
-        help="Turn a photo level, where it is surely tilted, and crop it; 'only' keeps as much of "
-        "it as there is.",
-    ),
-    click.option(
-        "--filter",
-        metavar="NAME|best",
-        help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "
-        "in fade:0.5; best: what the scorer of selfies likes best, within bounds, if any.",
-    ),
+    *_TREATMENT,
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(
         "--scorer",
@@ -245,8 +248,31 @@ _FIND = (
     ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
 )
+_FORMATS = ("jpeg", "jpg", "png", "webp", "avif", "heic", "tiff", "tif", "gif", "bmp")
 _OUTPUT = (
-    click.option("--quality", type=click.IntRange(1, 100), default=92, show_default=True),
+    click.option(
+        "--format",
+        type=click.Choice(_FORMATS, case_sensitive=False),
+        help="Of the crops: {ext} in -o ends so. Default: what their names say, else the photo's.",
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        default=92,
+        show_default=True,
+        help="Of JPEG, WebP, AVIF and HEIC.",
+    ),
+    click.option(
+        "--strip",
+        is_flag=True,
+        help="Leave out camera, time, position, names and captions (Exif, IPTC); the colour "
+        "profile and the resolution stay.",
+    ),
+    click.option(
+        "--linear",
+        is_flag=True,
+        help="Resize to --size in linear light: fine bright detail keeps its brightness. Slower.",
+    ),
     click.option(
         "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
     ),
@@ -263,6 +289,11 @@ _OUTPUT = (
         is_flag=True,
         help="Refuse JPEGs with damaged data, of which decoders show something.",
     ),
+    click.option(
+        "--no-fsync",
+        is_flag=True,
+        help="Do not wait until files are on the disk: for file systems that cannot say so.",
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Only errors on standard error."),
     click.option("-v", "--verbose", is_flag=True, help="Also how each crop was found."),
 )
@@ -270,20 +301,26 @@ _OUTPUT = (
 
 def method_options(command: Command) -> Command:
     """How crops are found."""
-    return _add(command, _METHOD)
+    return add_options(command, _METHOD)
 
 
 def find_options(command: Command) -> Command:
     """How crops are searched and judged."""
-    return _add(command, _FIND)
+    return add_options(command, _FIND)
+
+
+def treatment_options(command: Command) -> Command:
+    """What is done to a crop, or to the photo before."""
+    return add_options(command, _TREATMENT)
 
 
 def output_options(command: Command) -> Command:
     """How crops are written and told about."""
-    return _add(command, _OUTPUT)
+    return add_options(command, _OUTPUT)
 
 
-def _add(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+def add_options(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    """The options in their order, before those that the command has."""
     for option in reversed(options):
         command = option(command)
     return command

@@ -64,7 +64,15 @@ Examples:
     metavar="N",
     help="Requests inside at once; more are told to come back.",
 )
-@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option(
+    "--scorer",
+    "scorers",
+    multiple=True,
+    default=("cropnet",),
+    show_default=True,
+    metavar="NAME|FILE",
+    help="Repeatable: requests may choose any of these, and get the first where they do not.",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option(
     "--people",

@@ -101,7 +101,9 @@ def train_selfies_command(
     """
     from dataclasses import fields  # noqa: PLC0415
 
+    from cropper.console import print_line  # noqa: PLC0415
     from cropper.train.selfies.classifier import SelfiesConfig, train_selfies, write_labels  # noqa: PLC0415 - torch
+    from cropper.train.selfies.data import with_pictures  # noqa: PLC0415
     from cropper.train.selfies.tiles import train_tiles  # noqa: PLC0415
 
     log = partial(click.echo, err=True)
@@ -111,14 +113,14 @@ def train_selfies_command(
     if tiles:
         train_tiles(tiles, trunk, out, seed=seed, device=device, log=log)
         return
-    selfies = _read(sources[0], options, seed)
+    selfies = with_pictures(_read(sources[0], options, seed))
     if options["require_face"]:
         from cropper.train.selfies.faces import with_faces  # noqa: PLC0415 - an extra
 
         selfies = with_faces(selfies, log)
     if options["labels_only"]:
-        click.echo(selfies.summary)
         write_labels(selfies, out)
+        print_line(selfies.summary)
         return
     known = {field.name for field in fields(SelfiesConfig)}
     config = SelfiesConfig(seed=seed, **{k: v for k, v in options.items() if k in known})

@@ -3,9 +3,9 @@
 Read the files as the way of a picture: ``formats`` tells what a file is, ``structure`` what would
 take too long to read, ``icc`` and ``metadata`` what it says beside its pixels, ``header`` all that
 can be known before decoding, ``damage`` what decoders are silent about, ``pixels`` what Pillow's
-modes and colour profiles mean, ``source`` decodes and cuts, ``per_view`` keeps what is found in a
-view, ``photo`` takes whatever holds a photo, ``padding`` and ``toning`` change a crop, ``exif``
-keeps metadata true for it, ``output`` encodes, ``files`` writes.
+modes and colour profiles mean, ``linear`` averages light, ``source`` decodes and cuts,
+``per_view`` keeps what is found in a view, ``photo`` takes whatever holds a photo, ``padding`` and
+``toning`` change a crop, ``exif`` keeps metadata true for it, ``output`` encodes, ``files`` writes.
 """
 
 from cropper.image.files import (
@@ -17,12 +17,19 @@ from cropper.image.files import (
     write_atomic,
     write_below,
 )
-from cropper.image.formats import EXTENSION_OF, FORMATS, format_for, has_picture_extension, sniff
+from cropper.image.formats import (
+    EXTENSION_OF,
+    FORMATS,
+    format_for,
+    has_picture_extension,
+    parse_format,
+    sniff,
+)
 from cropper.image.header import Header
 from cropper.image.output import encode, writable_format
-from cropper.image.photo import Photo, open_photo
+from cropper.image.photo import Photo, from_array, load_image, open_photo
 from cropper.image.pixels import Span
-from cropper.image.source import SourceImage, from_array, load_image
+from cropper.image.source import SourceImage
 from cropper.image.structure import is_cut_off
 from cropper.image.view import View
 
@@ -45,6 +52,7 @@ __all__ = [
     "load_image",
     "make_folder",
     "open_photo",
+    "parse_format",
     "read_below",
     "sniff",
     "writable_format",

@@ -31,19 +31,31 @@ FileId = tuple[int, int]  # device and inode
 
 _EXISTS = "exists already; `overwrite` replaces it"
 _MOVED = "the output folder was moved, replaced or unmounted"
+_NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # as file systems say that they have none
+_LOSES = (
+    "this file system has no fsync, so a power cut may lose what was written; write elsewhere, or "
+    "use `no_fsync`, which best and bulk have"
+)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_FOLLOW = os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
 
 
-def write_atomic(data: bytes, target: Path, *, overwrite: bool) -> None:
+def write_atomic(data: bytes, target: Path, *, overwrite: bool, fsync: bool = True) -> None:
     """The whole file or none: what is at ``target`` is the old file, or nothing, until it is done.
 
-    Of a symbolic link the file that it leads to is replaced. Raises ImageWriteError.
+    Without ``fsync`` a power cut soon after may lose it. Of a symbolic link the file that it leads
+    to is replaced. Raises ImageWriteError.
     """
     place = check_target(target, overwrite=overwrite)
     with _writing(target), _opened(place.parent) as folder:
-        _put(data, folder, place.name, lambda there: overwrite and S_ISREG(there.st_mode))
+        _put(
+            data,
+            folder,
+            place.name,
+            lambda there: overwrite and S_ISREG(there.st_mode),
+            fsync=fsync,
+        )
 
 
 def write_below(
@@ -53,6 +65,7 @@ def write_below(
     *,
     replaces: FileId | None,
     inside: FileId | None = None,
+    fsync: bool = True,
 ) -> os.stat_result:
     """As ``write_atomic``, to ``path`` below a folder that is there; missing ones are made.
 
@@ -73,7 +86,7 @@ def write_below(
                 os.mkdir(each, dir_fd=folder)
             folder = stack.enter_context(_opened(each, folder))
         try:
-            _put(data, folder, name, lambda there: file_id(there) == replaces)
+            _put(data, folder, name, lambda there: file_id(there) == replaces, fsync=fsync)
         except FileExistsError:
             if _content(name, folder) != data:  # else another worker wrote it and was lost
                 raise
@@ -158,7 +171,12 @@ def _is_foreign_link(target: Path) -> bool:
 
 
 def _put(
-    data: bytes, folder: int, name: str, may_replace: Callable[[os.stat_result], bool]
+    data: bytes,
+    folder: int,
+    name: str,
+    may_replace: Callable[[os.stat_result], bool],
+    *,
+    fsync: bool,
 ) -> None:
     """To a name in an open folder, by way of a file that becomes it. Raises OSError."""
     temporary = f".cropper-{secrets.token_hex(8)}.tmp"
@@ -166,7 +184,8 @@ def _put(
         with open(os.open(temporary, _NEW, 0o666, dir_fd=folder), "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if fsync:
+                _keep(file.fileno())
         there = _lstat(name, folder)
         if there is None:
             _move_to_free(temporary, name, folder)
@@ -177,8 +196,19 @@ def _put(
     finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=folder)
-    with contextlib.suppress(OSError):
-        os.fsync(folder)  # makes the new name last through a power cut
+    if fsync:
+        with contextlib.suppress(OSError):
+            os.fsync(folder)  # makes the new name last through a power cut
+
+
+def _keep(handle: int) -> None:
+    """Through a power cut. Raises OSError, ENOSYS where the file system cannot be told to."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FSYNC:
+            raise
+        raise OSError(errno.ENOSYS, _LOSES) from error
 
 
 def _move_to_free(temporary: str, name: str, folder: int) -> None:

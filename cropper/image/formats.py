@@ -17,6 +17,7 @@ __all__ = [
     "format_for",
     "has_picture_extension",
     "is_lossless_webp",
+    "parse_format",
     "png_chunks",
     "sniff",
     "webp_canvas",
@@ -52,6 +53,15 @@ def format_for(path: str | Path) -> str:
     known = _EXTENSIONS.get(Path(path).suffix.lower())
     if known is None:
         raise ConfigError(f"{path}: the extension tells the format, one of {' '.join(_EXTENSIONS)}")
+    return known
+
+
+def parse_format(text: str) -> str:
+    """One of FORMATS by what its files' names end with, as jpeg or webp; else ConfigError."""
+    known = _EXTENSIONS.get("." + text.lower())
+    if known is None:
+        told = ", ".join(kind.removeprefix(".") for kind in _EXTENSIONS)
+        raise ConfigError(f"`format` is one of {told}, got {text!r}")
     return known
 
 

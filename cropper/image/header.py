@@ -18,6 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cropper.errors import CropperError, ImageReadError, ImageTooLargeError
 from cropper.image import exif
+from cropper.image.deep_tiff import plain_tiff, unread_kind
 from cropper.image.formats import (
     FORMATS,
     broken_end,
@@ -27,12 +28,12 @@ from cropper.image.formats import (
     webp_canvas,
 )
 from cropper.image.icc import av1_depth
-from cropper.image.metadata import dpi_of, exif_block, iptc_of, profile_of
+from cropper.image.metadata import dpi_of, exif_block, iptc_of, note_gain_map, profile_of
 from cropper.image.pixels import PILLOW, Span
 from cropper.image.structure import MAX_SIDE, excess
 
 __all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "part_of_canvas"]
-__all__ += ["plugin_of", "reading"]
+__all__ += ["plugin_of", "reading", "to_animation"]
 
 _PLUGINS = {
     "JPEG": "PIL.JpegImagePlugin",
@@ -86,6 +87,11 @@ def reading(name: str, kind: str) -> Iterator[None]:
             f"{name}: not enough memory for its pixels; make it smaller", "out of memory"
         ) from error
     except Exception as error:
+        if "bitfields" in str(error):
+            raise ImageReadError(
+                f"{name}: its colours are in bit fields that are not read; save it with 24 bits",
+                "bit fields",
+            ) from error
         reason = "unknown variant" if isinstance(error, UnidentifiedImageError) else str(error)
         raise ImageReadError(
             f"{name}: broken {kind} file ({reason or type(error).__name__}); copy or download it "
@@ -131,6 +137,19 @@ def _is_preview(tags: Any) -> bool:
     return bool(tags.get(_SUBFILE, 0) & 1)
 
 
+def to_animation(image: Any) -> None:
+    """To the first frame that viewers show, where a PNG holds another picture for all others.
+
+    That is decoded on the way.
+    """
+    if _has_still(image):
+        image.seek(1)
+
+
+def _has_still(image: Any) -> bool:
+    return image.format == "PNG" and image.n_frames > 1 and bool(image.default_image)
+
+
 def part_of_canvas(image: ImageFile.ImageFile) -> tuple[int, int, int, int] | None:
     """The box that a GIF's first frame fills, before it is loaded, where it leaves some clear."""
     if image.format != "GIF" or "transparency" in image.info or not image.tile:
@@ -163,6 +182,9 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
         data = data[:end] + _PNG_END
         notes.append("a broken PNG chunk behind the pixels, so what follows was ignored")
     with reading(name, kind):
+        if kind == "TIFF" and (unread := unread_kind(data)):
+            data = plain_tiff(name, unread, data, lambda size: _check_size(name, size, max_mpixels))
+            notes.append(f"{unread}: colours are read as 8 bits, its dates and texts are not kept")
         if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
             _check_size(name, webp_canvas(data), max_mpixels)
         try:
@@ -232,11 +254,15 @@ def _header(
         turn = 1
     _note_depth(kind, image, data, notes)
     icc = profile_of(kind, image, data, notes)
+    note_gain_map(kind, data, notes)
     compression = image.info.get("compression")
     previews = image.tell() if kind == "TIFF" else 0
     if previews:
         notes.append("the preview before its first page was passed over")
-    frames = _frames(image) - previews
+    still = kind == "PNG" and _has_still(image)
+    if still:
+        notes.append("its still picture, which is no frame of the animation, was passed over")
+    frames = _frames(image) - previews - still
     if frames > 1:
         notes.append(f"first of {frames} frames")
     return Header(

@@ -9,14 +9,15 @@ import io
 import math
 from typing import Any
 
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, TiffTags
 
 from cropper.image import exif
 from cropper.image.formats import png_chunks
 from cropper.image.icc import told_profile
 from cropper.image.pixels import family
 
-__all__ = ["IPTC_IN_PHOTOSHOP", "dpi_of", "exif_block", "iptc_of", "profile_of", "tiff_tags"]
+__all__ = ["IPTC_IN_PHOTOSHOP", "dpi_of", "exif_block", "iptc_of", "note_gain_map"]
+__all__ += ["profile_of", "tiff_tags"]
 
 # TIFF tags that say something about the picture and nothing about the layout of its file
 _DESCRIPTION = {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 318, 319, 33432}
@@ -26,6 +27,12 @@ _IPTC = 33723  # a tag of TIFF
 IPTC_IN_PHOTOSHOP = 0x0404
 _IPTC_PREVIEW = b"\x1c\x02\xca"  # starts a picture of the whole photo
 _CREDITS = (b"<dc:creator", b"<dc:rights", b"photoshop:Credit")
+# By which a gain map is told
+_GAIN_MAPS = {
+    "JPEG": (b"hdrgm:Version", b"HDRGainMapVersion", b"urn:iso:std:iso:ts:21496:-1"),
+    "AVIF": (b"tmap",),
+    "HEIF": (b"tmap", b"aux:hdrgainmap"),
+}
 _XMP_WITHIN = 1 << 17  # bytes from either end of a file, where XMP is
 
 
@@ -33,7 +40,7 @@ def exif_block(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> 
     """The bare block if there is one that can be used; Pillow would decode a PNG to find it."""
     try:
         if kind == "TIFF":
-            tags = tiff_tags(image.getexif())
+            tags = tiff_tags(_with_iptc(image))
             return exif.bare(tags.tobytes()) if len(tags) else None
         block = image.info.get("exif") or b""
         if kind == "PNG" and not block:  # behind the pixels, or as ImageMagick's text
@@ -56,8 +63,9 @@ def tiff_tags(tags: Image.Exif) -> Image.Exif:
     """
     kept = Image.Exif()
     for tag in sorted((_DESCRIPTION | {_IPTC}).intersection(tags)):
-        if not (tag == _IPTC and isinstance(tags[tag], bytes) and _IPTC_PREVIEW in tags[tag]):
-            kept[tag] = _as_read(tags[tag])
+        value = tags[tag]
+        if tag != _IPTC or (isinstance(value, bytes) and _IPTC_PREVIEW not in value):
+            kept[tag] = _as_read(value)
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         entries = tags.get_ifd(directory)
         inside = {tag: _as_read(entries[tag]) for tag in entries if tag != _INTEROP}
@@ -65,6 +73,15 @@ def tiff_tags(tags: Image.Exif) -> Image.Exif:
             kept.get_ifd(directory).update(inside)
             kept[directory] = inside
     return kept
+
+
+def _with_iptc(image: Any) -> Image.Exif:
+    """A TIFF's tags, with IPTC as bytes: Adobe calls it LONG, of which Pillow reads one."""
+    tags: Image.Exif = image.getexif()
+    if _IPTC in image.tag_v2:
+        image.tag_v2.tagtype[_IPTC] = TiffTags.UNDEFINED  # before anybody has looked
+        tags[_IPTC] = image.tag_v2[_IPTC]
+    return tags
 
 
 class _Text(str):
@@ -110,6 +127,16 @@ def profile_of(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> 
     if space != family(image.mode):
         notes.append(f"its colour profile, for {space.strip()}, is not one for {image.mode}")
     return bytes(profile)
+
+
+def note_gain_map(kind: str, data: bytes, notes: list[str]) -> None:
+    """What makes a photo brighter on screens that can, as Adobe, Apple, Google and ISO tell it."""
+    if kind not in _GAIN_MAPS:
+        return
+    head = data[:_XMP_WITHIN]
+    place = data if b"MPF\0" in head else head  # of a JPEG, it may be told in the map itself
+    if any(each in place for each in _GAIN_MAPS[kind]):
+        notes.append("its gain map, for screens that are brighter than paper, is left out")
 
 
 def dpi_of(image: Image.Image) -> tuple[float, float] | None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 __all__ = [
+    "FILTER",
     "PILLOW",
     "Span",
     "averageable",
@@ -36,6 +37,7 @@ __all__ = [
     "to_palette",
     "to_srgb",
     "transform",
+    "weighing",
 ]
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # a tag of TIFF, and its value
@@ -45,7 +47,7 @@ Span = tuple[float, float]  # black, white
 _FAMILIES = {"CMYK": "CMYK", "LAB": "Lab ", "1": "GRAY", "L": "GRAY", "LA": "GRAY", "La": "GRAY"}
 _FAMILIES |= {"I;16": "GRAY", "I": "GRAY", "F": "GRAY"}
 # Its distance from Lanczos is less than what encoding at quality 92 loses, at 3/4 of the time
-_FILTER = Image.Resampling.BICUBIC
+FILTER = Image.Resampling.BICUBIC
 _REACH = 2  # output px to either side that weigh in
 _STRIP = 1 << 20  # px that are converted in floats at once
 _MOST_CACHED = 1 << 20  # bytes; of a profile whose transform is kept for the next picture
@@ -169,11 +171,7 @@ def resample(
     The result is in a mode of ``averageable``. Only the pixels that weigh in are converted.
     """
     x0, y0, x1, y1 = box or (0.0, 0.0, *map(float, image.size))
-    reach_x = _REACH * max(1.0, (x1 - x0) / size[0]) + 1
-    reach_y = _REACH * max(1.0, (y1 - y0) / size[1]) + 1
-    left, top = max(0, math.floor(x0 - reach_x)), max(0, math.floor(y0 - reach_y))
-    right = min(image.width, math.ceil(x1 + reach_x))
-    bottom = min(image.height, math.ceil(y1 + reach_y))
+    left, top, right, bottom = weighing(image.size, size, (x0, y0, x1, y1))
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
         left, top, part = 0, 0, image  # nothing to convert, and resize() reads what weighs in alone
     else:
@@ -184,7 +182,19 @@ def resample(
     # reduce() averages whole pixels first, the filter does the rest; it doesn't know I;16
     gap = None if part.mode == "I;16" else 3.0
     inner = (x0 - left, y0 - top, x1 - left, y1 - top)
-    return part.resize(size, _FILTER, inner, gap)
+    return part.resize(size, FILTER, inner, gap)
+
+
+def weighing(
+    whole: tuple[int, int], size: tuple[int, int], box: tuple[float, float, float, float]
+) -> tuple[int, int, int, int]:
+    """The pixels, xyxy, of a picture of ``whole`` px that weigh in where a box becomes ``size``."""
+    x0, y0, x1, y1 = box
+    reach_x = _REACH * max(1.0, (x1 - x0) / size[0]) + 1
+    reach_y = _REACH * max(1.0, (y1 - y0) / size[1]) + 1
+    left, top = max(0, math.floor(x0 - reach_x)), max(0, math.floor(y0 - reach_y))
+    right, bottom = min(whole[0], math.ceil(x1 + reach_x)), min(whole[1], math.ceil(y1 + reach_y))
+    return left, top, right, bottom
 
 
 def transform(

@@ -10,29 +10,25 @@ from __future__ import annotations
 
 import math
 import operator
-import os
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import BinaryIO, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from PIL import Image
+from numpy.typing import ArrayLike
+from PIL import Image, ImageFile
 
 from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
-from cropper.image.damage import damage
-from cropper.image.formats import sniff
 from cropper.image.header import (
     Header,
     color_key,
     in_memory,
-    inspect,
     open_picture,
     part_of_canvas,
     reading,
+    to_animation,
 )
+from cropper.image.jpeg import DAMAGED, decode_jpeg
+from cropper.image.linear import resample_linear
 from cropper.image.pixels import (
     Span,
     eight_bits,
@@ -46,14 +42,13 @@ from cropper.image.pixels import (
 )
 from cropper.image.view import View
 
-__all__ = ["MAX_PIXELS", "SourceImage", "from_array", "load_image"]
+__all__ = ["MAX_PIXELS", "SourceImage"]
 
 _SLACK = 1e-6  # px; what float arithmetic may put a box outside, or off whole pixels
 MAX_PIXELS = 1 << 30  # of a crop
 # What a JPEG's scaled decode keeps beyond a crop's size: with less, its error comes near to that
 # of encoding the crop at quality 92 (41 dB at 1.25, 36 dB at 1)
 _SPARE = 1.25
-_HEAD = 4096  # bytes that tell a format
 # EXIF orientation -> from stored to upright, and whether the stored picture's x and y are
 # swapped, then x reversed, y reversed, seen from the upright one
 _UPRIGHT = {
@@ -67,22 +62,36 @@ _UPRIGHT = {
 }
 
 _Box = tuple[float, float, float, float]
-Damaged = Literal["unseen", "told", "refused"]
 
 
 class SourceImage:
-    """A picture that was read and checked. ``load_image`` and ``from_array`` make them."""
+    """A picture that was read and checked. ``open_photo`` and its like make them."""
 
     def __init__(
-        self, name: str, header: Header, data: bytes = b"", picture: Image.Image | None = None
+        self,
+        name: str,
+        header: Header,
+        data: bytes = b"",
+        *,
+        strict: bool = False,
     ) -> None:
+        """A JPEG whose data is damaged raises at its first decode where that is ``strict``."""
         self.name = name
         self.header = header
         self._data = data
-        self._picture = picture  # decoded in full, as stored: not yet upright
+        self._picture: Image.Image | None = None  # decoded in full, as stored: not yet upright
         self._expected: Image.Image | None = None  # scaled by a JPEG's decoder, for crops to come
         self._expected_box: _Box | None = None  # of it, that is the picture
         self._span = header.span
+        self._strict = strict
+        self._damage: str | None = None  # that a decode has met
+
+    @classmethod
+    def of(cls, name: str, picture: Image.Image) -> SourceImage:
+        """A picture that is decoded already, with its profile and its EXIF."""
+        source = cls(name, in_memory(picture))
+        source._picture = source._cleaned(picture)
+        return source
 
     @property
     def size(self) -> tuple[int, int]:
@@ -96,8 +105,11 @@ class SourceImage:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was ignored or lost in reading, for people to read."""
-        return self.header.notes
+        """What was ignored or lost in reading so far, for people to read."""
+        if not self._damage:
+            return self.header.notes
+        told = f"{DAMAGED} ({self._damage}): parts may be grey or shifted; `strict` refuses it"
+        return (*self.header.notes, told)
 
     @property
     def span(self) -> Span | None:
@@ -144,25 +156,30 @@ class SourceImage:
             small = over_white(to_srgb(eight_bits(small, span), self.header.icc))
             return View(np.array(small), self.size)
 
-    def cut(self, box: ArrayLike, size: tuple[int, int] | None = None) -> Image.Image:
+    def cut(
+        self, box: ArrayLike, size: tuple[int, int] | None = None, *, linear: bool = False
+    ) -> Image.Image:
         """``box`` from the full resolution, upright, in the source's colours.
 
         Without ``size`` the box is whole pixels and these are copied, mode and palette kept. With
         ``size`` = (width, height) px, exactly the box is averaged to exactly that size, enlarged
         where need be; palette and 1-bit pictures become RGB, RGBA or L, and a JPEG may be scaled
-        down by its decoder before. Raises BoxError for a box that is not inside the picture or not
-        whole, ImageReadError for broken pixels.
+        down by its decoder before. With ``linear`` it is not, and light is averaged. Raises
+        BoxError for a box that is not inside the picture or not whole, ImageReadError for broken
+        pixels.
         """
         inside = _box_inside(box, self.size)
         if size is None:
-            whole = self._as_stored(_whole(inside))
             with reading(self.name, self.format):
-                return self._upright(self._decoded().crop(whole))
+                return self._upright(self._decoded().crop(self._as_stored(_whole(inside))))
         width, height = (_at_least_one("a side of the crop", side) for side in size)
         if width * height > MAX_PIXELS:
             raise ConfigError(f"a crop has at most {MAX_PIXELS} px, got {width} x {height}")
         stored = self._stored_size((width, height))
         with reading(self.name, self.format):
+            if linear:
+                whole, place = self._decoded(), self._as_stored(inside)
+                return self._upright(resample_linear(whole, stored, place, self.header.icc))
             image, part = self._scaled_for(stored, self._as_stored(inside))
             small = resample(image, stored, part)
             if self.format == "JPEG":
@@ -186,13 +203,16 @@ class SourceImage:
         x0, y0, x1, y1 = self._as_stored(_box_inside(box, self.size))
         return (x0 / width, y0 / height, x1 / width, y1 / height)
 
-    def warp(self, corners: ArrayLike, size: tuple[int, int]) -> Image.Image:
+    def warp(
+        self, corners: ArrayLike, size: tuple[int, int], *, linear: bool = False
+    ) -> Image.Image:
         """A parallelogram from the full resolution, upright, as a picture of ``size``.
 
         ``corners`` (4, 2) px are where the output's top left, top right, bottom right and bottom
         left lie. It is read once, by bicubic interpolation; where ``size`` is smaller than the
-        parallelogram, that is done at its own size and averaged down. Palette and 1-bit pictures
-        become RGB, RGBA or L. Raises BoxError for corners outside of the picture.
+        parallelogram, that is done at its own size and averaged down, with ``linear`` as light.
+        Palette and 1-bit pictures become RGB, RGBA or L. Raises BoxError for corners outside of the
+        picture.
         """
         points = np.asarray(corners, dtype=np.float64)
         outside = np.maximum(-points, points - np.array(self.size))
@@ -208,17 +228,21 @@ class SourceImage:
             raise ConfigError(f"a crop has at most {MAX_PIXELS} px, got {width} x {height}")
         with reading(self.name, self.format):
             read = transform(self._upright(self._decoded()), points, full)
-            return read if full == (width, height) else resample(read, (width, height))
+            if full == (width, height):
+                return read
+            if linear:
+                return resample_linear(read, (width, height), (0, 0, *full), self.header.icc)
+            return resample(read, (width, height))
 
     def _no_smaller_than(self, size: tuple[int, int]) -> tuple[Image.Image, _Box | None]:
         """The stored picture in at least ``size``, and the box of it that is the picture."""
         if self._picture is None and self.format == "JPEG":
             if self._expected and all(np.array(self._expected.size) >= size):
                 return self._expected, self._expected_box
-            image = open_picture(self._data, "JPEG")
-            full = image.size
-            drafted = image.draft(None, size)
-            image.load()
+            opened = open_picture(self._data, "JPEG")
+            full = opened.size
+            drafted = opened.draft(None, size)
+            image = self._from_jpeg(opened)
             if drafted and image.size != full:
                 return image, drafted[1]
             self._picture = self._cleaned(image)
@@ -233,11 +257,26 @@ class SourceImage:
 
     def _decoded(self) -> Image.Image:
         if self._picture is None:
-            image = open_picture(self._data, self.format)
-            part = part_of_canvas(image)
-            image.load()
-            self._picture = self._cleaned(on_clear(image, part) if part else image)
+            opened = open_picture(self._data, self.format)
+            part = part_of_canvas(opened)
+            if self.format == "JPEG":
+                image = self._from_jpeg(opened)
+            else:
+                to_animation(opened)
+                opened.load()
+                image = on_clear(opened, part) if part else opened
+            self._picture = self._cleaned(image)
         return self._picture
+
+    def _from_jpeg(self, opened: ImageFile.ImageFile) -> Image.Image:
+        image, self._damage = decode_jpeg(opened, self._data)
+        if self._damage and self._strict:
+            raise ImageReadError(
+                f"{self.name}: {DAMAGED} ({self._damage}); copy or download it again, or leave "
+                "`strict` out",
+                "damaged",
+            )
+        return image
 
     def _cleaned(self, image: Image.Image) -> Image.Image:
         """Checked against the header; without the file's metadata, which encoders pick up."""
@@ -272,88 +311,6 @@ class SourceImage:
         if self.header.orientation == 1:
             return image
         return image.transpose(_UPRIGHT[self.header.orientation][0])
-
-
-def load_image(
-    source: str | Path | bytes | BinaryIO,
-    *,
-    max_mpixels: float = 200,
-    name: str | None = None,
-    damaged: Damaged = "unseen",
-) -> SourceImage:
-    """Reads a file, bytes or an open binary file; ``name`` is what messages call it.
-
-    Of an animation or a document the first frame counts. A JPEG with damaged data, whose decoder
-    shows something, is told in the notes or refused where ``damaged`` asks for a look. Raises
-    ImageReadError for what is not a readable picture, ImageTooLargeError above ``max_mpixels``
-    (millions of pixels), both naming the file. Pixels that are broken further down raise when they
-    are first needed.
-    """
-    if not max_mpixels > 0:
-        raise ConfigError(f"max_mpixels is above 0, got {max_mpixels}")
-    if name is None:
-        given = getattr(source, "name", None)
-        name = (
-            os.fspath(source) if isinstance(source, (str, os.PathLike)) else str(given or "<bytes>")
-        )
-    try:
-        data = _read(source)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageReadError(f"{name}: cannot be read: {reason}", "unreadable") from error
-    if not data:
-        raise ImageReadError(f"{name}: an empty file; copy or download it again", "empty")
-    header, data = inspect(name, data, max_mpixels)
-    if damaged != "unseen" and header.format == "JPEG" and (what := damage(data)):
-        if damaged == "refused":
-            raise ImageReadError(
-                f"{name}: its data is damaged ({what}); copy or download it again, or leave "
-                "`strict` out",
-                "damaged",
-            )
-        note = f"its data is damaged ({what}): parts may be grey or shifted; `strict` refuses it"
-        header = replace(header, notes=(*header.notes, note))
-    return SourceImage(name, header, data)
-
-
-def from_array(pixels: NDArray[np.uint8] | Image.Image, name: str = "array") -> SourceImage:
-    """A copy of (H, W, 3) sRGB or (H, W) grey pixels, uint8; or of a Pillow image in any mode.
-
-    A Pillow image comes with its profile and its EXIF, thus is turned where that says so.
-    """
-    if isinstance(pixels, Image.Image):
-        with reading(name, pixels.format or "Pillow"):
-            picture = pixels.copy()
-        source = SourceImage(name, in_memory(picture))
-        source._picture = source._cleaned(picture)
-        return source
-    array = np.asarray(pixels)
-    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)
-    if array.dtype != np.uint8 or not shaped or not array.size:
-        raise ConfigError(
-            f"pixels are uint8 in shape (H, W, 3) or (H, W), got {array.dtype} {array.shape}"
-        )
-    picture = Image.fromarray(np.array(array, order="C"))
-    return SourceImage(name, in_memory(picture), picture=picture)
-
-
-def _read(source: str | Path | bytes | BinaryIO) -> bytes:
-    """All bytes; no more than the head of a file that can't be a picture."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source)
-    if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb") as file:
-            head = file.read(_HEAD)
-            return head + file.read() if sniff(head) else head
-    if not hasattr(source, "read"):
-        raise ImageReadError(
-            f"a picture is a path, bytes or an open file, got {type(source).__name__}: make one of "
-            "pixels with from_array"
-        )
-    data = source.read()
-    if not isinstance(data, bytes):
-        raise ConfigError(f"a file is opened in binary mode, but read() gave {type(data).__name__}")
-    return data
 
 
 def _enough(

@@ -26,6 +26,11 @@ class View:
         """(1, 4): the box that is all of it."""
         return np.array([[0.0, 0.0, *self.size]])
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is of one colour."""
+        return bool((self.pixels == self.pixels[:1, :1]).all())
+
     def resized(self, width: int, height: int) -> NDArray[np.uint8]:
         """(height, width, 3): the whole view at a network's input size, antialiased."""
         picture = Image.fromarray(self.pixels)

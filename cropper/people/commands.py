@@ -77,7 +77,8 @@ def list_faces(
     also = _crop_of(options.aspect) if options.aspect else None
     for photo in look_at(paths, failures, progress, tiles=bool(options.sheet), also=also):
         tiles += photo.tiles
-        _tell_faces(photo, options.as_json)
+        if not _tell_faces(photo, options.as_json) and not options.sheet:
+            break  # nobody reads the rest
     if options.sheet and tiles:
         write_picture(
             face_sheet(tiles), options.sheet, options.quality, overwrite=options.overwrite
@@ -93,7 +94,7 @@ def _crop_of(aspect: str) -> Callable[[SourceImage], Box]:
     return lambda image: finder.find(image, aspect=aspect).best.box
 
 
-def _tell_faces(photo: PhotoFaces, as_json: bool) -> None:
+def _tell_faces(photo: PhotoFaces, as_json: bool) -> bool:
     places = [_place(each, photo) for each in photo.seen]
     records, lines = [], []
     for each, place in zip(photo.seen, places, strict=True):
@@ -104,21 +105,18 @@ def _tell_faces(photo: PhotoFaces, as_json: bool) -> None:
         lines.append(
             f"{x1 - x0:.0f}x{y1 - y0:.0f}+{x0:.0f}+{y0:.0f}\t{', '.join(filter(None, told))}"
         )
-    _tell_photo(photo, records, lines, as_json)
+    return _tell_photo(photo, records, lines, as_json)
 
 
 def _tell_photo(
     photo: PhotoFaces, records: Sequence[dict[str, Any]], lines: Sequence[str], as_json: bool
-) -> None:
-    """One JSON object with a record a face, or a line each."""
+) -> bool:
+    """One JSON object with a record a face, or a line each. Whether somebody reads on."""
     if as_json:
         size = list(photo.size)
-        print_json({"input": str(photo.path), "source_size": size, "faces": list(records)})
-        return
-    for number, line in enumerate(lines, 1):
-        print_line(f"{photo.path}\t{number}\t{line}")
-    if not lines:
-        print_line(f"{photo.path}\t0\tno face is found")
+        return print_json({"input": str(photo.path), "source_size": size, "faces": list(records)})
+    told = [f"{number}\t{line}" for number, line in enumerate(lines, 1)] or ["0\tno face is found"]
+    return all(print_line(f"{photo.path}\t{each}") for each in told)
 
 
 def _place(seen: SeenFace, photo: PhotoFaces) -> str:
@@ -166,7 +164,8 @@ def who(inputs: Sequence[str], options: WhoOptions, progress: Progress | None = 
             told = f"{match.person.name}\t{_told(match.stranger_rate)}" if match else ""
             unknown = "nobody known\t" + (seen.unreadable and f"it is {seen.unreadable}")
             lines.append((told or unknown).rstrip())
-        _tell_photo(photo, records, lines, options.as_json)
+        if not _tell_photo(photo, records, lines, options.as_json):
+            break  # nobody reads the rest
     return failures.end(len(paths))
 
 

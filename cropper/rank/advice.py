@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from cropper.scorers import Scorer
 from cropper.scorers.probe import CHANGES
 from cropper.scorers.selfie import SelfieScorer, place_of
 
-__all__ = ["Advice", "AdviceOptions", "advise", "advise_on"]
+__all__ = ["Advice", "AdviceOptions", "advise", "advise_on", "gains_of", "helpful"]
 
 _CONTROLS = ("upside down", "half the resolution")  # nobody's wish
 
@@ -83,9 +83,7 @@ class Advice:
         """In words, what helps most first."""
         range_of = "; the best selfies of 2015 had 1, the worst -1" if self.best else ""
         yield f"{self.path}: {self.score:.2f} by {self.scorer}{range_of}"
-        for change, gain in sorted(self.gains.items(), key=lambda item: -item[1]):
-            if gain >= WORTH_IT and change not in _CONTROLS:
-                yield f"  {gain:+.2f}  {change}"
+        yield from (f"  {gain:+.2f}  {change}" for change, gain in helpful(self.gains))
         x0, y0 = round(self.crop.x0), round(self.crop.y0)
         yield f"  best crop: {self.crop.width:.0f}x{self.crop.height:.0f} at ({x0}, {y0})"
         yield from (f"  note: {note}" for note in self.notes)
@@ -119,8 +117,9 @@ def advise(
         except (CropperError, MemoryError) as error:
             failures.add(UnreadablePhoto(path, str(error) or f"{path}: not enough memory"))
         else:
-            for line in [json.dumps(found.to_dict())] if options.as_json else found.lines():
-                print_line(line)
+            told = [json.dumps(found.to_dict())] if options.as_json else [*found.lines()]
+            if not all(map(print_line, told)):
+                break  # nobody reads the rest
     return failures.end(len(paths))
 
 
@@ -129,11 +128,7 @@ def advise_on(path: Path, finder: CropFinder, request: CropRequest) -> Advice:
     image = load_image(path)
     view = finder.scorer.spec.view(image)
     score = whole_score(finder, view)
-    gains = {}
-    for name, change in CHANGES.items():
-        pixels = change(view.pixels)
-        height, width = pixels.shape[:2]
-        gains[name] = whole_score(finder, View(pixels, (width, height))) - score
+    gains = gains_of(finder, view, score)
     result = finder.find(image, request, view=view)
     faces = find_faces(view)
     return Advice(
@@ -149,6 +144,22 @@ def advise_on(path: Path, finder: CropFinder, request: CropRequest) -> Advice:
         notes=result.notes,
         best=_best_place(finder.scorer),
     )
+
+
+def gains_of(finder: CropFinder, view: View, score: float) -> dict[str, float]:
+    """What each change would add to the score of a whole picture."""
+    gains = {}
+    for name, change in CHANGES.items():
+        pixels = change(view.pixels)
+        height, width = pixels.shape[:2]
+        gains[name] = whole_score(finder, View(pixels, (width, height))) - score
+    return gains
+
+
+def helpful(gains: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The changes that are worth it, what helps most first."""
+    wishes = [(change, gain) for change, gain in gains.items() if change not in _CONTROLS]
+    return sorted((each for each in wishes if each[1] >= WORTH_IT), key=lambda each: -each[1])
 
 
 def _place(faces: Sequence[Face], box: Sequence[float]) -> Place | None:

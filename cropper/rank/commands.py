@@ -71,8 +71,8 @@ def score(inputs: Sequence[str], options: ScoreOptions, progress: Progress | Non
     for found in counted(score_pictures(paths, finder), len(paths), progress):
         if isinstance(found, UnreadablePhoto):
             failures.add(found)
-        else:
-            print_line(_line(found, options.as_json))
+        elif not print_line(_line(found, options.as_json)):
+            break  # nobody reads the rest
     return failures.end(len(paths))
 
 

@@ -15,14 +15,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cropper.decoders import Decoders
-from cropper.errors import CropperError, ScorerOutputError
+from cropper.errors import ConfigError, CropperError, ScorerOutputError
 from cropper.finder import CropFinder
 from cropper.identity import KnownPeople
 from cropper.image import EXTENSION_OF
 from cropper.presets import PRESETS
 from cropper.scoring_thread import ScoringThread
 from cropper.serve.admission import Admission, Ticket
-from cropper.serve.handlers import MEDIA_TYPES, EncodedCrop, Handlers
+from cropper.serve.handlers import MEDIA_TYPES, EncodedCrop, Handlers, Judge
 from cropper.serve.metrics import Measured, Metrics
 from cropper.serve.negotiation import ANY_PICTURE, JSON, choose
 from cropper.serve.openapi import describe
@@ -45,9 +45,15 @@ _NOBODY = KnownPeople(())
 Work = Callable[[Ticket], Any]
 
 
-def make_app(finder: CropFinder, options: ServeOptions, people: KnownPeople = _NOBODY) -> ASGIApp:
-    """The service as an ASGI application; its lifespan starts and ends the scorer's thread."""
-    service = _Service(finder, options, people)
+def make_app(
+    finders: Sequence[CropFinder], options: ServeOptions, people: KnownPeople = _NOBODY
+) -> ASGIApp:
+    """The service as an ASGI application; its lifespan starts and ends the scorers' threads.
+
+    Requests name a finder by its scorer; the first is the default. Raises ConfigError for two of
+    one name.
+    """
+    service = _Service(finders, options, people)
     routes = [
         Route("/v1/crop", service.crop, methods=["POST"]),
         Route("/v1/score", service.score, methods=["POST"]),
@@ -68,28 +74,35 @@ def make_app(finder: CropFinder, options: ServeOptions, people: KnownPeople = _N
 class _Service:
     """The endpoints, and what they share."""
 
-    def __init__(self, finder: CropFinder, options: ServeOptions, people: KnownPeople) -> None:
-        self.finder, self.options, self.people = finder, options, people
+    def __init__(
+        self, finders: Sequence[CropFinder], options: ServeOptions, people: KnownPeople
+    ) -> None:
+        self.finders = {finder.scorer.spec.name: finder for finder in finders}
+        if len(self.finders) < len(finders):
+            raise ConfigError("two scorers have one name: give each `scorer` once")
+        self.options, self.people = options, people
         self.metrics = Metrics()
         self.document = describe(options)
 
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         workers = max(2, min(cores(), _MOST_WORKERS))  # one decodes while one waits for scores
-        self.scoring = ScoringThread(self.finder, around_batch=self.metrics.scoring)
+        self.judges = {
+            name: Judge(finder, ScoringThread(finder, around_batch=self.metrics.scoring))
+            for name, finder in self.finders.items()
+        }
         self.admission = Admission(self.options.queue, workers, self.metrics)
         decoders = Decoders(self.options.max_mpixels, together=self.options.max_mpixels)
         with decoders:
             decoders.start(workers)
             seconds = self.options.answer_seconds
-            self.handlers = Handlers(
-                self.finder, self.scoring, decoders, seconds=seconds, people=self.people
-            )
+            self.handlers = Handlers(self.judges, decoders, seconds=seconds, people=self.people)
             try:
                 yield
             finally:
                 self.admission.close()
-                self.scoring.close()
+                for judge in self.judges.values():
+                    judge.thread.close()
 
     async def crop(self, request: Request) -> Response:
         kind = _accepted(request, (JSON, ANY_PICTURE, *_PICTURES))
@@ -150,7 +163,8 @@ class _Service:
             {
                 "max_upload_mb": self.options.max_upload_mb,
                 "max_mpixels": self.options.max_mpixels,
-                "scorer": self.finder.scorer.spec.name,
+                "scorer": next(iter(self.finders)),
+                "scorers": [*self.finders],
                 "people": [person.name for person in self.people],
                 "presets": [preset.to_dict() for preset in PRESETS],
             }
@@ -160,10 +174,8 @@ class _Service:
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, _: Request) -> Response:
-        if not self.scoring.alive:
-            raise ProblemError(
-                "not-ready", "the scorer's thread has ended: start the service again"
-            )
+        if not all(judge.thread.alive for judge in self.judges.values()):
+            raise ProblemError("not-ready", "a scorer's thread has ended: start the service again")
         if self.admission.stuck:
             raise ProblemError("not-ready", "every worker has been at one request for long")
         if self.admission.full:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from cropper.identity import KnownPeople, look
 from cropper.image import FORMATS, View, sniff
 from cropper.render import render
 from cropper.result import CropResult, preference
+from cropper.scorers import ScorerSpec
 from cropper.scoring_thread import ScoringThread
 from cropper.search import Objective
 from cropper.serve.admission import Ticket
@@ -25,7 +26,7 @@ from cropper.serve.problems import ProblemError
 from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions
 from cropper.subjects import find_subjects
 
-__all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers"]
+__all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers", "Judge"]
 
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
@@ -52,30 +53,77 @@ class EncodedCrop:
     crop: Crop | None = None  # None: the caller knows the box
 
 
+@dataclass(frozen=True)
+class Judge:
+    """A scorer that requests may choose, and the thread that it belongs to."""
+
+    finder: CropFinder
+    thread: ScoringThread
+
+    @property
+    def spec(self) -> ScorerSpec:
+        return self.finder.scorer.spec
+
+    def score(self, ticket: Ticket, view: View, work: Callable[[Objective], Answer]) -> Answer:
+        """``work`` in the scorer's thread, with an objective that ends when nobody waits for it."""
+
+        def watched(objective: Objective) -> Answer:
+            return work(ticket.watched(objective, self.spec.batch_size))
+
+        return self.thread.ask(view, watched, ticket.check)
+
+    def preferred(self, score: float, full_frame: float) -> dict[str, float | None]:
+        """The probability that people prefer it, None where scores are no log-odds."""
+        share = round(preference(score - full_frame), 4) if self.spec.calibrated else None
+        return {"preferred_to_full_frame": share}
+
+
 class Handlers:
-    """One finder for all requests; photos are decoded in processes of their own."""
+    """One finder a scorer for all requests; photos are decoded in processes of their own."""
 
     def __init__(
         self,
-        finder: CropFinder,
-        scoring: ScoringThread,
+        judges: Mapping[str, Judge],
         decoders: Decoders,
         *,
         seconds: float,
         people: KnownPeople,
     ) -> None:
-        """``seconds`` are those that a photo may be decoded and encoded for."""
-        self.people = people
-        self.finder, self.scoring, self.decoders = finder, scoring, decoders
+        """``judges`` by name, the default first; a photo is decoded and encoded for ``seconds``."""
+        self.judges, self.decoders, self.people = judges, decoders, people
         self.max_mpixels, self.seconds = decoders.max_mpixels, seconds
 
     def crop(self, ticket: Ticket, data: bytes, options: CropOptions) -> dict[str, Any]:
-        """The JSON answer: that of ``cropper best --json``, and more."""
+        """The JSON answer: that of ``cropper best --json``, and more; or a list of them."""
         self._check_size(options.size)
+        judge = self._judge(options.scorer)
         with self._opened(ticket, data) as source:
-            result, heat = self._find(ticket, source, options)
+            found = self._find(ticket, source, options, judge)
+            told = source.notes  # once it was decoded
+        answers = [self._answer(source.format, told, judge, *each) for each in found]
+        if len(answers) == 1:
+            return answers[0]
+        assert options.aspect
+        pairs = zip(options.aspect, answers, strict=True)
+        return {"answers": [{**answer, "aspect": aspect} for aspect, answer in pairs]}
+
+    def _judge(self, name: str | None) -> Judge:
+        judge = self.judges.get(name or next(iter(self.judges)))
+        if judge is None:
+            known = ", ".join(self.judges)
+            raise ProblemError("bad-option", f"scorer is one of {known}, got {name}", rule="scorer")
+        return judge
+
+    def _answer(
+        self,
+        kind: str,
+        told: Sequence[str],
+        judge: Judge,
+        result: CropResult,
+        heat: ScoreMap | None,
+    ) -> dict[str, Any]:
         best = result.best
-        notes = [*source.notes, *result.notes]
+        notes = [*told, *result.notes]
         if result.size and result.enlarged(best):
             notes.append("the crop is enlarged to {}x{}".format(*result.size))
         answer = {
@@ -83,11 +131,11 @@ class Handlers:
             "crops": [
                 {
                     **result.crop_record(crop),
-                    **self._preferred(crop.score, result.full_frame_score),
+                    **judge.preferred(crop.score, result.full_frame_score),
                 }
                 for crop in result.crops
             ],
-            "format": source.format,
+            "format": kind,
             "notes": notes,
         }
         return answer | ({"heat": _heat_record(heat)} if heat else {})
@@ -97,9 +145,12 @@ class Handlers:
     ) -> EncodedCrop:
         """The best crop as a picture, in the format of the source where ``kind`` is None."""
         self._check_size(options.size)
+        if options.aspect and len(options.aspect) > 1:
+            raise ProblemError("bad-option", "aspect is one for a picture", rule="aspect")
         only = options.model_copy(update={"top_k": 1, "heat": False})
+        judge = self._judge(options.scorer)
         with self._opened(ticket, data) as source:
-            best = self._find(ticket, source, only)[0].best
+            best = self._find(ticket, source, only, judge)[0][0].best
             ticket.check()
             return self._encoded(source, best, options, kind, best)
 
@@ -108,9 +159,10 @@ class Handlers:
     ) -> EncodedCrop:
         """The caller's own box as a picture."""
         self._check_size(options.size)
+        judge = self._judge(options.scorer)
         with self._opened(ticket, data) as source:
             if options.size:  # a small JPEG is scaled from what was decoded to be judged: as there
-                self.finder.scorer.spec.view(source)
+                judge.spec.view(source)
             ticket.check()
             return self._encoded(source, Crop.of(options.box[0], 0.0), options, kind)
 
@@ -129,6 +181,7 @@ class Handlers:
 
     def score(self, ticket: Ticket, data: bytes, options: ScoreOptions) -> dict[str, Any]:
         """The scores of the caller's boxes, in their order."""
+        judge = self._judge(options.scorer)
         with self._opened(ticket, data) as source:
             width, height = source.size
             inside = clip(options.boxes, source.size)
@@ -137,33 +190,18 @@ class Handlers:
                 worst = options.boxes[outside][0].tolist()
                 raise BoxError(f"a box lies within (0, 0, {width}, {height}), got {worst}")
             boxes = np.concatenate([inside, [[0.0, 0.0, width, height]]])
-            view = self.finder.scorer.spec.view(source)
-        scores = self._score(ticket, view, lambda objective: objective(boxes)).tolist()
+            view = judge.spec.view(source)
+        scores = judge.score(ticket, view, lambda objective: objective(boxes)).tolist()
         full = scores.pop()
         return {
             "source_size": list(source.size),
             "full_frame_score": full,
-            "scorer": self.finder.scorer.spec.name,
+            "scorer": judge.spec.name,
             "boxes": [
-                {"box": box, "score": score, **self._preferred(score, full)}
+                {"box": box, "score": score, **judge.preferred(score, full)}
                 for box, score in zip(options.boxes.tolist(), scores, strict=True)
             ],
         }
-
-    def _score(self, ticket: Ticket, view: View, work: Callable[[Objective], Answer]) -> Answer:
-        """``work`` in the scorer's thread, with an objective that ends when nobody waits for it."""
-        spec = self.finder.scorer.spec
-
-        def watched(objective: Objective) -> Answer:
-            return work(ticket.watched(objective, spec.batch_size))
-
-        return self.scoring.ask(view, watched, ticket.check)
-
-    def _preferred(self, score: float, full_frame: float) -> dict[str, float | None]:
-        """The probability that people prefer it, None where scores are no log-odds."""
-        calibrated = self.finder.scorer.spec.calibrated
-        share = round(preference(score - full_frame), 4) if calibrated else None
-        return {"preferred_to_full_frame": share}
 
     @contextlib.contextmanager
     def _opened(self, ticket: Ticket, data: bytes) -> Iterator[RemoteImage]:
@@ -186,24 +224,28 @@ class Handlers:
             )
 
     def _find(
-        self, ticket: Ticket, source: RemoteImage, options: CropOptions
-    ) -> tuple[CropResult, ScoreMap | None]:
+        self, ticket: Ticket, source: RemoteImage, options: CropOptions, judge: Judge
+    ) -> list[tuple[CropResult, ScoreMap | None]]:
+        """For each aspect, of one decode and one look."""
         started = time.perf_counter()
-        request, view = options.request(self.people), self.finder.scorer.spec.view(source)
-        if request.people:
+        requests, view = options.requests(self.people), judge.spec.view(source)
+        if requests[0].people:
             look(source)  # slow, and in the caller's own thread
-        find_subjects(request, view)
+        find_subjects(requests[0], view)
 
-        def work(objective: Objective) -> tuple[CropResult, ScoreMap | None]:
-            result = self.finder.find(source, request, objective=objective, view=view)
-            best = result.best
-            if not options.heat:
-                return result, None
-            shape = best.width / best.height
-            return result, self.finder.score_map(source, shape, objective=objective)
+        def work(objective: Objective) -> list[tuple[CropResult, ScoreMap | None]]:
+            found = []
+            for request in requests:
+                result = judge.finder.find(source, request, objective=objective, view=view)
+                shape, heat = result.best.width / result.best.height, None
+                if options.heat:
+                    heat = judge.finder.score_map(source, shape, objective=objective)
+                found.append((result, heat))
+            return found
 
-        result, heat = self._score(ticket, view, work)
-        return replace(result, seconds=time.perf_counter() - started), heat
+        found = judge.score(ticket, view, work)
+        seconds = time.perf_counter() - started
+        return [(replace(result, seconds=seconds), heat) for result, heat in found]
 
 
 def _heat_record(heat: ScoreMap) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from cropper.serve.schema import (
     Problem,
     ScoreOptions,
     ScoresAnswer,
+    SeveralAnswer,
     Status,
 )
 
@@ -27,6 +28,7 @@ __all__ = ["describe"]
 _ANY_POST: tuple[str, ...] = ("bad-option", "bad-form", "no-photo", "not-acceptable", "slow-upload")
 _ANY_POST += ("upload-too-large", "too-many-megapixels", "not-a-picture", "unreadable-picture")
 _ANY_POST += ("internal", "busy", "too-slow")
+_CROPS = ("CropsAnswer", "SeveralAnswer")
 
 
 def describe(options: ServeOptions) -> dict[str, Any]:
@@ -64,9 +66,9 @@ def _paths() -> dict[str, Any]:
         "/v1/crop": _post(
             "crop",
             "Find the best crops of a photo",
-            "JSON by default; the best crop itself where a picture type is accepted.",
+            "JSON by default; of one aspect the best crop itself where a picture type is accepted.",
             CropOptions,
-            {"application/json": {"schema": _ref("CropsAnswer")}} | _pictures(),
+            {"application/json": {"schema": {"oneOf": [*map(_ref, _CROPS)]}}} | _pictures(),
         ),
         "/v1/score": _post(
             "score",
@@ -181,7 +183,7 @@ def _problems(*kinds: str) -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     """Of answers; a field that may be left out is not null where it is there."""
-    models = (CropsAnswer, ScoresAnswer, Limits, Status, Problem)
+    models = (CropsAnswer, SeveralAnswer, ScoresAnswer, Limits, Status, Problem)
     template = "#/components/schemas/{model}"
     _, shared = models_json_schema([(each, "validation") for each in models], ref_template=template)
     schemas: dict[str, Any] = shared["$defs"]

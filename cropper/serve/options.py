@@ -24,7 +24,7 @@ class ServeOptions:
     max_upload_mb: float = 25
     max_mpixels: float = 60  # of a picture, and of a crop that is asked for in an exact size
     queue: int = 32  # requests inside at once; each may hold one upload in memory
-    scorer: str = "cropnet"
+    scorers: tuple[str, ...] = ("cropnet",)  # that requests may name, the default first
     device: str = "auto"
     people: Path | None = None  # whom requests may name: a file of known people, or a folder
     upload_seconds: float = 30  # for a whole request to arrive

@@ -37,7 +37,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
     Raises what ``load_scorer`` and ``KnownPeople.at`` raise, ConfigError for an address that cannot
     be had, and KeyboardInterrupt after a SIGINT.
     """
-    finder = CropFinder(options.scorer, options.device)
+    finders = [CropFinder(scorer, options.device) for scorer in options.scorers]
     people = KnownPeople.at(options.people, say) if options.people else KnownPeople(())
     listener = listen(options)
     host, port = listener.getsockname()[:2]
@@ -47,7 +47,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
             "encrypted on their way: put a proxy with TLS in front"
         )
     config = uvicorn.Config(
-        make_app(finder, options, people),
+        make_app(finders, options, people),
         http=Prompt,
         ws="none",
         access_log=False,
@@ -62,7 +62,8 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
     # uvicorn raises the signal once more when all is done; its default would end with an error
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     shown = f"[{host}]" if ":" in host else host
-    say(f"serving on http://{shown}:{port} with {finder.scorer.spec.name}; Ctrl-C ends it")
+    names = ", ".join(finder.scorer.spec.name for finder in finders)
+    say(f"serving on http://{shown}:{port} with {names}; Ctrl-C ends it")
     try:
         with listener:
             _Server(config).run(sockets=[listener])

@@ -15,8 +15,9 @@ from cropper.image import FORMATS
 from cropper.request import CropRequest
 from cropper.serve.problems import KINDS, ProblemError
 from cropper.serve.texts import (
+    MAX_ASPECTS,
     MAX_BOXES,
-    Aspect,
+    Aspects,
     Avoided,
     Colour,
     Digits,
@@ -27,13 +28,14 @@ from cropper.serve.texts import (
     Point,
     Quality,
     Scale,
+    ScorerName,
     Size,
     Truth,
 )
 from cropper.space import MIN_SCALE
 
 __all__ = ["CropOptions", "CutOptions", "Limits", "Problem", "ScoreOptions", "read_options"]
-__all__ += ["CropsAnswer", "ScoresAnswer", "Status"]
+__all__ += ["CropsAnswer", "ScoresAnswer", "SeveralAnswer", "Status"]
 
 MAX_BUDGET = 20_000  # candidates of one search
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
@@ -43,13 +45,19 @@ class _Options(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
 
-class CropOptions(_Options):
+class _ScoredOptions(_Options):
+    scorer: ScorerName | None = Field(
+        None, description="One of those that /v1/limits lists. Default: the first of these."
+    )
+
+
+class CropOptions(_ScoredOptions):
     """Of /v1/crop, as ``cropper best`` has them."""
 
-    aspect: Aspect | None = Field(
+    aspect: Aspects | None = Field(
         None,
-        description="Width to height of the crop; free tries 1:2 to 2:1. Default: that of size, "
-        "else original.",
+        description="Width to height of the crop; free tries 1:2 to 2:1; several between "
+        "semicolons get a list of answers. Default: that of size, else original.",
     )
     size: Size | None = Field(None, description="Exact size of the cropped photo in pixels.")
     min_scale: Scale = Field(
@@ -103,18 +111,25 @@ class CropOptions(_Options):
         "photo.",
     )
 
-    def request(self, people: KnownPeople) -> CropRequest:
-        """Raises what ``CropRequest`` raises, and ProblemError for a name that is not known."""
+    def requests(self, people: KnownPeople) -> tuple[CropRequest, ...]:
+        """One for each aspect.
+
+        Raises what ``CropRequest`` raises, and ProblemError for a name that is not known.
+        """
         known = {person.name: person for person in people}
         for each in self.keep:
             if isinstance(each, Named) and each.name not in known:
                 raise ProblemError("bad-option", f"keep: {each.name} is not known", rule="keep")
         keep = tuple(known[x.name] if isinstance(x, Named) else x for x in self.keep)
-        fields = self.model_dump(exclude={"quality", "heat", "keep", "avoid"})
-        return CropRequest(keep=keep, avoid=self.avoid or (), **fields)
+        other = {"quality", "heat", "keep", "avoid", "scorer", "aspect"}
+        fields = self.model_dump(exclude=other)
+        return tuple(
+            CropRequest(aspect=aspect, keep=keep, avoid=self.avoid or (), **fields)
+            for aspect in self.aspect or (None,)
+        )
 
 
-class ScoreOptions(_Options):
+class ScoreOptions(_ScoredOptions):
     """Of /v1/score."""
 
     boxes: ManyBoxes = Field(
@@ -122,8 +137,8 @@ class ScoreOptions(_Options):
     )
 
 
-class CutOptions(_Options):
-    """Of /v1/cut."""
+class CutOptions(_ScoredOptions):
+    """Of /v1/cut; the scorer is the one that found the box."""
 
     box: OneBox = Field(
         description="x0,y0,x1,y1, px, inside the upright photo, also as /v1/crop answers it, "
@@ -238,8 +253,10 @@ class PersonAnswer(BaseModel):
 class CropsAnswer(CropAnswer):
     """Of /v1/crop."""
 
+    aspect: str | None = Field(
+        None, description="The one that this answers, where several are asked for."
+    )
     padding: PaddingAnswer | None = None
-
     source_size: Pixels
     focus_x: Share = Field(description="The best crop's place, as CSS object-position has it.")
     focus_y: Share
@@ -273,6 +290,14 @@ class CropsAnswer(CropAnswer):
     format: Annotated[str, Field(json_schema_extra={"enum": list(FORMATS)})]
     notes: list[str]
     heat: HeatAnswer | None = None
+
+
+class SeveralAnswer(BaseModel):
+    """Of /v1/crop with several aspects."""
+
+    answers: list[CropsAnswer] = Field(
+        min_length=2, max_length=MAX_ASPECTS, description="In the order of the aspects."
+    )
 
 
 class ScoredBox(BaseModel):
@@ -310,6 +335,7 @@ class Limits(BaseModel):
     max_upload_mb: float
     max_mpixels: float
     scorer: str
+    scorers: list[str] = Field(description="What scorer may name, the default first.")
     people: list[str] = Field(description="Whom keep may name.")
     presets: list[PresetAnswer]
 

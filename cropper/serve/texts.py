@@ -15,12 +15,25 @@ from cropper.boxes import Boxes, as_boxes
 from cropper.errors import BoxError
 from cropper.request import KEPT, Box, FaceAt
 
-__all__ = ["Aspect", "Avoided", "Colour", "Digits", "Kept", "ManyBoxes", "Named", "OneBox", "Point"]
-__all__ += ["MAX_BOXES", "Quality", "Scale", "Size", "Truth"]
+__all__ = [
+    "Aspects",
+    "Avoided",
+    "Colour",
+    "Digits",
+    "Kept",
+    "ManyBoxes",
+    "Named",
+    "OneBox",
+    "Point",
+]
+__all__ += ["MAX_ASPECTS", "MAX_BOXES", "Quality", "Scale", "ScorerName", "Size", "Truth"]
 
 MAX_BOXES = 4096  # of one /v1/score
+MAX_ASPECTS = 16  # of one /v1/crop
 _RATIO = r"[1-9][0-9]{0,4}(\.[0-9]{1,4})?:[1-9][0-9]{0,4}(\.[0-9]{1,4})?"
-_ASPECT = f"^(original|free|{_RATIO})$"
+_SHAPE = f"(original|free|{_RATIO})"
+_ASPECTS = f"^{_SHAPE}(;{_SHAPE}){{0,{MAX_ASPECTS - 1}}}$"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9+*._-]{0,99}$"
 _SIZE = "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$"
 _NUMBER = r"[0-9]{0,6}\.?[0-9]{1,12}"
 _POINT = f"^{_NUMBER},{_NUMBER}$"
@@ -43,6 +56,15 @@ def _matching(pattern: str, rule: str) -> BeforeValidator:
         return text
 
     return BeforeValidator(check)
+
+
+def _aspects(text: str) -> tuple[str, ...]:
+    if not re.fullmatch(_ASPECTS, text):
+        raise _broken(
+            "is original, free or W:H with W and H from 1 to 99999, as in 4:5, and several, "
+            f"{MAX_ASPECTS} at most, between semicolons"
+        )
+    return tuple(text.split(";"))
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -131,10 +153,9 @@ def _text(pattern: str, example: str) -> Schema:
     return Schema({"type": "string", "pattern": pattern, "examples": [example]})
 
 
-Aspect = Annotated[
-    str,
-    _matching(_ASPECT, "is original, free or W:H with W and H from 1 to 99999, as in 4:5"),
-    _text(_ASPECT, "4:5"),
+Aspects = Annotated[tuple[str, ...], BeforeValidator(_aspects), _text(_ASPECTS, "1:1;4:5")]
+ScorerName = Annotated[
+    str, _matching(_NAME, "is a name that /v1/limits lists"), _text(_NAME, "cropnet")
 ]
 Size = Annotated[tuple[int, int], BeforeValidator(_size), _text(_SIZE, "1080x1350")]
 Point = Annotated[tuple[float, float], BeforeValidator(_point), _text(_POINT, ".5,.3")]

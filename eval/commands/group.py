@@ -48,7 +48,7 @@ def writing(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def progress_bar(what: str) -> Iterator[Progress | None]:
     """A bar on stderr, only where that is a terminal."""
-    if not sys.stderr.isatty():
+    if not (sys.stderr and sys.stderr.isatty()):
         yield None
         return
     from rich.console import Console  # noqa: PLC0415 - only where a bar is seen

@@ -16,10 +16,12 @@ __all__ = [
     "bench_bulk",
     "bench_convnet_command",
     "bench_faces",
+    "bench_heic",
     "bench_style",
     "bench_threads",
     "crash",
     "scale",
+    "web",
 ]
 
 
@@ -202,3 +204,39 @@ def bench_faces(known: int, repeats: int) -> None:
 
     found = measure_faces_speed(known, repeats)
     click.echo(f"{render_faces_speed(found, known)}\n\n{read_environment()}\n{command_line()}")
+
+
+@cli.command()
+@click.option(
+    "--site",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="What `cropper export --web` has written.",
+)
+@click.option("--photos", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--limit", type=click.IntRange(2), default=200, show_default=True,
+    help="Photos, spread over those that are there.")  # fmt: skip
+@click.option("--frames", type=click.IntRange(3), default=600, show_default=True)
+def web(site: Path, photos: Path, limit: int, frames: int) -> None:
+    """The engine in a Chromium beside that in Python: boxes, scores, times, bytes."""
+    from cropper.listing import list_pictures
+    from eval.environment import read_environment
+    from eval.web import render_web, run_web
+
+    found = list_pictures([photos])
+    some = found[:: max(len(found) // limit, 1)][:limit]
+    with progress_bar("photos") as show:
+        report = run_web(site, some, frames, show)
+    click.echo(f"{render_web(report)}\n\n{read_environment()}\n{command_line()}")
+
+
+@cli.command("bench-heic")
+@click.option("--quality", type=click.IntRange(1, 100), default=92, show_default=True)
+def bench_heic(*, quality: int) -> None:
+    """What HEIC costs by x265's preset, of a synthetic photo of 10 megapixels; two minutes."""
+    from eval.bench_heic import render_heic, run_heic
+    from eval.environment import read_environment
+
+    with progress_bar("presets") as progress:
+        rows = run_heic(quality, progress)
+    click.echo(f"{render_heic(rows)}\n\n{read_environment()}\n{command_line()}")

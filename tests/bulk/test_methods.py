@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from PIL import Image
+from PIL import Image, ImageFile
 from skimage import data
 
 from cropper import CropRequest
@@ -21,6 +21,7 @@ from cropper.cli import main
 from cropper.decoders import Decoders
 from cropper.errors import ConfigError
 from cropper.image import SourceImage, load_image
+from cropper.image.jpeg import decode_jpeg
 from tests.bulk.conftest import Bulk, inodes, tree
 from tests.conftest import pixels, records
 
@@ -177,20 +178,17 @@ class DecodersHere(Decoders):
 def test_a_jpeg_is_decoded_once_for_crops_of_a_size(
     bulk: Bulk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from PIL import JpegImagePlugin  # noqa: PLC0415 - for its patch
-
     (tmp_path / "in").mkdir()
     buffer = io.BytesIO()
     Image.fromarray(data.astronaut()).resize((1200, 800)).save(buffer, "JPEG")
     (tmp_path / "in/a.jpg").write_bytes(buffer.getvalue())
     loads: list[int] = []
-    load = JpegImagePlugin.JpegImageFile.load
 
-    def counted(self: JpegImagePlugin.JpegImageFile) -> Any:
-        loads.extend([max(self.size)] * bool(self.tile))
-        return load(self)
+    def counted(image: ImageFile.ImageFile, data: bytes) -> tuple[Image.Image, str | None]:
+        loads.append(max(image.size))
+        return decode_jpeg(image, data)
 
-    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", counted)
+    monkeypatch.setattr("cropper.image.source.decode_jpeg", counted)
     monkeypatch.setattr("cropper.bulk.pipeline.Decoders", DecodersHere)
     assert bulk("--size", "200x200", "--size", "30x20", "--min-scale", "0.95").exit_code == 0
     assert loads == [600]

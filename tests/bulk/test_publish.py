@@ -164,7 +164,7 @@ def test_a_report_without_a_place_ends_the_run_before_it_begins(
 def test_a_report_that_cannot_be_written_does_not_hide_the_summary(
     bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(data: bytes, target: Path, *, overwrite: bool) -> None:
+    def write(data: bytes, target: Path, *, overwrite: bool, fsync: bool) -> None:
         raise ImageWriteError(f"{target}: not written")
 
     monkeypatch.setattr("cropper.bulk.publish.write", write)

@@ -425,7 +425,7 @@ def test_a_broken_manifest_is_said_to_be(bulk: Bulk, photos: Path, tmp_path: Pat
     assert bulk("--overwrite").exit_code == 0
 
 
-def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path) -> None:
+def test_a_reader_that_goes_away_ends_no_run(tmp_path: Path) -> None:
     write_photos(tmp_path / "in", 60)
     line, more = process(
         tmp_path, "bulk", "in", "-o", "out", "--scorer", "spot", "--json", spot=True
@@ -434,10 +434,9 @@ def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path) -> None:
         assert run.stdout
         run.stdout.close()
         _, errors = run.communicate(timeout=60)
-    assert run.returncode == 5
-    assert b"standard output cannot be written: Broken pipe" in errors
-    assert b"Traceback" not in errors
-    assert subprocess.run(line, capture_output=True, check=False, **more).returncode == 0
+    assert run.returncode == 0
+    assert b"Broken pipe" not in errors
+    assert b"60 done" in errors
     assert len(tree(tmp_path / "out")) == 60
 
 

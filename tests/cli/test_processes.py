@@ -171,20 +171,6 @@ def test_standard_output_that_is_full_is_code_5(line: list[str], tmp_path: Path)
     assert done.returncode == 5
 
 
-@pytest.mark.parametrize("line", [["photo.png", "-o", "-"], ["photo.png", "--json"]])
-def test_a_reader_that_leaves_early_is_no_traceback(line: list[str], tmp_path: Path) -> None:
-    spotted().save(tmp_path / "photo.png")
-    ours, theirs = os.pipe()
-    os.close(ours)
-    try:
-        done = command(tmp_path, "best", "--scorer", "spot", *line, spot=True, stdout=theirs)
-    finally:
-        os.close(theirs)
-    assert done.returncode in (1, 5)
-    assert b"Traceback" not in done.stderr
-    assert b"Exception ignored" not in done.stderr
-
-
 @pytest.mark.parametrize(("stream", "line"), [(0, ["-", "-o", "x.png"]), (1, ["a.png", "-o", "-"])])
 def test_a_closed_stream_is_no_traceback(stream: int, line: list[str], tmp_path: Path) -> None:
     spotted().save(tmp_path / "a.png")

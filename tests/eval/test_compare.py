@@ -284,6 +284,23 @@ def test_a_pair_with_an_unknown_arm_is_refused_before_any_arm_runs(
     assert "search free" in ran.output
 
 
+def test_the_packages_judge_takes_any_folder_at_once(
+    examples: list[Example], tmp_path: Path
+) -> None:
+    for scorer, trained in (("cropnet", "judge trained seed 1, fold 0/2"), ("convnet", "shares")):
+        ran = CliRunner().invoke(
+            main,
+            [
+                *("compare", str(examples[0].path.parent), "--scorer", scorer, "--budget", "60"),
+                *("--arm", "search", "--limit", "1", "--report", str(tmp_path / "out.html")),
+            ],
+        )
+        assert ran.exit_code == 0, ran.output
+        assert trained in ran.stdout
+        assert "judge shares with the scorer architecture" in ran.stdout
+        assert "half of FCDB" in (tmp_path / "out.html").read_text("utf-8")
+
+
 def test_images_or_a_dataset_have_to_be_given(tmp_path: Path) -> None:
     ran = compare("--judge", "x.safetensors")
     assert ran.exit_code == 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -13,7 +15,8 @@ from skimage import data
 from cropper.cli import main
 from cropper.errors import ImageReadError
 from cropper.image import load_image
-from cropper.image.damage import damage
+from cropper.image.header import open_picture
+from cropper.image.jpeg import decode_jpeg
 from tests.image.pictures import encoded
 
 
@@ -41,12 +44,14 @@ def rotten(content: bytes) -> bytes:
 @pytest.mark.parametrize("progressive", [False, True])
 def test_damage_is_told_or_refused(harm: object, progressive: bool) -> None:
     content = harm(jpeg(progressive=progressive))  # type: ignore[operator]
-    assert load_image(content).notes == ()
-    (note,) = load_image(content, damaged="told").notes
-    assert "its data is damaged" in note
-    with pytest.raises(ImageReadError, match=r"<bytes>: its data is damaged \(.+\); copy"):
-        load_image(content, damaged="refused")
-    load_image(content).view(256)  # decoders show something
+    for use in (lambda image: image.view(64), lambda image: image.cut((0, 0, 512, 512))):
+        image = load_image(content)
+        assert image.notes == ()  # nothing was decoded
+        use(image)  # decoders show something
+        (note,) = image.notes
+        assert "its data is damaged" in note
+        with pytest.raises(ImageReadError, match=r"<bytes>: its data is damaged \(.+\); copy"):
+            use(load_image(content, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -63,13 +68,29 @@ def test_damage_is_told_or_refused(harm: object, progressive: bool) -> None:
     ids=["plain", "grey", "cmyk", "progressive", "restarts", "trailer", "stray"],
 )
 def test_sound_files_are_not_damaged(content: bytes) -> None:
-    assert damage(content) is None
-    assert load_image(content, damaged="refused").notes == ()
+    image = load_image(content, strict=True)
+    image.view(64)
+    image.cut((0, 0, 512, 512))
+    assert image.notes == ()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("size", [512, 300, 200, 100, 64])
+def test_pixels_are_those_that_pillow_shows(mode: str, subsampling: int, size: int) -> None:
+    content = jpeg(mode, subsampling=subsampling)
+    with Image.open(io.BytesIO(content)) as expected:
+        expected.draft(None, (size, size))
+        found = open_picture(content, "JPEG")
+        found.draft(None, (size, size))
+        assert np.array_equal(decode_jpeg(found, content)[0], expected)
 
 
 def test_other_formats_are_not_looked_at() -> None:
     content = encoded(Image.fromarray(data.astronaut()), "PNG")
-    assert load_image(content, damaged="refused").notes == ()
+    image = load_image(content, strict=True)
+    image.view(64)
+    assert image.notes == ()
 
 
 @pytest.fixture
@@ -97,7 +118,10 @@ def test_best_tells_and_strict_refuses(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_folder_is_strict_where_that_is_asked_for(folder: Path) -> None:
     line = ["bulk", "in", "-o", "out"]
-    assert CliRunner().invoke(main, line).exit_code == 0
+    told = CliRunner().invoke(main, line)
+    assert told.exit_code == 0
+    assert "bad.jpg: its data is damaged" in told.stderr
+    assert told.stderr.count("damaged") == 1
     found = CliRunner().invoke(main, [*line, "--strict"])
     assert found.exit_code == 1
     assert "1 failed (1 damaged)" in found.stderr

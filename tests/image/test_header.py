@@ -354,3 +354,40 @@ def test_threads_leave_pillow_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None
     assert failures == []
     assert Image.MAX_IMAGE_PIXELS == 100
     assert warnings.filters == filters
+
+
+def test_of_an_animated_png_the_first_frame_is_read_not_the_still_for_other_viewers() -> None:
+    still, *frames = (Image.new("RGB", (32, 24), colour) for colour in ("red", "lime", "blue"))
+    options = {"save_all": True, "append_images": frames}
+    source = load_image(encoded(still, "PNG", default_image=True, **options))
+    assert source.cut((0, 0, 9, 9)).getpixel((0, 0)) == (0, 255, 0)
+    assert source.view(24).pixels[0, 0].tolist() == [0, 255, 0]
+    passed, first = source.notes
+    assert "still picture" in passed
+    assert first == "first of 2 frames"
+    source = load_image(encoded(still, "PNG", **options))
+    assert source.cut((0, 0, 9, 9)).getpixel((0, 0)) == (255, 0, 0)
+    assert source.notes == ("first of 3 frames",)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"\xff\xe1\x00\x2ahttp://ns.adobe.com/xap/1.0/\0hdrgm:Version=",  # as Adobe and Google
+        b"\xff\xe2\x00\x20urn:iso:std:iso:ts:21496:-1\0\0\0",
+        b"\xff\xe2\x00\x08MPF\0\0\0",  # told behind the photo, by Apple
+    ],
+)
+def test_a_gain_map_that_is_left_out_is_told(told: bytes) -> None:
+    content = encoded(photo(), "JPEG")
+    assert load_image(content).notes == ()
+    behind = b"<HDRGainMap:HDRGainMapVersion>65536" if b"MPF" in told else b""
+    (note,) = load_image(content[:2] + told + content[2:] + behind).notes
+    assert note.startswith("its gain map")
+
+
+def test_a_gain_map_of_an_avif_is_told() -> None:
+    content = encoded(photo(), "AVIF")
+    assert load_image(content).notes == ()
+    (note,) = load_image(content + b"\0\0\0\x0cfreetmap").notes
+    assert note.startswith("its gain map")

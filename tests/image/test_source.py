@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import GifImagePlugin, Image, ImageCms, ImageOps, JpegImagePlugin
+from PIL import GifImagePlugin, Image, ImageCms, ImageFile, ImageOps
 from skimage import data
 
 from cropper.errors import BoxError, ConfigError, ImageReadError
 from cropper.image import from_array, load_image
+from cropper.image.jpeg import decode_jpeg
 from tests.image.pictures import (
     BICUBIC,
     LOSSLESS,
@@ -49,14 +50,12 @@ def test_orientations(kind: str, orientation: int) -> None:
 def counted_loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The long sides that JPEGs are decoded at, from now on."""
     loaded: list[int] = []
-    load = JpegImagePlugin.JpegImageFile.load
 
-    def counted(self: JpegImagePlugin.JpegImageFile) -> Any:
-        if self.tile:
-            loaded.append(max(self.size))
-        return load(self)
+    def counted(image: ImageFile.ImageFile, data: bytes) -> tuple[Image.Image, str | None]:
+        loaded.append(max(image.size))
+        return decode_jpeg(image, data)
 
-    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", counted)
+    monkeypatch.setattr("cropper.image.source.decode_jpeg", counted)
     return loaded
 
 

@@ -157,6 +157,22 @@ def test_iptc_of_a_tiff() -> None:
     assert bytes(image.tag_v2[33723]) == IPTC
 
 
+def test_iptc_that_a_tiff_calls_long_is_kept_and_searched_for_a_preview() -> None:
+    def as_long(block: bytes) -> bytes:
+        tags = Image.Exif()
+        tags[33723] = block
+        content = encoded(photo(), "TIFF", exif=tags)
+        entry = struct.pack("<HHI", 33723, 7, len(block))
+        assert content.count(entry) == 1
+        return content.replace(entry, struct.pack("<HHI", 33723, 4, len(block) // 4))
+
+    block = IPTC + bytes(-len(IPTC) % 4)
+    image: Any = whole(as_long(block), "TIFF")
+    assert bytes(image.tag_v2[33723]) == block
+    preview = b"\x1c\x02\xca\x00\x03tin"
+    assert b"tin" not in recoded(load_image(as_long(block + preview)), "TIFF")
+
+
 def test_credits_that_are_in_xmp_alone_are_told_of() -> None:
     xmp = b"<x:xmpmeta><dc:creator>A. Tester</dc:creator></x:xmpmeta>"
     contents = [encoded(photo(), kind, xmp=xmp) for kind in ("JPEG", "WEBP", "AVIF")]

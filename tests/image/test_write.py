@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cropper.cli import main
 from cropper.errors import ImageWriteError
 from cropper.image.files import write_atomic
 from tests.image.encoding import listing
+from tests.image.pictures import photo
 
 
 def test_new_file(tmp_path: Path) -> None:
@@ -129,6 +132,43 @@ def test_full_disk(old: bytes | None, tmp_path: Path) -> None:
     assert run.stdout.startswith(f"{target}: not written: {reason}; nothing was left")
     assert listing(tmp_path) == ([] if old is None else ["a.jpg"])
     assert old is None or target.read_bytes() == old
+
+
+def no_fsync(_: int) -> None:
+    """As some network file systems have it."""
+    raise OSError(errno.EINVAL, "Invalid argument")
+
+
+def test_a_file_system_without_fsync_is_written_to_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.fsync", no_fsync)
+    target = tmp_path / "a.bin"
+    with pytest.raises(ImageWriteError, match=r"has no fsync.+`no_fsync`"):
+        write_atomic(b"new", target, overwrite=False)
+    assert listing(tmp_path) == []
+    write_atomic(b"new", target, overwrite=False, fsync=False)
+    assert target.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("command", ["best", "bulk"])
+def test_both_commands_say_once_that_there_is_no_fsync(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    names = [f"in/{number}.png" for number in range(3)]
+    for name in names:
+        photo().save(name)
+    monkeypatch.setattr("os.fsync", no_fsync)
+    line = [command, *(names if command == "best" else ["in", "--workers", "1"]), "-o", "out/"]
+    found = CliRunner().invoke(main, line)
+    assert found.exit_code == 5
+    assert found.stderr.count("has no fsync") == 1
+    assert "--no-fsync" in found.stderr
+    assert not list(Path("out").glob("*.png"))
+    assert CliRunner().invoke(main, [*line, "--no-fsync"]).exit_code == 0
+    assert len(list(Path("out").glob("*.png"))) == 3
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "os.replace"])

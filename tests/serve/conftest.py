@@ -31,11 +31,12 @@ Serving = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
 
 @contextlib.contextmanager
 def serving(
-    scorer: Scorer | None = None, people: KnownPeople | None = None, **options: Any
+    *scorers: Scorer, people: KnownPeople | None = None, **options: Any
 ) -> Iterator[httpx.Client]:
     """A client of a service in a thread of its own; the service ends with the block."""
     asked = ServeOptions(port=0, **options)
-    app = make_app(CropFinder(scorer or SpotScorer()), asked, people or KnownPeople(()))
+    finders = [CropFinder(scorer) for scorer in scorers or [SpotScorer()]]
+    app = make_app(finders, asked, people or KnownPeople(()))
     listener = listen(asked)
     server = uvicorn.Server(uvicorn.Config(app, http=Prompt, log_level="error"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

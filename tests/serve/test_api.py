@@ -16,10 +16,13 @@ from skimage import data
 
 from cropper.best import BestOptions
 from cropper.cli import main
+from cropper.decoders import Decoders
+from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.identity import KnownPeople, learn_person
-from cropper.image import FORMATS, load_image
+from cropper.image import FORMATS, View, load_image
 from cropper.request import CropRequest
+from cropper.scorers import BoundScorer
 from cropper.serve.negotiation import choose
 from cropper.serve.schema import CropOptions, CutOptions
 from tests.conftest import CliRunner, SpotScorer, spotted
@@ -60,6 +63,81 @@ def test_a_photo_gets_the_librarys_crop(
     assert answer["crops"] == [{key: expected[key] for key in answer["crops"][0]}]
     assert answer["format"] == "PNG"
     assert answer["notes"] == []
+
+
+def test_several_aspects_are_a_list_of_the_answers_to_each(
+    client: httpx.Client, photo_bytes: bytes
+) -> None:
+    def alike(answer: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in answer.items() if key not in ("seconds", "aspect")}
+
+    aspects = ["4:5", "original", "1:1"]
+    answers = post(client, photo_bytes, aspect=";".join(aspects), top_k=2).json()["answers"]
+    assert [answer["aspect"] for answer in answers] == aspects
+    for answer in answers:
+        alone = post(client, photo_bytes, aspect=answer["aspect"], top_k=2).json()
+        assert alike(answer) == alike(alone)
+        assert "aspect" not in alone
+    picture = client.post(
+        "/v1/crop?aspect=1:1;4:5", content=photo_bytes, headers={"Accept": "image/png"}
+    )
+    assert problem(picture, 400, "bad-option")["rule"] == "aspect"
+
+
+def test_a_photo_of_several_aspects_is_decoded_once(
+    photo_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    once = Decoders.open
+    monkeypatch.setattr(Decoders, "open", lambda *args: opened.append(1) or once(*args))
+    with serving() as client:
+        assert len(post(client, photo_bytes, aspect="1:1;4:5;free").json()["answers"]) == 3
+    assert len(opened) == 1
+
+
+class Opposite(SpotScorer):
+    """Likes least what the spot scorer likes most."""
+
+    spec = replace(SpotScorer.spec, name="opposite")
+
+    def bind(self, view: View) -> BoundScorer:
+        bound = super().bind(view)
+        return BoundScorer(lambda boxes: -bound(boxes), view.size, self.spec.batch_size)
+
+
+def test_a_request_chooses_among_the_services_scorers(photo_bytes: bytes) -> None:
+    with serving(SpotScorer(), Opposite()) as client:
+        limits = client.get("/v1/limits").json()
+        assert (limits["scorer"], limits["scorers"]) == ("spot", ["spot", "opposite"])
+        default, named, other = (
+            post(client, photo_bytes, **query).json()
+            for query in ({}, {"scorer": "spot"}, {"scorer": "opposite"})
+        )
+        assert default["box"] == named["box"]
+        assert (named["scorer"], other["scorer"]) == ("spot", "opposite")
+        expected = CropFinder(Opposite()).find(photo_bytes)
+        assert other["box"] == expected.to_dict()["box"] != named["box"]
+        boxes = {"boxes": "[[0, 0, 60, 40]]"}
+        scores = [
+            post(client, photo_bytes, "/v1/score", scorer=name, **boxes).json()["boxes"][0]["score"]
+            for name in ("spot", "opposite")
+        ]
+        assert scores[0] == pytest.approx(-scores[1])
+        told = problem(post(client, photo_bytes, scorer="selfie"), 400, "bad-option")
+        assert "spot, opposite" in told["detail"]
+
+
+def test_damaged_data_is_told(client: httpx.Client) -> None:
+    content = encoded(spotted(400, 300), "JPEG")
+    assert post(client, content).json()["notes"] == []
+    cut_off = content[: len(content) // 2] + b"\xff\xd9"
+    (note,) = post(client, cut_off).json()["notes"]
+    assert "its data is damaged" in note
+
+
+def test_two_scorers_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match="one name"), serving(SpotScorer(), SpotScorer()):
+        pass
 
 
 def test_runners_up_come_best_first(client: httpx.Client, photo_bytes: bytes) -> None:
@@ -279,15 +357,19 @@ def test_the_defaults_are_those_of_the_command() -> None:
     shell = {each.name: each.default for each in (*fields(BestOptions), *fields(CropRequest))}
     for model in (CropOptions, CutOptions):
         for name, option in model.model_fields.items():
-            if name in shell and name != "avoid":  # None here, which a query can leave out
+            if name in shell and name not in ("avoid", "scorer"):  # None here, to be left out
                 assert option.default == shell[name]
-    assert CropOptions().request(KnownPeople(())) == CropRequest()
+    assert CropOptions().requests(KnownPeople(())) == (CropRequest(),)
 
 
 @pytest.mark.parametrize(
     ("query", "rule"),
     [
         ({"aspect": "4"}, "aspect"),
+        ({"aspect": "1:1;"}, "aspect"),
+        ({"aspect": ";".join(["1:1"] * 17)}, "aspect"),
+        ({"scorer": "../weights.safetensors"}, "scorer"),
+        ({"scorer": "convnet"}, "scorer"),
         ({"aspect": "0:3"}, "aspect"),
         ({"size": "0x10"}, "size"),
         ({"size": "5000x5000"}, "size"),

@@ -313,7 +313,7 @@ def test_a_known_person_is_ticked_to_be_kept(chromium: Any, tmp_path: Path) -> N
     people = KnownPeople((learn_person("Ann", tmp_path / "ann.png"),))
     path = tmp_path / "two.jpg"
     Image.fromarray(side_by_side(stranger(83, 320, 90), data.astronaut())).save(path)
-    with serving(CropFinder().scorer, people) as client:
+    with serving(CropFinder().scorer, people=people) as client:
         page = chromium.new_page(viewport={"width": 1280, "height": 900})
         page.goto(str(client.base_url))
         drop(page, path)

@@ -280,6 +280,26 @@ def test_the_command_trains_from_posts_and_best_uses_the_result(tmp_path: Path) 
     assert (tmp_path / "best.png").exists()
 
 
+def test_posts_without_their_pictures_are_told_before_any_training(tmp_path: Path) -> None:
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    lines = [f"{number}.png,{10 * number},500,1,2015-01-01" for number in range(20)]
+    table = "\n".join(["image,likes,followers,tags,posted_at", *lines])
+    (tmp_path / "posts.csv").write_text(table)
+    line = ["train", "selfies", "--posts", tmp_path / "posts.csv", "--images", images]
+    line += ["--as-of", "2015-10-25", "--labels-only", "--out", out]
+    told = run(*line)
+    assert told.exit_code == 1
+    assert f"none of 20 pictures is there, the first is {images / '0.png'}" in told.stderr
+    for number in (1, 3, 15):
+        picture(np.random.default_rng(0), True).save(images / f"{number}.png")
+    told = run(*line)
+    assert told.exit_code == 0
+    words = f"-17 whose picture is not there, as {images / '0.png'}"
+    assert words in told.stdout
+    assert words in (out / "labels.txt").read_text("utf-8")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--ucf", ".", "--folders", "."], ["--posts", __file__]])
 def test_the_command_wants_one_source(arguments: list[str]) -> None:
     assert run("train", "selfies", *arguments).exit_code == 2

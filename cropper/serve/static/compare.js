@@ -1,6 +1,6 @@
 // Before and after: the whole photo, and over it the crop as it will be written, behind a slider.
 
-import * as api from "./api.js";
+import * as api from "./engine.js";
 import { drawCut } from "./drawing.js";
 import { toBox } from "./geometry.js";
 import { cutOptions } from "./settings.js";

@@ -1,6 +1,6 @@
 // The heat map: the score of the best crop centred at each place, asked for when it is switched on.
 
-import * as api from "./api.js";
+import * as api from "./engine.js";
 import { drawHeat } from "./drawing.js";
 import * as settings from "./settings.js";
 

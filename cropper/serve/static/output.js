@@ -1,6 +1,6 @@
 // Crops on their way out: cut by the engine, then saved or copied.
 
-import * as api from "./api.js";
+import * as api from "./engine.js";
 import { toBox } from "./geometry.js";
 import * as settings from "./settings.js";
 import { uniqueNames, zip } from "./zip.js";

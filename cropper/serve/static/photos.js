@@ -1,10 +1,10 @@
 // The photos that were given, each with its crops, found two at a time, the one in view first.
 
-import * as api from "./api.js";
+import * as api from "./engine.js";
 import { loadImage, shrunk } from "./drawing.js";
 import { fromBox, same } from "./geometry.js";
 import { Trail } from "./history.js";
-import * as kept from "./kept.js";
+import * as kept from "./frames.js";
 
 const AT_ONCE = 2;
 const SMALL = 320; // px; the long side of what is kept of each photo

@@ -1,6 +1,6 @@
 // Several shapes of a photo, or of all, at once: one zip file.
 
-import * as api from "./api.js";
+import * as api from "./engine.js";
 import { fromBox } from "./geometry.js";
 import { cutOf, saveZip } from "./output.js";
 import * as presets from "./presets.js";

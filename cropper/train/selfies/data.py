@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from cropper.listing import is_picture_name
 from cropper.train.selfies.likes import OUT, LabelRules, Posts, halves, label_posts
 from cropper.train.selfies.summary import summarise_labels
 
-__all__ = ["Selfies", "read_folders", "read_posts", "read_ucf", "split_by_user"]
+__all__ = ["Selfies", "read_folders", "read_posts", "read_ucf", "split_by_user", "with_pictures"]
 
 _COLUMNS = ("image", "likes", "followers", "tags", "posted_at")
 _UCF_FIELDS = 38  # name, popularity, 36 attributes
@@ -189,6 +189,21 @@ def read_folders(root: Path) -> Selfies:
         f"{len(paths):10,} pictures: {positive:,} good, {len(paths) - positive:,} bad",
         {"format": "folders", "positive": positive, "negative": len(paths) - positive},
     )
+
+
+def with_pictures(selfies: Selfies) -> Selfies:
+    """Those whose file is there; the others are counted. Raises DataError where none is."""
+    there = [row for row, path in enumerate(selfies.paths) if path.is_file()]
+    missing = len(selfies) - len(there)
+    if not missing:
+        return selfies
+    first = next(path for path in selfies.paths if not path.is_file())
+    if not there:
+        raise DataError(f"none of {missing} pictures is there, the first is {first}")
+    found = selfies.take(np.array(there, dtype=np.intp))
+    lines = f"{-missing:10,} whose picture is not there, as {first}\n{len(found):10,} left"
+    facts = found.facts | {"without a picture": missing}
+    return replace(found, summary=f"{found.summary}\n\n{lines}", facts=facts)
 
 
 def split_by_user(

@@ -1,0 +1,90 @@
+"""The process: the scorer loaded, messages answered until a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+
+from cropper.bot.judge import Judge
+from cropper.bot.loop import Loop
+from cropper.bot.network import Network
+from cropper.bot.options import BotOptions, read_token
+from cropper.bot.rates import Rates
+from cropper.bot.state import State
+from cropper.decoders import Decoders
+from cropper.errors import extra
+from cropper.finder import CropFinder
+
+__all__ = ["run"]
+
+_LOGGERS = ("asyncio", "httpcore", "httpx", "mastodon", "telegram", "urllib3")
+
+
+def run(options: BotOptions, say: Callable[[str], None]) -> None:
+    """Answer until SIGTERM or SIGINT, which let the message at hand be answered.
+
+    Raises ConfigError, what ``load_scorer`` raises, ImageWriteError for a state that cannot be
+    written, and KeyboardInterrupt after a SIGINT.
+    """
+    token = read_token(options.token_file, options.network)
+    _silence()
+
+    def say_safely(line: str) -> None:
+        say(line.replace(token, "TOKEN"))
+
+    state = State(options.state_file)
+    network = _connect(token, options)
+    if options.server.startswith("http:"):
+        say(f"warning: the token goes to {options.server} as it is: https would hide it")
+    finder = CropFinder(options.scorer, options.device)
+    finder.prepare(options.request)
+    with Decoders(options.max_mpixels) as decoders:
+        decoders.start(1)
+        judge = Judge(finder, decoders, options.request, options.time_limit)
+        rates = Rates(options.per_minute)
+        loop = Loop(network, judge, state, rates, queue=options.queue, say=say_safely)
+        if asyncio.run(_until_signal(loop)) == signal.SIGINT:
+            raise KeyboardInterrupt
+
+
+async def _until_signal(loop: Loop) -> signal.Signals:
+    """The first signal stops it; a second one ends the process as if nobody handled it."""
+    stop = asyncio.Event()
+    events, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    caught: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        caught.append(number)
+        stop.set()
+        for each in signals:
+            events.remove_signal_handler(each)
+
+    for each in signals:
+        events.add_signal_handler(each, end, each)
+    try:
+        await loop.run(stop)
+    finally:
+        await loop.network.close()
+    return caught[0]
+
+
+def _connect(token: str, options: BotOptions) -> Network:
+    """Raises MissingExtraError."""
+    with extra("bot"):
+        if options.network == "telegram":
+            from cropper.bot.telegram import Telegram  # noqa: PLC0415 - an extra
+
+            return Telegram(token, options)
+        from cropper.bot.mastodon import Mastodon  # noqa: PLC0415 - an extra
+
+        return Mastodon(token, options)
+
+
+def _silence() -> None:
+    """What libraries log has addresses with the token, and whole messages of people."""
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.addHandler(logging.NullHandler())
+        logger.propagate = False

@@ -1,0 +1,120 @@
+"""``cropper bot`` on the shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cropper.cli.group import EXIT_CODES, main, threads_option
+from cropper.cli.options import treatment_options
+
+__all__ = ["bot"]
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@main.command(
+    epilog="""
+\b
+Examples:
+  cropper bot telegram --token-file telegram.token
+  cropper bot telegram --token-file telegram.token --aspect 4:5 --filter best
+  cropper bot mastodon --token-file mastodon.token --api-url https://mastodon.example
+"""
+    + EXIT_CODES
+)
+@click.argument("network", type=click.Choice(["telegram", "mastodon"]))
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Holds the bot's token, in a line that nobody else may read (chmod 600).",
+)
+@click.option(
+    "--api-url",
+    metavar="URL",
+    help="The network's server: that of the account on Mastodon; one of your own for Telegram.",
+)
+@click.option(
+    "--media-host",
+    multiple=True,
+    metavar="HOST",
+    help="Where that Mastodon server keeps pictures, if not on itself or a host below it; "
+    "repeatable. Nothing is fetched from elsewhere.",
+)
+@click.option(
+    "--state",
+    type=_FILE,
+    metavar="FILE",
+    help="What is answered, for the next start. Default: the token's file with .state added.",
+)
+@click.option(
+    "--aspect",
+    metavar="original|W:H|free",
+    help="Width to height of the crop. Default: original.",
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    type=click.Choice(["faces", "largest", "none"]),
+    help="What no crop may cut: heads with their hair (default: those of a group), or the largest "
+    "alone.",
+)
+@treatment_options
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option(
+    "--max-mb",
+    type=click.FloatRange(0, min_open=True),
+    default=20,
+    show_default=True,
+    help="Refuse larger files; Telegram's own server gives bots none above 20.",
+)
+@click.option(
+    "--max-mpixels",
+    type=click.FloatRange(0, min_open=True),
+    default=60,
+    show_default=True,
+    help="Refuse larger pictures, before decoding.",
+)
+@click.option(
+    "--queue",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    metavar="N",
+    help="Messages that wait at once; more are told to come back.",
+)
+@click.option(
+    "--per-minute",
+    type=click.IntRange(1),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="Messages of one person.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    default=10,
+    show_default=True,
+    metavar="SECONDS",
+    help="That a photo may take to be fetched, and again to be decoded and encoded.",
+)
+@threads_option
+def bot(keep: tuple[str, ...], **options: Any) -> None:
+    """Answer people's photos with their best crop, its score and what the judge thinks.
+
+    A photo that is sent to the bot, or that a message to it replies to, is answered in one message.
+    Nothing of it is kept. docs/bot.md says how to set one up.
+    """
+    from cropper.bot import BotOptions, run  # noqa: PLC0415 - numpy and pillow
+    from cropper.console import say  # noqa: PLC0415
+    from cropper.request import CropRequest  # noqa: PLC0415
+
+    names = CropRequest.__dataclass_fields__.keys() & options.keys()
+    asked = {name: options.pop(name) for name in names}
+    run(BotOptions(request=CropRequest(keep=keep or ("faces",), **asked), **options), say)

@@ -1,0 +1,67 @@
+"""``cropper export`` on the shell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from cropper.cli.group import EXIT_CODES, main
+from cropper.errors import extra
+
+__all__ = ["export_command"]
+
+
+@main.command(
+    "export",
+    epilog="""
+\b
+Examples:
+  cropper export --web site/
+  python -m http.server --directory site/       -> the page, with no server behind it
+
+A static host serves the folder as it is, under any path; over https it can be installed, and works
+without a network after the first visit. Photos are never uploaded: there is nowhere to upload to.
+"""
+    + EXIT_CODES,
+)
+@click.option(
+    "--web",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Folder for the page with its engine, as files for any static host.",
+)
+@click.option(
+    "--scorer",
+    default="cropnet",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="cropnet, or a checkpoint of `cropper train crops`.",
+)
+@click.option(
+    "--runtime",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE.tgz",
+    help="ONNX Runtime Web as `npm pack` saves it. Default: npm fetches the pinned release.",
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+def export_command(
+    folder: Path, scorer: str, runtime: Path | None, as_json: bool, overwrite: bool
+) -> None:
+    """Write the page with the engine inside, for browsers and phones."""
+    with extra("web"):
+        from cropper.web.site import SiteOptions, export_site  # noqa: PLC0415 - an extra
+
+    options = SiteOptions(folder=folder, scorer=scorer, runtime=runtime, overwrite=overwrite)
+    if runtime is None:
+        click.echo("cropper: npm fetches ONNX Runtime Web", err=True)
+    made = export_site(options)
+    if as_json:
+        click.echo(json.dumps(made))
+    else:
+        size = made["bytes"] / 1e6
+        click.echo(f"{made['site']}: {made['files']} files, {size:.1f} MB; open it over http(s)")

@@ -1,0 +1,1 @@
+"""The page with its engine in the browser: a static site that needs no server."""

@@ -1,0 +1,121 @@
+// The engine in the browser, with the functions of api.js: nothing leaves this page.
+
+const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+const open = new Map(); // id -> {resolve, reject}
+const FORMATS = { "image/jpeg": "jpeg", "image/png": "png", "image/webp": "webp" };
+const KNOWN = ["aspect", "size", "min_scale", "max_scale", "top_k", "keep", "budget", "heat"];
+const photos = new WeakMap(); // file -> the number by which the worker knows it
+let count = 0;
+
+worker.onmessage = ({ data: { id, answer, error } }) => {
+  const { resolve, reject } = open.get(id);
+  open.delete(id);
+  if (error === undefined) resolve(answer);
+  else reject(new Error(error));
+};
+worker.onerror = (event) => {
+  for (const { reject } of open.values()) reject(new Error(event.message || "the engine has stopped"));
+  open.clear();
+};
+
+/** Asks the worker; what is transferred is no longer the caller's. */
+export function ask(what, given, transferred = []) {
+  return new Promise((resolve, reject) => {
+    count += 1;
+    open.set(count, { resolve, reject });
+    worker.postMessage({ id: count, ask: what, ...given }, transferred);
+  });
+}
+
+function named(file) {
+  if (!photos.has(file)) photos.set(file, crypto.getRandomValues(new Uint32Array(2)).join());
+  return { file, photo: photos.get(file) };
+}
+
+const preference = (gain) => Math.round(1e4 / (1 + Math.exp(-gain))) / 1e4;
+const pair = (text) => text.split("x").map(Number);
+const edges = (text) => text.split(",").map(Number);
+
+/** A part of `keep` as the service reads it: a word, face:x0,y0,x1,y1 or a box. */
+function kept(text) {
+  if (text.startsWith("face:")) return { face: edges(text.slice(5)) };
+  return /^[\d.]/.test(text) ? { box: edges(text) } : text;
+}
+
+/** Options of /v1/crop, as texts or numbers, in the engine's words. Throws for what it cannot do. */
+export function requestOf(options) {
+  const unknown = Object.keys(options).find((name) => !KNOWN.includes(name));
+  if (unknown) throw new Error(`the engine in the browser has no ${unknown}: use cropper serve`);
+  const given = (name, make) => (options[name] === undefined ? undefined : make(options[name]));
+  return {
+    aspect: options.aspect,
+    exact: given("size", pair),
+    minScale: given("min_scale", Number),
+    maxScale: given("max_scale", Number),
+    topK: given("top_k", Number),
+    budget: given("budget", Number),
+    keep: given("keep", (text) => text.split(";").map(kept)),
+  };
+}
+
+export const onToken = () => {};
+export const onGone = () => {};
+
+export const limits = async () => ({
+  max_upload_mb: Infinity,
+  max_mpixels: Infinity,
+  people: [],
+  presets: (await (await fetch(new URL("site.json", import.meta.url))).json()).presets,
+  note: "Photos stay in this browser: nothing is uploaded.",
+});
+
+export async function crop(file, options, signal) {
+  const request = requestOf(options);
+  const found = await ask("find", { ...named(file), request, heat: options.heat === "true" });
+  signal?.throwIfAborted();
+  const crops = found.crops.map(({ box, score }) => (
+    { box, score, preferred_to_full_frame: preference(score - found.full) }));
+  return {
+    ...crops[0],
+    crops,
+    source_size: found.size,
+    full_frame_score: found.full,
+    centre_score: found.centre,
+    preferred_to_centre: preference(crops[0].score - found.centre),
+    notes: found.notes,
+    faces: found.faces?.map((face) => face.map((edge) => Math.round(edge * 10) / 10)) ?? null,
+    candidates: found.candidates,
+    seconds: found.seconds,
+    scorer: "cropnet",
+    ...(found.heat ? { heat: found.heat } : {}),
+  };
+}
+
+export async function score(file, boxes, signal) {
+  const { size, scores, full } = await ask("score", { ...named(file), boxes });
+  signal?.throwIfAborted();
+  return {
+    source_size: size,
+    full_frame_score: full,
+    scorer: "cropnet",
+    boxes: boxes.map((box, index) => (
+      { box, score: scores[index], preferred_to_full_frame: preference(scores[index] - full) })),
+  };
+}
+
+/** One box as a Blob; in sRGB and without the photo's metadata, since a canvas knows neither. */
+export async function cut(file, [x0, y0, x1, y1], { size, quality = 92 } = {}, accept = "image/*") {
+  const wanted = FORMATS[accept] ? accept : FORMATS[file.type] ? file.type : "image/jpeg";
+  const picture = await createImageBitmap(file, x0, y0, x1 - x0, y1 - y0);
+  const [width, height] = size ? pair(size) : [x1 - x0, y1 - y0];
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  if (wanted === "image/jpeg") {
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+  }
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, 0, 0, width, height);
+  picture.close();
+  return canvas.convertToBlob({ type: wanted, quality: quality / 100 });
+}

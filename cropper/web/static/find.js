@@ -1,0 +1,99 @@
+// The best crops of one photo: bind, search, snap to pixels, rank, as cropper/finder.py does it.
+
+import { distinct, iou, snap } from "./boxes.js";
+import { OVERLAP, search } from "./search.js";
+import { CropSpace, centred, spacesOf } from "./space.js";
+import { allowed, aroundKept, constrained, constraintsOf, nudged, penaltyOf } from "./subjects.js";
+
+const [BUDGET, FREE_BUDGET] = [300, 1000];
+const HEAT = { columns: 48, scales: [0.5, 0.6, 0.7, 0.8, 0.9, 1] };
+
+/** The probability that people prefer the better of two crops, of the difference of their scores. */
+export const preference = (gain) => 1 / (1 + Math.exp(-gain));
+
+/**
+ * Crops of a photo, with what the service's answer says of them. `bound` is {objective, size,
+ * faces()}; `request` {aspect, exact, minScale, maxScale, topK, keep, budget}. `wanted` is the
+ * objective with what the constraints cost.
+ */
+export async function find({ objective, size, faces }, request) {
+  const spaces = spacesOf(request, size);
+  const keep = request.keep ?? ["faces"];
+  const isLooking = keep.includes("faces") || keep.includes("largest");
+  const seen = isLooking ? await faces() : null;
+  const bound = constraintsOf(keep, seen ?? [], spaces);
+  const budget = request.budget ?? (!request.exact && request.aspect === "free" ? FREE_BUDGET : BUDGET);
+  const wanted = constrained(objective, bound);
+  const found = await search(wanted, spaces, budget, request.topK ?? 1);
+  const { boxes, notes } = await placed(found.boxes, bound, spaces, objective, size);
+  const best = await ranked(boxes, bound, spaces, objective, size, request);
+  return { ...best, notes, faces: seen, candidates: found.candidates, wanted };
+}
+
+/** What was found, in whole pixels, less what the constraints exclude; and notes. */
+async function placed(found, bound, spaces, objective, size) {
+  const notes = bound.map((each) => each.note).filter(Boolean);
+  const boxes = distinct(found.map((box) => snap(box, size)));
+  const inside = allowed(boxes, bound);
+  if (inside.length) return { boxes: inside, notes };
+  const near = [...nudged(boxes, size), ...aroundKept(bound, spaces)].map((box) => snap(box, size));
+  const others = allowed(near, bound);
+  if (others.length) {
+    const scores = await objective(others);
+    return { boxes: [others[scores.indexOf(Math.max(...scores))]], notes };
+  }
+  const none = "no crop keeps and avoids all that it should: this one comes nearest";
+  return { boxes, notes: notes.length ? notes : [none] };
+}
+
+/** The crops, best first, and the scores of the whole photo and of the centred crop. */
+async function ranked(found, bound, spaces, objective, size, request) {
+  const hasShape = Boolean(request.exact) || !["original", "free"].includes(request.aspect ?? "original");
+  const whole = [0, 0, ...size];
+  const boxes = [...found, whole];
+  const full = boxes.length - 1;
+  const middle = hasShape ? [snap(spaces[0].centred, size)] : found.map((box) => centred(box, size));
+  const scores = await objective([...boxes, ...middle]);
+  const wanted = boxes.map((box, index) => scores[index] - penaltyOf(box, bound));
+  const order = found.map((_, index) => index).sort((a, b) => wanted[b] - wanted[a] || a - b);
+  const takesWhole = !hasShape && (request.maxScale ?? 1) === 1 && allowed([whole], bound).length;
+  if (takesWhole && wanted[full] > wanted[order[0]]) {
+    const apart = order.filter((index) => iou(whole, boxes[index]) <= OVERLAP);
+    order.splice(0, order.length, ...[full, ...apart].slice(0, request.topK ?? 1));
+  }
+  const own = hasShape ? 0 : order[0];
+  return {
+    crops: order.map((index) => ({ box: boxes[index], score: scores[index] })),
+    full: scores[full],
+    centre: scores[order[0] === full ? full : boxes.length + own],
+  };
+}
+
+/** The best score of the crops centred at each place, as the page's heat map draws it. */
+export async function heatOf({ objective, size }, aspect) {
+  const { columns, scales } = HEAT;
+  const rows = Math.max(Math.round((columns * size[1]) / size[0]), 1);
+  const { largest } = new CropSpace(size, aspect);
+  const boxes = [];
+  const places = [];
+  for (const scale of scales) {
+    const half = largest.map((side) => (scale * side) / 2);
+    for (let place = 0; place < rows * columns; place += 1) {
+      const at = [((place % columns) + 0.5) / columns, (Math.floor(place / columns) + 0.5) / rows];
+      const fits = at.every((value, axis) => {
+        const slack = 1e-9 + 0.5 / [columns, rows][axis];
+        return value >= half[axis] - slack && value <= 1 - half[axis] + slack;
+      });
+      if (!fits) continue;
+      const centre = at.map((value, axis) => Math.min(Math.max(value, half[axis]), 1 - half[axis]));
+      const edges = [centre[0] - half[0], centre[1] - half[1], centre[0] + half[0], centre[1] + half[1]];
+      boxes.push(edges.map((edge, index) => Math.min(Math.max(edge, 0), 1) * size[index % 2]));
+      places.push(place);
+    }
+  }
+  const found = await objective(boxes);
+  const best = Array(rows * columns).fill(null);
+  places.forEach((place, index) => { best[place] = Math.max(best[place] ?? -Infinity, found[index]); });
+  const scores = Array.from({ length: rows }, (_, row) => best.slice(row * columns, (row + 1) * columns));
+  return { aspect, rows, columns, scores };
+}

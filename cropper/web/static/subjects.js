@@ -1,0 +1,132 @@
+// What a crop keeps whole, as cropper/subjects.py has it: a penalty and a mask on boxes.
+
+import { area, clamp, overhang, shared, snap } from "./boxes.js";
+import { headOf, heightOf } from "./faces.js";
+import { parseAspect } from "./space.js";
+
+const HEADROOM = 0.2;
+const SLACK = 1;
+const IN_GROUP = 0.35;
+const MISSED = 1e3;
+const FORBIDDEN = 1e6;
+const CUT = 2;
+const [SCALES, PLACES] = [9, 5];
+const SHAPES = ["1:3", "1:2", "9:16", "2:3", "3:4", "4:5", "1:1", "5:4", "4:3", "3:2", "16:9", "2:1",
+  "21:9", "3:1"].map((name) => [name, parseAspect(name)]);
+
+/** `kept` boxes lie inside of a crop, `whole` ones inside or outside; `note` says what cannot be. */
+class Kept {
+  constructor(kept, whole = [], note = "") {
+    Object.assign(this, { kept, whole, note });
+  }
+
+  allows(box) {
+    return this.kept.every((part) => overhang(part, box) <= SLACK);
+  }
+
+  penalty(box) {
+    const missed = Math.max(0, ...this.kept.map((part) => overhang(part, box)));
+    const cut = this.whole.reduce((sum, part) => {
+      const inside = shared(part, box) / area(part);
+      return sum + 2 * Math.min(inside, 1 - inside);
+    }, 0);
+    return (missed > SLACK ? MISSED + missed : 0) + CUT * cut;
+  }
+}
+
+/** The constraints of `keep`, a list of faces, largest, none, {face: box} and {box}. */
+export function constraintsOf(keep, faces, spaces) {
+  const single = keep.filter((what) => what.face).map((what) => what.face);
+  const found = keep.filter((what) => what.box).map((what) => new Kept([what.box]));
+  for (const what of ["faces", "largest"].filter((name) => keep.includes(name))) {
+    found.push(keepHeads(faces, what === "largest", false, spaces));
+  }
+  if (single.length) {
+    found.push(keepHeads(single.sort((a, b) => heightOf(b) - heightOf(a)), false, true, spaces));
+  }
+  return found;
+}
+
+function keepHeads(faces, isAlone, areSingle, spaces) {
+  if (!faces.length) return new Kept([]);
+  const { size } = spaces[0];
+  const least = (isAlone ? 1 : IN_GROUP) * heightOf(faces[0]);
+  const group = faces.filter((face) => areSingle || heightOf(face) >= least);
+  const rooms = spaces.map((space) => space.largest.map((side, axis) => side * space.maxScale * size[axis]));
+  let heads = [];
+  let chosen = [];
+  for (const room of [HEADROOM, 0]) {
+    heads = group.map((face) => headOf(face, size, room));
+    chosen = thatFit(heads, rooms);
+    if (chosen.every(Boolean)) break;
+  }
+  if (!chosen.some(Boolean)) { // then the face without its hair
+    const fits = thatFit(group.slice(0, 1), rooms)[0];
+    const told = cannot(fits ? "the whole head" : "the whole face", heads.slice(0, 1), spaces[0]);
+    return new Kept(group.slice(0, 1), [], told + (fits ? ": its face is kept" : ""));
+  }
+  const told = chosen.every(Boolean) ? "" : cannot("all heads", heads, spaces[0]);
+  return new Kept(heads.filter((_, index) => chosen[index]), heads.filter((_, index) => !chosen[index]), told);
+}
+
+/** Those that one crop can hold together, with the most height in all. */
+function thatFit(heads, rooms) {
+  let best = 0;
+  let chosen = heads.map(() => false);
+  const sorted = (values) => [...new Set(values)].sort((a, b) => a - b);
+  for (const [width, height] of rooms.map((room) => room.map((side) => side + SLACK))) {
+    for (const left of sorted(heads.map((head) => head[0]))) {
+      const across = heads.map((head) => head[0] >= left && head[2] <= left + width);
+      for (const top of sorted(heads.filter((_, index) => across[index]).map((head) => head[1]))) {
+        const inside = heads.map((head, index) => across[index] && head[1] >= top && head[3] <= top + height);
+        const weight = heads.reduce((sum, head, index) => sum + (inside[index] ? heightOf(head) : 0), 0);
+        if (weight > best) [best, chosen] = [weight, inside];
+      }
+    }
+  }
+  return chosen;
+}
+
+const around = (boxes) => [Math.min(...boxes.map((box) => box[0])), Math.min(...boxes.map((box) => box[1])),
+  Math.max(...boxes.map((box) => box[2])), Math.max(...boxes.map((box) => box[3]))];
+
+/** Says so, and names the nearest shape that holds the boxes, if one does. */
+function cannot(what, held, space) {
+  const [width, height] = space.size.map((side) => side * space.maxScale);
+  const [x0, y0, x1, y1] = around(held);
+  const able = [...SHAPES, ["original", width / height]]
+    .filter(([, ratio]) => (x1 - x0) / height <= ratio && ratio <= width / (y1 - y0))
+    .sort(([, a], [, b]) => Math.abs(Math.log(a / space.aspect)) - Math.abs(Math.log(b / space.aspect)));
+  return `no crop of this shape holds ${what}${able.length ? `, ${able[0][0]} would` : ""}`;
+}
+
+export const allowed = (boxes, bound) => boxes.filter((box) => bound.every((each) => each.allows(box)));
+
+export const penaltyOf = (box, bound) => bound.reduce((sum, each) => sum + each.penalty(box), 0);
+
+/** The objective less the penalties; what is not allowed is below all that is. */
+export const constrained = (objective, bound) => async (boxes) =>
+  (await objective(boxes)).map((score, index) => {
+    const box = boxes[index];
+    return bound.reduce((left, each) =>
+      left - each.penalty(box) - (each.allows(box) ? 0 : FORBIDDEN), score);
+  });
+
+/** Boxes moved by a pixel at most, for what rounding took out of bounds. */
+export const nudged = (boxes, size) => [0, -1, 1].flatMap((x) => [0, -1, 1].flatMap((y) =>
+  boxes.map((box) => snap([box[0] + x, box[1] + y, box[2] + x, box[3] + y], size))));
+
+/** Crops of several scales that just hold all that is kept, for a search that met none. */
+export function aroundKept(bound, spaces) {
+  const kept = bound.flatMap((each) => each.kept);
+  if (!kept.length) return [];
+  const held = around(kept);
+  const steps = (from, to, count) => Array.from({ length: count }, (_, step) =>
+    from + ((to - from) * step) / (count - 1));
+  return spaces.flatMap((space) => steps(space.maxScale, space.minScale, SCALES).flatMap((scale) => {
+    const sides = space.largest.map((side, axis) => Math.round(side * scale * space.size[axis]));
+    const lows = [0, 1].map((axis) => steps(held[axis + 2] - sides[axis], held[axis], PLACES)
+      .map((low) => clamp(Math.round(low), 0, space.size[axis] - sides[axis])));
+    return lows[0].flatMap((x) => lows[1].map((y) => [x, y, x + sides[0], y + sides[1]]));
+  }));
+}

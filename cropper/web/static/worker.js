@@ -1,0 +1,78 @@
+// The engine's thread: {id, ask, ...} in, {id, answer} or {id, error} out. One after the other.
+
+import { CropNet } from "./cropnet.js";
+import { findFaces } from "./faces.js";
+import { find, heatOf } from "./find.js";
+import { decode, read, viewOf } from "./pixels.js";
+import { open } from "./runtime.js";
+
+const loaded = Promise.all(["trunk.onnx", "head.onnx", "yunet.onnx"].map(open));
+let last = null; // {photo, bound}: of the photo that was asked about last
+let working = Promise.resolve();
+
+async function bind(view, size) {
+  const [trunk, head, yunet] = await loaded;
+  const { config } = await (siteInfo ??= fetch(new URL("site.json", import.meta.url)).then((it) => it.json()));
+  let faces = null;
+  return {
+    objective: await new CropNet(trunk, head, config).bind(view, size),
+    faces: () => (faces ??= findFaces(yunet, view, size)),
+    size,
+  };
+}
+let siteInfo = null;
+
+async function boundOf(file, photo) {
+  if (last?.photo !== photo) {
+    const picture = await decode(file);
+    const size = [picture.width, picture.height];
+    const view = viewOf(picture, file.type === "image/jpeg");
+    picture.close();
+    last = { photo, bound: await bind(view, size) };
+  }
+  return last.bound;
+}
+
+const ASKS = {
+  async ready() {
+    await loaded;
+    return true;
+  },
+  async find({ file, photo, request, heat }) {
+    const bound = await boundOf(file, photo);
+    const started = performance.now();
+    const { wanted, ...found } = await find(bound, request);
+    const answer = { ...found, size: bound.size, seconds: (performance.now() - started) / 1000 };
+    if (heat) {
+      const [x0, y0, x1, y1] = found.crops[0].box;
+      answer.heat = await heatOf(bound, (x1 - x0) / (y1 - y0));
+    }
+    return answer;
+  },
+  async score({ file, photo, boxes }) {
+    const bound = await boundOf(file, photo);
+    const scores = await bound.objective([...boxes, [0, 0, ...bound.size]]);
+    return { size: bound.size, scores: scores.slice(0, -1), full: scores.at(-1) };
+  },
+  /** A picture of a film; the box `request.now`, if there is one, is scored in it too. */
+  async live({ frame, request }) {
+    const size = [frame.width, frame.height];
+    const bound = await bind(read(frame, ...size), size);
+    frame.close();
+    const { wanted, ...found } = await find(bound, request);
+    const boxes = [found.crops[0].box, ...(request.now ? [request.now] : [])];
+    const [best, now = null] = await wanted(boxes);
+    const [, nowScore = null] = request.now ? await bound.objective(boxes) : [];
+    return { ...found, size, wanted: best, now, nowScore };
+  },
+};
+
+self.onmessage = ({ data: { id, ask, ...given } }) => {
+  working = working.then(async () => {
+    try {
+      self.postMessage({ id, answer: await ASKS[ask](given) });
+    } catch (error) {
+      self.postMessage({ id, error: error.message });
+    }
+  });
+};

@@ -1,0 +1,147 @@
+"""Every command with its streams closed, full or left by their readers."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from skimage import data
+
+from cropper.cli import main
+from tests.conftest import ENVIRONMENT, names
+from tests.image.pictures import encoded
+
+# what is typed, and the files that it makes; each prints something on standard output
+COMMANDS = {
+    "best": ("best in/cup.jpg -o out.jpg --overlay why.jpg --json", {"out.jpg", "why.jpg"}),
+    "best several": ("best in/cup.jpg in/woman.jpg -o out/ --json", {"out"}),
+    "bulk": ("bulk in -o out --json --report report.html", {"out", "report.html"}),
+    "score": ("score in", set()),
+    "rank": ("rank in --sheet sheet.jpg", {"sheet.jpg"}),
+    "scorers": ("scorers", set()),
+    "see": ("see in --layer block10 --top 2 -o units.jpg", {"units.jpg"}),
+    "see why": ("see in/cup.jpg --why -o why.jpg --json", {"why.jpg"}),
+    "selfie": ("selfie in/woman.jpg", set()),
+    "faces": ("faces in --sheet faces.jpg", {"faces.jpg"}),
+    "faces verify": ("faces verify in/woman.jpg in/woman.jpg", set()),
+    "faces who": ("faces who in --people people", set()),
+    "faces learn": ("faces learn people -o known.safetensors", {"known.safetensors"}),
+    "faces group": ("faces group in --least 1 --sheets sheets", {"sheets"}),
+}
+LEFT = "> >(exec true)"  # a reader that leaves at once
+QUICK = {"best", "scorers"}
+PARAMETERS = [
+    pytest.param(*each, id=name, marks=() if name in QUICK else pytest.mark.slow)
+    for name, each in COMMANDS.items()
+]
+every_command = pytest.mark.parametrize(("line", "files"), PARAMETERS)
+
+
+@pytest.fixture(scope="module")
+def photos() -> dict[str, bytes]:
+    found = {"cup": Image.fromarray(data.coffee()), "woman": Image.fromarray(data.astronaut())}
+    return {name: encoded(picture, "JPEG") for name, picture in found.items()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photos: dict[str, bytes]) -> Path:
+    for name in ("in/cup.jpg", "in/woman.jpg", "people/eileen/woman.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photos[path.stem])
+    return tmp_path
+
+
+def run(line: str, redirect: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    shell = ["bash", "-c", f"{sys.executable} -m cropper {line} {redirect}"]
+    done = subprocess.run(
+        shell, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=300
+    )
+    for word in ("Traceback", "Exception ignored", "BrokenPipe"):
+        assert word not in done.stderr + done.stdout
+    return done
+
+
+@every_command
+def test_a_reader_that_leaves_is_no_failure_of_the_work(
+    line: str, files: set[str], folder: Path
+) -> None:
+    done = run(line, LEFT, folder)
+    assert done.returncode == 0, done.stderr
+    assert "Broken pipe" not in done.stderr
+    assert names(folder) == {"in", "people", *files}
+
+
+@every_command
+def test_nobody_hears_messages_nor_reads_results(line: str, files: set[str], folder: Path) -> None:
+    done = run(line, f"{LEFT} 2>&1", folder)
+    assert done.returncode == 0
+    assert names(folder) == {"in", "people", *files}
+
+
+@every_command
+def test_standard_error_is_not_needed(line: str, files: set[str], folder: Path) -> None:
+    done = run(line, "2>&-", folder)
+    assert done.returncode == 0
+    assert "cropper: " not in done.stdout  # no message among the results
+    assert names(folder) == {"in", "people", *files}
+
+
+@every_command
+def test_results_that_cannot_be_printed_are_code_5(
+    line: str, files: set[str], folder: Path
+) -> None:
+    done = run(line, ">/dev/full", folder)
+    assert done.returncode == 5
+    assert "standard output" in done.stderr
+
+
+@pytest.mark.parametrize("line", ["--help", "--version", "best --help", "compare --help"])
+def test_help_goes_nowhere_without_a_traceback(line: str, tmp_path: Path) -> None:
+    assert run(line, ">/dev/full", tmp_path).returncode == 5
+    assert run(line, "2>&-", tmp_path).stdout
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if not isinstance(command, click.Group):
+        yield path
+        return
+    for name, each in command.commands.items():
+        yield from commands(each, (*path, name))
+
+
+def options(path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Those that take one value, with one."""
+    command: click.Command = main
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    for option in command.params:
+        if isinstance(option, click.Option) and not (option.multiple or option.is_flag):
+            choices = option.type.choices if isinstance(option.type, click.Choice) else ["1"]
+            yield max(option.opts, key=len), str(choices[0])
+
+
+@pytest.mark.parametrize("path", [*commands(main)], ids=" ".join)
+def test_no_option_of_one_value_is_dropped_where_it_is_given_twice(path: tuple[str, ...]) -> None:
+    given = [*options(path)] if path != ("compare",) else [("--judge", "a"), ("--budget", "9")]
+    for name, value in given:
+        found = CliRunner().invoke(main, [*path, name, value, name, value])
+        assert found.exit_code == 2
+        assert f"{name} is given twice" in found.stderr
+
+
+def test_a_picture_to_nobody_is_code_5(folder: Path) -> None:
+    done = run("best in/cup.jpg -o -", LEFT, folder)
+    assert done.returncode == 5
+    done = run("best in/cup.jpg -o out.png --json", "2>&1 | head -c 1", folder)
+    assert done.returncode == 0
+    with Image.open(io.BytesIO((folder / "out.png").read_bytes())) as image:
+        image.load()

@@ -1,0 +1,125 @@
+"""TIFFs of science, which Pillow refuses or misreads: right, or named with what reads them."""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from PIL import Image
+
+from cropper.cli import main
+from cropper.errors import ImageReadError, ImageTooLargeError
+from cropper.image import load_image
+from cropper.image.deep_tiff import unread_kind
+from tests.image.pictures import photo
+
+tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
+
+COLOUR = np.asarray(photo(96, 64))
+GREY = COLOUR[..., 1].copy()
+GREY[0, :2] = 0, 255  # black and white
+
+
+def as_type(pixels: NDArray[np.uint8], kind: str) -> NDArray[Any]:
+    """0 to 255 over the range of a type, or from 0 to 1."""
+    dtype = np.dtype(kind)
+    if dtype.kind == "f":
+        return (pixels / 255).astype(dtype)
+    limits = np.iinfo(dtype)
+    wide = pixels / 255 * (float(limits.max) - limits.min) + limits.min
+    return wide.clip(limits.min, limits.max - 128 * (dtype.itemsize > 2)).astype(dtype)
+
+
+def written(pixels: NDArray[Any], **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    kind = "rgb" if pixels.ndim == 3 else "minisblack"
+    tifffile.imwrite(buffer, pixels, **{"photometric": kind, **options})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("pixels", [COLOUR, GREY], ids=["colour", "grey"])
+def test_numbers_of_all_kinds_are_the_picture(
+    kind: str, order: str, big: bool, pixels: NDArray[np.uint8]
+) -> None:
+    source = load_image(written(as_type(pixels, kind), byteorder=order, bigtiff=big))
+    expected = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
+    assert np.abs(source.view(96).pixels.astype(int) - expected).max() <= 1
+    cut = source.cut((10, 10, 50, 40))
+    assert cut.size == (40, 30)
+
+
+def test_planes_alpha_orientation_and_profile_are_kept() -> None:
+    planes = np.moveaxis(as_type(COLOUR, "u2"), 2, 0)
+    source = load_image(written(planes, planarconfig="separate"))
+    assert np.abs(source.view(96).pixels.astype(int) - COLOUR).max() <= 1
+    alpha = np.dstack([COLOUR / 255, GREY / 255]).astype(np.float32)
+    turned = [(274, "H", 1, 6, True)]
+    content = written(alpha, extrasamples=["unassalpha"], iccprofile=b"x" * 200, extratags=turned)
+    source = load_image(content)
+    assert source.size == (64, 96)
+    assert source.header.mode == "RGBA"
+    assert np.array_equal(
+        np.asarray(source.cut((0, 0, 64, 96)).getchannel("A")), np.rot90(GREY, -1)
+    )
+    assert "its colour profile is broken and was ignored" in source.notes  # thus it was looked at
+
+
+def test_what_is_lost_is_told_and_usual_files_are_left_alone() -> None:
+    (note,) = load_image(written(as_type(COLOUR, "f4"))).notes
+    assert "floats in colour" in note
+    assert "8 bits" in note
+    for pixels in (COLOUR, GREY, as_type(COLOUR, "u2"), as_type(GREY, "f4")):
+        assert unread_kind(written(pixels)) is None
+    assert unread_kind(b"II*\0 no directory") is None
+
+
+def test_the_size_is_checked_before_the_pixels_are_read() -> None:
+    content = bytearray(written(as_type(COLOUR, "f4")))
+    for tag, value in ((256, 60_000), (257, 60_000)):
+        at = content.index(struct.pack("<HH", tag, 4))
+        struct.pack_into("<HHII", content, at, tag, 4, 1, value)
+    with pytest.raises(ImageTooLargeError, match="3600"):
+        load_image(bytes(content))
+
+
+def test_other_colours_are_named() -> None:
+    ink = np.dstack([COLOUR, GREY]).astype(np.float32)
+    with pytest.raises(ImageReadError, match="neither grey nor RGB"):
+        load_image(written(ink, photometric="separated"))
+
+
+def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    path = tmp_path / "photo.tif"
+    path.write_bytes(written(as_type(COLOUR, "f4")))
+    found = CliRunner().invoke(main, ["best", str(path), "-o", str(tmp_path / "out.png")])
+    assert found.exit_code == 1
+    assert "32-bit floats in colour, read by an extra: pip install 'cropper[tiff]'" in found.stderr
+
+
+def test_a_float_photo_is_cropped(tmp_path: Path) -> None:
+    path = tmp_path / "photo.tif"
+    path.write_bytes(written(as_type(COLOUR, "f2")))
+    line = ["best", str(path), "--aspect", "1:1", "-o", str(tmp_path / "out.png")]
+    assert CliRunner().invoke(main, line).exit_code == 0
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.mode == "RGB"
+        assert picture.size[0] == picture.size[1]
+
+
+def test_bit_fields_of_a_bmp_are_named() -> None:
+    head = struct.pack("<2sIHHI", b"BM", 74, 0, 0, 66)
+    info = struct.pack("<IiiHHIIiiII", 40, 2, 2, 1, 16, 3, 8, 0, 0, 0, 0)
+    masks = struct.pack("<III", 0xF00, 0xF0, 0x0F)  # 4 bits each
+    with pytest.raises(ImageReadError, match="bit fields that are not read; save it with 24 bits"):
+        load_image(head + info + masks + bytes(8))

@@ -1,0 +1,180 @@
+"""The site as a person uses it: dropped photos, no network, a camera."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from cropper.finder import CropFinder
+from eval.web import serving_site
+from tests.serve.test_page import GIVE, PHONE
+from tests.web.test_engine import encoded
+
+PHOTO = encoded(data.astronaut())
+FAKE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+LEFT = "document.getElementById('box').style.left"
+IS_SCORED = "/[0-9]/.test(document.getElementById('score').textContent)"
+
+
+def until(page: Any, expression: str, seconds: float = 60) -> None:
+    """Playwright's own way of waiting is forbidden by the page's policy."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(50)
+
+
+def give(page: Any, *photos: tuple[str, bytes]) -> None:
+    content = [[name, base64.b64encode(each).decode()] for name, each in photos]
+    page.evaluate(GIVE, ["drop", content])
+
+
+def test_photo_is_cropped_without_a_server(page: Any) -> None:
+    give(page, ("photo.png", PHOTO))
+    page.locator("input[name=aspect][value='1:1']").check(force=True)
+    until(page, IS_SCORED)
+    best = CropFinder().find(PHOTO, aspect="1:1", top_k=4).best
+    until(page, f"document.getElementById('edge-w').value === '{best.width:.0f}'")
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    with Image.open(download.value.path()) as picture:
+        wanted = data.astronaut()[int(best.y0) : int(best.y1), int(best.x0) : int(best.x1)]
+        np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), wanted)
+
+
+def test_it_works_without_a_network_after_the_first_visit(chromium: Any, site: Path) -> None:
+    context = chromium().new_context()
+    page = context.new_page()
+    with serving_site(site.parent, "site/") as address:
+        page.goto(address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.goto(address)  # nobody is there any more
+    assert page.evaluate("crossOriginIsolated")  # and the engine has its threads
+    give(page, ("photo.png", PHOTO))
+    until(page, IS_SCORED)
+    page.goto(f"{address}camera.html")
+    assert page.title().startswith("Camera")
+    context.close()
+
+
+def test_it_can_be_installed(page: Any, address: str) -> None:
+    manifest = page.evaluate("fetch('site.webmanifest').then((answer) => answer.json())")
+    assert manifest["display"] == "standalone"
+    assert {icon["sizes"] for icon in manifest["icons"]} == {"192x192", "512x512"}
+    for icon in manifest["icons"]:
+        content = page.request.get(address + icon["src"]).body()
+        size = Image.open(io.BytesIO(content)).size
+        assert "{}x{}".format(*size) == icon["sizes"]
+    session = page.context.new_cdp_session(page)
+    session.send("Page.enable")
+    problems = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert [each["errorId"] for each in problems if each["errorId"] != "in-incognito"] == []
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds: a person at the left of a noisy night, then at the right."""
+    person = Image.fromarray(data.astronaut()).resize((300, 300))
+    night = Image.fromarray(data.rocket()).resize((640, 480))
+    rng = np.random.default_rng(0)
+    frames = []
+    for index in range(180):
+        frame = night.copy()
+        frame.paste(person, (20 if index < 90 else 320, 150))
+        noisy = np.asarray(frame) + rng.normal(0, 4, (480, 640, 1))
+        output = io.BytesIO()
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(output, "JPEG", quality=90)
+        frames.append(output.getvalue())
+    path = tmp_path_factory.mktemp("film") / "film.mjpeg"
+    path.write_bytes(b"".join(frames))
+    return path
+
+
+def places(page: Any, seconds: float) -> list[float]:
+    """The left edge of the frame, in percent, every 50 ms."""
+    found = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        left = page.evaluate(LEFT)
+        found += [float(left.removesuffix("%"))] if left else []
+        page.wait_for_timeout(50)
+    return found
+
+
+def test_camera_follows_and_does_not_jitter(chromium: Any, address: str, film: Path) -> None:
+    browser = chromium(*FAKE, f"--use-file-for-fake-video-capture={film}")
+    context = browser.new_context(**PHONE, permissions=["camera"])
+    page = context.new_page()
+    page.goto(f"{address}camera.html")
+    until(page, LEFT)
+    lefts = places(page, 8)
+    assert min(lefts) < 5
+    assert max(lefts) > 30  # it went from one side to the other
+    moves = np.abs(np.diff(lefts))
+    assert (moves < 1e-3).mean() > 0.6  # and stood still for most of the time
+    assert re.match(r"\d+ % prefer it to the middle", page.locator("#verdict").text_content())
+
+    with page.expect_download() as first:
+        page.locator("#shutter").click()
+    name = first.value.suggested_filename
+    assert re.fullmatch(r"photo-[\d-]+\.jpg", name)
+    assert Image.open(first.value.path()).size == (640, 480)
+    context.close()
+
+
+def test_camera_that_is_denied_or_not_there_is_explained(chromium: Any, address: str) -> None:
+    denied = chromium(FAKE[0], "--deny-permission-prompts").new_page()
+    denied.goto(f"{address}camera.html")
+    denied.get_by_text("Allow it for this site").wait_for()
+    assert not denied.locator("#finder").is_visible()
+    without = chromium("--use-fake-ui-for-media-stream").new_page()
+    without.goto(f"{address}camera.html")
+    without.get_by_text("There is no camera on this device").wait_for()
+
+
+@pytest.mark.parametrize("path", ["", "camera.html"])
+def test_page_is_accessible(chromium: Any, address: str, path: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    context = chromium(*FAKE).new_context(**PHONE, permissions=["camera"], bypass_csp=True)
+    page = context.new_page()
+    page.goto(address + path)
+    page.wait_for_timeout(1500)
+    found = axe.run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+    context.close()
+
+
+STEADY = """
+async ([boxes]) => {
+  const { Steady } = await import(new URL("steady.js", location.href));
+  const steady = new Steady();
+  return boxes.map(([box, wanted, now]) => {
+    const isNew = steady.see({ box, wanted }, now);
+    return [isNew, steady.target];
+  });
+}
+"""
+
+
+def test_frame_stays_until_another_is_better_for_long_enough(page: Any) -> None:
+    a, b = [0, 0, 10, 10], [5, 0, 15, 10]
+    seen = [(a, 1, None), (b, 1.1, 1), (b, 1.5, 1), (a, 1, 1), (b, 1.5, 1), (b, 1.5, 1), (a, 0, 0)]
+    found = page.evaluate(STEADY, [seen])
+    assert found == [
+        [True, a],  # the first
+        [False, a],  # hardly better
+        [False, a],  # better, but once
+        [False, a],
+        [False, a],
+        [True, b],  # better, twice on end
+        [False, b],
+    ]
