@@ -13,7 +13,7 @@ from cropper.errors import MissingModelError
 from cropper.web.runtime import runtime_files
 from cropper.web.site import SiteOptions, export_site
 from eval.web import serving_site
-from tests.serve.test_page import BROWSER, FLAGS
+from tests.conftest import BROWSER, FLAGS
 
 
 @pytest.fixture(scope="session")

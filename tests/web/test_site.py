@@ -16,7 +16,7 @@ from skimage import data
 
 from cropper.finder import CropFinder
 from eval.web import serving_site
-from tests.serve.test_page import GIVE, PHONE
+from tests.serve.browser import GIVE, PHONE
 from tests.web.test_engine import encoded
 
 PHOTO = encoded(data.astronaut())
