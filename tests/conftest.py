@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,20 @@ def command(folder: Path, *arguments: object, **options: Any) -> subprocess.Comp
     line, more = process(folder, *arguments, **options)
     more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 120} | more
     return subprocess.run(line, check=False, **more)
+
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage"]  # for containers
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Skips where there is no browser, or nothing to drive it."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if BROWSER is None:
+        pytest.skip("there is no Chromium here")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield browser
+        browser.close()

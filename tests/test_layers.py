@@ -32,6 +32,7 @@ LAYERS = {
     "render": 1,
     "listing": 1,
     "naming": 1,
+    "presets": 1,
     "onnx": 1,
     "turn": 1,
     "threads": 0,

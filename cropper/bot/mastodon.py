@@ -1,7 +1,7 @@
 """Mastodon, through Mastodon.py: mentions are answered where they stand.
 
 Photos are fetched from the account's own server and its media hosts, never from a link in a post.
-An answer is known by its idempotency key for an hour, and after that by its place below the mention.
+An answer is known by its idempotency key for an hour, and then by its place below the mention.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a bot has to know after a restart: a small file, written before and after each answer.
 
 ``answered`` is the last message up to which all is done, ``done`` is what is done beyond it. What
-is ``begun`` is noted before the work, so that a message that ends the process is not begun for ever,
+is ``begun`` is noted before the work, so that a message that ends the process is not begun again,
 and ``sending`` before the answer leaves, so that a restart knows that it may have arrived.
 """
 

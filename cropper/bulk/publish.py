@@ -10,6 +10,7 @@ import heapq
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from cropper.bulk.manifest import THE_REPORT, Manifest
 from cropper.bulk.options import BulkOptions
@@ -18,14 +19,19 @@ from cropper.bulk.plan import Layout
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError
 from cropper.image import View, encode, format_for, from_array, load_image
 from cropper.render import write
-from cropper.report import LabelledCrop, ReportedPhoto, draw_sheet, render_page
+from cropper.report import (
+    LabelledCrop,
+    ReportedPhoto,
+    draw_sheet,
+    picture_side,
+    render_page,
+)
 from cropper.threads import cores
 
 __all__ = ["check_publications", "claim_publications", "publish"]
 
 _ON_PAGE = 1000  # photos, and as many failures
 _ON_SHEET = 60
-_VIEW = 480  # px, long side of what thumbnails are made from
 
 
 def check_publications(layout: Layout, options: BulkOptions) -> None:
@@ -76,7 +82,7 @@ def publish(layout: Layout, options: BulkOptions, summary: str, manifest: Manife
         return
     limit = _ON_PAGE if options.report else _ON_SHEET
     best, failures, total = _chosen(manifest.outcomes(), limit)
-    photos = _reported(best, layout)
+    photos = _reported(best, layout, Path(options.report or "").resolve().parent)
     if options.report:
         if total > len(best):
             summary += f". Shown are the {len(best)} photos with the largest gains."
@@ -112,25 +118,35 @@ def _chosen(
     return [outcome for *_, outcome in sorted(best, reverse=True)], failures, total
 
 
-def _reported(outcomes: Sequence[Cropped], layout: Layout) -> list[ReportedPhoto]:
+def _reported(outcomes: Sequence[Cropped], layout: Layout, folder: Path) -> list[ReportedPhoto]:
+    """For a report in ``folder``."""
     from joblib import Parallel, delayed  # noqa: PLC0415 - slow
 
     parallel = Parallel(cores(), backend="threading")
-    views = parallel(delayed(_view)(layout.source / each.source) for each in outcomes)
-    return [_photo(outcome, view, layout) for outcome, view in zip(outcomes, views, strict=True)]
+    side = picture_side(len(outcomes))
+    views = parallel(delayed(_view)(layout.source / each.source, side) for each in outcomes)
+    pairs = zip(outcomes, views, strict=True)
+    return [_photo(outcome, view, layout, folder) for outcome, view in pairs]
 
 
-def _view(path: Path) -> View | None:
+def _view(path: Path, side: int) -> View | None:
     try:
-        return load_image(path, max_mpixels=float("inf")).view(_VIEW)  # the run has seen its size
+        return load_image(path, max_mpixels=float("inf")).view(side)  # the run has seen its size
     except ImageReadError:  # it went away meanwhile
         return None
 
 
-def _photo(outcome: Cropped, view: View | None, layout: Layout) -> ReportedPhoto:
+def _link(path: Path, folder: Path) -> str:
+    """From a page in a folder, as a browser reads it."""
+    return quote(os.path.relpath(path.resolve(), folder), errors="surrogateescape")
+
+
+def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) -> ReportedPhoto:
     result, requests = outcome.result, layout.requests
     crops = {
-        each.crop.box: LabelledCrop(requests[each.target].label, each.crop)
+        each.crop.box: LabelledCrop(
+            requests[each.target].label, each.crop, _link(layout.root / each.path, folder)
+        )
         for each in reversed(outcome.crops)
     }
     first = crops.pop(result.best.box, LabelledCrop(requests[0].label, result.best))
@@ -144,4 +160,5 @@ def _photo(outcome: Cropped, view: View | None, layout: Layout) -> ReportedPhoto
         outcome.state == State.SKIPPED,
         result.seconds,
         outcome.notes,
+        _link(layout.source / outcome.source, folder),
     )

@@ -8,6 +8,7 @@ from cropper.cli.config import config_command
 from cropper.cli.export import export_command
 from cropper.cli.faces import faces
 from cropper.cli.group import main
+from cropper.cli.presets import presets
 from cropper.cli.rank import map_command, rank_command, score_command, selfie_command
 from cropper.cli.scorers import scorers
 from cropper.cli.see import see_command
@@ -28,6 +29,7 @@ __all__ = [
     "faces",
     "main",
     "map_command",
+    "presets",
     "rank_command",
     "score_command",
     "scorers",

@@ -12,8 +12,10 @@ from cropper.cli.options import (
     method_options,
     output_options,
     parse_size,
+    take_presets,
     take_request,
 )
+from cropper.errors import ConfigError
 
 __all__ = ["best"]
 
@@ -25,6 +27,7 @@ Examples:
   cropper best photo.jpg                         -> photo-best.jpg
   cropper best photo.jpg --aspect 4:5 -o out.jpg
   cropper best *.jpg --size 512x512 -o 'thumbs/{stem}.jpg'
+  cropper best me.jpg --preset avatar
   cropper best photo.jpg --top-k 3 --aspect free --overlay why.jpg
   cat photo.jpg | cropper best - > cropped.jpg
 """
@@ -50,6 +53,7 @@ Examples:
     metavar="WxH",
     help="Exact size of the output in pixels.",
 )
+@click.option("--preset", metavar="NAME", help="A size by its name, from `cropper presets`.")
 @method_options
 @find_options
 @click.option(
@@ -65,10 +69,14 @@ Examples:
 )
 @output_options
 @threads_option
-def best(inputs: tuple[str, ...], **options: Any) -> None:
+def best(inputs: tuple[str, ...], preset: str | None, **options: Any) -> None:
     """Write the best crop of each IN, beside it unless -o says where. '-' is standard input."""
     from cropper.best import BestOptions, crop_files  # noqa: PLC0415 - numpy and pillow
 
+    if preset is not None:
+        if options["aspect"] or options["size"]:
+            raise ConfigError("`preset` is a size: leave `aspect` and `size` out")
+        (options["size"],) = take_presets(options, [preset], quiet=options["quiet"])
     code = crop_files(inputs, BestOptions(take_request(options), **options))
     if code:
         raise SystemExit(code)

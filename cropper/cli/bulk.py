@@ -20,6 +20,7 @@ from cropper.cli.options import (
     method_options,
     output_options,
     parse_size,
+    take_presets,
     take_request,
 )
 
@@ -53,6 +54,13 @@ _PLACES = (
         callback=parse_size,
         metavar="WxH",
         help="Exact size of crops in pixels; may be repeated. Replaces an --aspect that it has.",
+    ),
+    click.option(
+        "--preset",
+        "presets",
+        multiple=True,
+        metavar="NAME",
+        help="A size by its name, from `cropper presets`; may be repeated.",
     ),
     click.option(
         "--include", multiple=True, metavar="GLOB", help="Only these, as in 'a/**/*.jpg'."
@@ -136,6 +144,7 @@ Examples:
   cropper bulk photos -o crops
   cropper bulk photos -o crops --aspect 1:1 --aspect 4:5 --size 512x512
   cropper bulk photos -o 'crops/{aspect}/{dir}/{stem}{ext}' --aspect 1:1 --aspect 4:5
+  cropper bulk photos -o crops --preset post --preset story
   cropper bulk photos -o crops --include '*.jpg' --exclude 'raw/**' --report crops.html
   cropper bulk photos -o photos --xmp-only --min-gain 0.6
 """
@@ -170,7 +179,10 @@ def folder_run(
     from cropper.bulk.console import Console  # noqa: PLC0415
 
     told = {name: options.pop(name) for name in ("as_json", "quiet", "verbose")}
-    aspects, sizes, resume = (options.pop(name) for name in ("aspects", "sizes", "resume"))
+    aspects, sizes, presets, resume = (
+        options.pop(name) for name in ("aspects", "sizes", "presets", "resume")
+    )
+    sizes = (*sizes, *take_presets(options, presets, quiet=told["quiet"]))
     requests = each_target(aspects, sizes, take_request(options))
     asked = BulkOptions(requests, restart=not resume, **options)
     is_template = "{" in output and not os.path.isdir(output)

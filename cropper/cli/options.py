@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cropper.request import CropRequest
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["parse_size", "take_request", "treatment_options"]
+__all__ += ["parse_size", "take_presets", "take_request", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,6 +36,23 @@ def take_request(options: dict[str, Any]) -> CropRequest:
     options["keep"] = _kept(options.pop("keep"), options.pop("people"), options.pop("keep_person"))
     names = CropRequest.__dataclass_fields__.keys() & options.keys()
     return CropRequest(**{name: options.pop(name) for name in names})
+
+
+def take_presets(
+    options: dict[str, Any], names: Sequence[str], *, quiet: bool
+) -> tuple[tuple[int, int], ...]:
+    """The sizes of presets by their names; ``keep`` is theirs where the command gives none."""
+    from cropper.console import say  # noqa: PLC0415 - numpy and pillow
+    from cropper.presets import kept_by, preset_of  # noqa: PLC0415
+
+    presets = [preset_of(name) for name in names]
+    for preset in presets:
+        if preset.rule and not quiet:
+            say(f"note: {preset.name}: {preset.rule}")
+    kept = None if options["keep"] else kept_by(presets)
+    if kept and not (options["people"] or options["keep_person"]):
+        options["keep"] = (kept,)
+    return tuple(preset.size for preset in presets)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -14,6 +14,7 @@ __all__ = ["LabelledCrop", "ReportedPhoto"]
 class LabelledCrop:
     label: str  # its aspect or size
     crop: Crop
+    link: str = ""  # to its file, from the report; none was written where it is empty
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class ReportedPhoto:
     skipped: bool  # no crop was written
     seconds: float
     notes: tuple[str, ...] = ()
+    link: str = ""  # to its file, from the report
 
     @property
     def gain(self) -> float:

@@ -19,6 +19,7 @@ from cropper.errors import ConfigError, CropperError, ScorerOutputError
 from cropper.finder import CropFinder
 from cropper.identity import KnownPeople
 from cropper.image import EXTENSION_OF
+from cropper.presets import PRESETS
 from cropper.scoring_thread import ScoringThread
 from cropper.serve.admission import Admission, Ticket
 from cropper.serve.handlers import MEDIA_TYPES, EncodedCrop, Handlers, Judge
@@ -165,6 +166,7 @@ class _Service:
                 "scorer": next(iter(self.finders)),
                 "scorers": [*self.finders],
                 "people": [person.name for person in self.people],
+                "presets": [preset.to_dict() for preset in PRESETS],
             }
         )
 

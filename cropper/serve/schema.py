@@ -317,6 +317,18 @@ class ScoresAnswer(BaseModel):
     boxes: list[ScoredBox]
 
 
+class PresetAnswer(BaseModel):
+    """A size by its name, as ``cropper presets`` lists it."""
+
+    name: str
+    title: str
+    group: str
+    size: Pixels
+    keep: str | None = Field(description="For the option of that name; null for its default.")
+    circle: bool = Field(description="Whether it is shown in a circle.")
+    rule: str = Field(description="What is asked beyond the size and not held.")
+
+
 class Limits(BaseModel):
     """What the service takes."""
 
@@ -325,6 +337,7 @@ class Limits(BaseModel):
     scorer: str
     scorers: list[str] = Field(description="What scorer may name, the default first.")
     people: list[str] = Field(description="Whom keep may name.")
+    presets: list[PresetAnswer]
 
 
 class Status(BaseModel):

@@ -23,6 +23,7 @@ from safetensors.numpy import load_file
 from cropper.errors import ConfigError
 from cropper.image.files import check_target, make_folder, write_atomic
 from cropper.onnx_graph import with_weights
+from cropper.presets import PRESETS
 from cropper.scorers import WEIGHTS
 from cropper.scorers.cropnet.config import CropNetConfig
 from cropper.scorers.cropnet.export import build_graph
@@ -70,7 +71,7 @@ def export_site(options: SiteOptions) -> dict[str, Any]:
     models = _models(options.scorer)  # first, since they fail sooner than a fetch
     found = {**_page(), **models, **runtime_files(options.runtime), **_icons()}
     found["models-NOTICE.txt"] = (WEIGHTS / "NOTICE.txt").read_bytes()
-    found["kept.js"] = _listed(found)
+    found["precache.js"] = _listed(found)
     found["site.json"] = json.dumps(_about(options.scorer), indent=1).encode()
     write_site(found, options)
     size = sum(map(len, found.values()))
@@ -126,7 +127,12 @@ def _checkpoint(scorer: str) -> Path:
 
 def _about(scorer: str) -> dict[str, Any]:
     config = CropNetConfig(**read_header(_checkpoint(scorer))["config"])
-    return {"cropper": version("cropper"), "scorer": scorer, "config": config.to_dict()}
+    return {
+        "cropper": version("cropper"),
+        "scorer": Path(scorer).stem,
+        "config": config.to_dict(),
+        "presets": [preset.to_dict() for preset in PRESETS],
+    }
 
 
 def _listed(content: Mapping[str, bytes]) -> bytes:

@@ -71,7 +71,9 @@ def test_the_page_fetches_nothing(bulk: Bulk, photos: Path, tmp_path: Path) -> N
     links = [
         tag.get("href", tag.get("src")) for _, tag in page.tags if {"href", "src"} & tag.keys()
     ]
-    assert all(link.startswith(("data:", "#")) for link in links)
+    files = [link for link in links if not link.startswith(("data:", "#"))]
+    assert {"in/a.jpg", "out/a.jpg"} <= {*files}
+    assert all((tmp_path / link).is_file() for link in files)
 
 
 def test_a_finished_run_still_has_a_page_and_a_sheet(
@@ -293,8 +295,9 @@ def test_nothing_claims_a_probability_that_is_none(
     found = bulk("--scorer", "spot*2", *options)
     assert found.exit_code == 0
     assert {each["preferred_to_centre"] for each in records(found)} == {None}
-    rows = (tmp_path / "run.html").read_text().partition("<tbody>")[2].partition("</table>")[0]
-    assert rows.count(" %<") == 4  # how much is kept, alone
+    told = (tmp_path / "run.html").read_text()
+    assert told.count(" %</dd>") == 4  # how much is kept, alone
+    assert "Preferred</dt>" not in told
 
 
 @pytest.mark.parametrize(("gain", "expected"), [(0, 0.5), (2, 0.8807970779778823), (-1000, 0)])

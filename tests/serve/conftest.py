@@ -6,11 +6,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from PIL import Image
+from skimage import data
 
 from cropper.finder import CropFinder
 from cropper.identity import KnownPeople
@@ -21,6 +24,7 @@ from cropper.serve.options import ServeOptions
 from cropper.serve.run import listen
 from tests.conftest import SpotScorer, spotted
 from tests.image.pictures import encoded
+from tests.serve.browser import DESKTOP
 
 Serving = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
 
@@ -60,3 +64,30 @@ def client() -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def photo_bytes() -> bytes:
     return encoded(spotted(), "PNG")
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Of a service with the package's scorer."""
+    with serving(CropFinder().scorer) as client:
+        yield str(client.base_url)
+
+
+@pytest.fixture
+def page(chromium: Any, url: str) -> Iterator[Any]:
+    """An open page; at its end it must have said nothing on the console."""
+    said: list[str] = []
+    page = chromium.new_page(**DESKTOP)
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(url)
+    yield page
+    page.close()
+    assert said == []
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "Straße 1.jpg"
+    Image.fromarray(data.astronaut()).save(path, quality=92)
+    return path

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,98 +12,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from cropper.cli import main
 from cropper.finder import CropFinder
 from cropper.identity import KnownPeople, learn_person
-from tests.conftest import CliRunner
 from tests.faces import side_by_side, stranger
+from tests.serve.browser import PHONE, best, download, drop, frame, settled
 from tests.serve.conftest import serving
 from tests.serve.test_api import Whim
-
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage"]  # for containers
-
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
-
-GIVE = """
-([kind, photos]) => {
-  const transfer = new DataTransfer();
-  for (const [name, content] of photos) {
-    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-    transfer.items.add(new File([bytes], name));
-  }
-  const how = { bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer };
-  const made = kind === "drop" ? new DragEvent(kind, how) : new ClipboardEvent(kind, how);
-  document.body.dispatchEvent(made);
-}
-"""
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "color_scheme": "dark"}
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serving(CropFinder().scorer) as client:
-        yield str(client.base_url)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium: Any, url: str) -> Iterator[Any]:
-    """An open page; at its end it must have said nothing on the console."""
-    said: list[str] = []
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(url)
-    yield page
-    page.close()
-    assert said == []
-
-
-@pytest.fixture(scope="module")
-def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("page") / "Straße 1.jpg"
-    Image.fromarray(data.astronaut()).save(path, quality=92)
-    return path
-
-
-def drop(page: Any, *paths: Path, kind: str = "drop") -> None:
-    """As from a file manager, or with the ``kind`` paste from the clipboard."""
-    photos = [(path.name, base64.b64encode(path.read_bytes()).decode()) for path in paths]
-    page.evaluate(GIVE, [kind, photos])
-
-
-def frame(page: Any) -> list[int]:
-    """The frame in view as x0, y0, x1, y1."""
-    x, y, w, h = (int(page.input_value(f"#edge-{side}")) for side in "xywh")
-    return [x, y, x + w, y + h]
-
-
-def settled(page: Any) -> None:
-    page.locator("#download:not([disabled])").wait_for()
-    page.locator("#box").wait_for()
-
-
-def download(page: Any, button: str = "#download") -> tuple[str, bytes]:
-    with page.expect_download() as waiting:
-        page.click(button)
-    return waiting.value.suggested_filename, Path(waiting.value.path()).read_bytes()
-
-
-def best(photo: Path, folder: Path, *options: str) -> tuple[dict[str, Any], bytes]:
-    """What ``cropper best`` makes of it."""
-    line = ["best", str(photo), "--json", "-o", str(folder / "crop.jpg"), "--overwrite", *options]
-    told = json.loads(CliRunner().invoke(main, line).stdout)
-    return told, (folder / "crop.jpg").read_bytes()
 
 
 def test_a_dropped_photo_is_cropped_as_on_the_shell(page: Any, photo: Path, tmp_path: Path) -> None:
@@ -291,7 +202,7 @@ def test_what_cannot_be_cropped_is_told(chromium: Any, url: str, tmp_path: Path)
     drop(page, tmp_path / "notes.txt")
     assert "notes.txt: not a picture" in page.inner_text("#error")
     drop(page, tmp_path / "broken.jpg")
-    page.wait_for_selector('#error:has-text("broken.jpg: broken JPEG file")')
+    page.wait_for_selector('#trouble:has-text("broken.jpg: broken JPEG file")')
     page.close()
 
 

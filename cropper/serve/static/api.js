@@ -12,6 +12,17 @@ export class ApiError extends Error {
 let askForToken = async () => "";
 export const onToken = (ask) => { askForToken = ask; };
 
+const EVERY = 2; // s between two attempts to reach a service that does not answer
+let isGone = false;
+let tellGone = () => {};
+/** `tell(gone)` is called when the service stops answering, and when it answers again. */
+export const onGone = (tell) => { tellGone = tell; };
+
+function markGone(gone) {
+  if (gone !== isGone) tellGone(gone);
+  isGone = gone;
+}
+
 /** A token may come with the page's address, behind #token=, which is never sent anywhere. */
 function storedToken() {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -31,12 +42,31 @@ const wait = (seconds, signal) =>
     }, { once: true });
   });
 
+/** As fetch, but a service that does not answer is waited for. */
+async function reach(path, options) {
+  for (let refused = 0; ; refused += 1) {
+    try {
+      const answer = await fetch(path, options);
+      markGone(false);
+      return answer;
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
+    }
+    const answers = await fetch("/healthz").then((health) => health.ok, () => false);
+    if (answers && refused) throw new Error("it cannot be sent: was the file moved or changed?");
+    if (answers) continue; // back just now, perhaps
+    markGone(true);
+    await wait(EVERY, options.signal);
+    refused = -1;
+  }
+}
+
 async function ask(path, { body, accept = "application/json", signal } = {}) {
   for (;;) {
     const headers = { Accept: accept };
     const token = storedToken();
     if (token) headers.Authorization = `Bearer ${token}`;
-    const answer = await fetch(path, { method: body ? "POST" : "GET", body, headers, signal });
+    const answer = await reach(path, { method: body ? "POST" : "GET", body, headers, signal });
     if (answer.ok) return answer;
     if (answer.status === 503) {
       await wait(Number(answer.headers.get("Retry-After")) || 1, signal);

@@ -1,17 +1,24 @@
-// The page: photos in, the best crop drawn on the one in view, the rest as a grid.
+// The page: photos in, the best crop drawn on the one in view, the others as a strip under it.
 
 import * as api from "./engine.js";
-import { drawHeat } from "./drawing.js";
+import * as comparing from "./compare.js";
+import { markStale, showFigures, showNotes } from "./figures.js";
 import { listen as listenForFiles } from "./files.js";
 import { same, toBox } from "./geometry.js";
+import { wantHeat } from "./heat.js";
+import * as kept from "./kept.js";
+import * as messages from "./messages.js";
+import { canCopy, copy, cutOf, save, saveZip } from "./output.js";
 import { Finder, Photo } from "./photos.js";
+import * as presets from "./presets.js";
+import { samples } from "./samples.js";
 import * as settings from "./settings.js";
+import * as several from "./several.js";
 import { Stage } from "./stage.js";
 import * as tiles from "./tiles.js";
-import { uniqueNames, zip } from "./zip.js";
 
 const get = (id) => document.getElementById(id);
-const ENDINGS = { "image/jpeg": "jpg", "image/tiff": "tif" }; // where the type does not say it
+const { complain } = messages;
 
 let current = null;
 let image = null; // of the current photo, decoded
@@ -44,8 +51,8 @@ function take(pictures, others) {
 function find(again = false) {
   const options = settings.options();
   if (!options) return;
-  const how = again ? "restart" : "continue";
-  finder[how](options, () => current, () => get("show-heat").checked);
+  const [shape, first, withHeat] = [settings.shape(), () => current, () => get("show-heat").checked];
+  finder[again ? "restart" : "continue"]({ options, shape, first, withHeat });
   progress();
 }
 
@@ -53,11 +60,6 @@ function changed(photo) {
   tiles.drawPhoto(photo);
   progress();
   if (photo === current) showCurrent();
-}
-
-function complain(lines) {
-  get("error").textContent = lines.join("\n");
-  get("error").hidden = !lines.length;
 }
 
 // --- the photo in view ----------------------------------------------------------------------
@@ -93,10 +95,9 @@ async function showCurrent() {
   get("state").title = photo.name;
   get("work").classList.toggle("busy", ["waiting", "finding"].includes(photo.state));
   enable();
-  if (photo.state === "failed") {
-    stage.hide();
-    complain([`${photo.name}: ${photo.error}`]);
-  }
+  const failed = photo.state === "failed";
+  if (failed) stage.hide();
+  messages.showTrouble(failed ? `${photo.name}: ${photo.error}` : "");
   try {
     image = await photo.image();
   } catch (error) {
@@ -110,17 +111,34 @@ async function showCurrent() {
 
 function showDone(photo) {
   stage.show(photo.size, photo.frame, settings.ratioOf(photo.best));
-  stage.showOther(null);
   tiles.drawCrops(get("runners"), photo, image, use, (crop) =>
     stage.showOther(crop && !same(crop.frame, photo.frame) ? crop.frame : null));
-  markCrop();
-  get("notes").textContent = photo.notes.join("; ");
-  get("notes").hidden = !photo.notes.length;
   showFaces(photo);
-  wantHeat();
-  const found = photo.found;
-  if (found) showFigures(found, found.frame);
+  showHeat();
+  showFrame();
+}
+
+/** The frame as it is now, with all that is said of it. */
+function showFrame() {
+  const photo = current;
+  stage.place(photo.frame);
+  stage.showOther(null);
+  markCrop();
+  tiles.drawPhoto(photo);
+  enable();
+  showKept();
+  const side = settings.minSide();
+  const isSmall = side && Math.min(photo.frame.w, photo.frame.h) < side;
+  showNotes([...photo.notes, ...[presets.chosen()?.rule].filter(Boolean),
+    ...(isSmall ? [`the crop's shorter side has fewer than ${side} pixels`] : [])]);
+  if (photo.found) showFigures(photo, photo.found, photo.frame);
   else score();
+}
+
+function showHeat() {
+  const photo = current;
+  wantHeat(photo, () => photo === current)
+    .catch((error) => complain([`${photo.name}: ${error.message}`]));
 }
 
 /** A button on each face, where there are several to choose from or one was let go. */
@@ -128,34 +146,10 @@ function showFaces(photo) {
   const focused = [...get("faces").children].indexOf(document.activeElement);
   stage.showFaces(photo.faces.length > 1 || photo.options.keep ? photo.faces : [], (face) => {
     face.kept = !face.kept;
+    photo.put(null); // the best crop is another one now
     finder.again(photo);
   });
   get("faces").children[focused]?.focus({ preventScroll: true });
-}
-
-function showFigures({ score: value, preferred_to_full_frame: preferred }, { w, h }) {
-  const share = preferred === null ? "" : `${Math.round(100 * preferred)} %`;
-  get("verdict").hidden = preferred === null; // of a scorer that cannot say
-  get("preferred").textContent = share;
-  get("bar").style.width = share.replace(" ", "");
-  get("score").textContent = value.toFixed(2);
-  get("full").textContent = current.full.toFixed(2);
-  get("box").setAttribute("aria-label", `Crop, ${w} by ${h} pixels`);
-  get("spoken").textContent = `Crop ${w} by ${h} pixels, score ${value.toFixed(2)}` +
-    (share && `, ${share} would prefer it to the full frame`);
-}
-
-function use(crop) {
-  current.frame = crop.frame;
-  stage.place(crop.frame);
-  stage.showOther(null);
-  markCrop();
-  showFigures(crop, crop.frame);
-  tiles.drawPhoto(current);
-}
-
-function showBest() {
-  if (current?.state === "done") use(current.crops[0]);
 }
 
 function markCrop() {
@@ -166,15 +160,46 @@ function markCrop() {
 
 // --- the frame by hand ----------------------------------------------------------------------
 
-function moved(frame) {
-  current.frame = frame;
-  markCrop();
-  tiles.drawPhoto(current);
-  score();
+function moved(frame, gesture) {
+  current.put(frame, gesture);
+  showFrame();
+}
+
+function use(crop) {
+  current.put(crop === current.crops[0] ? null : crop.frame);
+  showFrame();
+}
+
+function showBest() {
+  if (current?.state === "done" && !same(current.frame, current.best)) use(current.crops[0]);
+}
+
+function step(back) {
+  if (current?.state !== "done") return;
+  const trail = current.trail();
+  if (back) trail.undo();
+  else trail.redo();
+  current.follow();
+  showFrame();
+}
+
+function stepByKey(event) {
+  const isField = event.target.matches("input:not([type=radio], [type=checkbox], [type=range])");
+  const key = event.key.toLowerCase();
+  if (!(event.ctrlKey || event.metaKey) || isField || !["z", "y"].includes(key)) return;
+  event.preventDefault();
+  step(key === "z" && !event.shiftKey);
+}
+
+function showKept() {
+  const count = kept.count();
+  get("kept").hidden = !count;
+  get("kept-count").textContent = count === 1 ? "1 frame" : `${count} frames`;
 }
 
 /** The score of the frame as it is now; while one is asked for, only the last change counts. */
 async function score() {
+  markStale(true);
   if (scoring) return;
   const photo = current;
   const frame = photo.frame;
@@ -182,7 +207,7 @@ async function score() {
   try {
     const answer = await api.score(photo.file, [toBox(frame)]);
     if (photo === current && photo.state === "done" && !photo.found) {
-      showFigures(answer.boxes[0], frame); // which may have moved on: the next answer follows
+      showFigures(photo, answer.boxes[0], frame); // it may have moved on: the next answer follows
     }
   } catch (error) {
     complain([`${photo.name}: ${error.message}`]);
@@ -194,31 +219,7 @@ async function score() {
   if (movedOn && current?.state === "done" && !current.found) score();
 }
 
-// --- the heat map ---------------------------------------------------------------------------
-
-function showHeat() {
-  const shown = get("show-heat").checked && Boolean(current.heat);
-  if (shown) drawHeat(get("heat"), current.heat);
-  get("heat").hidden = get("legend").hidden = !shown;
-  stage.element.classList.toggle("heated", shown);
-}
-
-async function wantHeat() {
-  const photo = current;
-  const options = settings.options();
-  if (photo?.state !== "done") return;
-  showHeat();
-  if (get("show-heat").checked && !photo.heat && options) {
-    try {
-      photo.heat = (await api.crop(photo.file, { ...options, ...photo.options, heat: "true" })).heat;
-    } catch (error) {
-      complain([`${photo.name}: ${error.message}`]);
-    }
-    if (photo === current) showHeat();
-  }
-}
-
-// --- many photos ----------------------------------------------------------------------------
+// --- many photos, downloads -----------------------------------------------------------------
 
 function progress() {
   const count = finder.photos.length;
@@ -230,62 +231,69 @@ function progress() {
 }
 
 function enable() {
-  get("download").disabled = get("reset").disabled = downloading || current?.state !== "done";
+  const isDone = current?.state === "done";
+  for (const id of ["download", "copy", "reset", "compare", "several"]) {
+    get(id).disabled = downloading || !isDone;
+  }
+  get("undo").disabled = !isDone || !current.trail().canUndo;
+  get("redo").disabled = !isDone || !current.trail().canRedo;
   get("download-all").disabled = downloading || finder.done < finder.photos.length ||
     finder.photos.every((photo) => photo.state === "failed");
 }
 
-// --- downloads ------------------------------------------------------------------------------
-
-async function cutOf(photo) {
-  const blob = await api.cut(photo.file, toBox(photo.frame), settings.cutOptions());
-  const ending = ENDINGS[blob.type] ?? blob.type.split("/")[1];
-  return { name: `${photo.stem}-best.${ending}`, blob };
-}
-
-function save({ name, blob }) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
-async function download(work) {
+/** While a crop is on its way out no other is asked for. */
+async function send(work) {
   downloading = true;
   enable();
   complain([]);
   try {
-    save(await work());
+    await work();
   } catch (error) {
-    complain([`Not downloaded: ${error.message}`]);
+    complain([error.message]);
   }
   downloading = false;
   progress();
 }
 
-async function allCuts() {
+async function saveAll() {
   const files = [];
   const photos = finder.photos.filter((photo) => photo.state === "done");
   for (const photo of photos) {
     files.push(await cutOf(photo));
     get("count").textContent = `${files.length} of ${photos.length} cut`;
   }
-  const names = uniqueNames(files.map((file) => file.name));
-  const blob = await zip(files.map((file, index) => ({ name: names[index], blob: file.blob })));
-  return { name: "crops.zip", blob };
+  await saveZip(files);
+}
+
+async function copyCrop() {
+  await copy(current);
+  get("spoken").textContent = get("state").textContent = "copied";
 }
 
 // --- start ----------------------------------------------------------------------------------
 
 function listen() {
+  const pressed = (id, act) => get(id).addEventListener("click", act);
+  for (const module of [messages, comparing, several]) module.listen();
   listenForFiles(take);
   settings.listen(() => find(true));
-  get("show-heat").addEventListener("change", wantHeat);
-  get("reset").addEventListener("click", showBest);
-  get("download").addEventListener("click", () => download(() => cutOf(current)));
-  get("download-all").addEventListener("click", () => download(allCuts));
-  get("clear").addEventListener("click", () => location.reload());
+  document.addEventListener("keydown", stepByKey);
+  get("show-heat").addEventListener("change", showHeat);
+  pressed("undo", () => step(true));
+  pressed("redo", () => step(false));
+  pressed("reset", showBest);
+  pressed("download", () => send(async () => save(await cutOf(current))));
+  pressed("copy", () => send(copyCrop));
+  pressed("download-all", () => send(saveAll));
+  pressed("compare", () => comparing.compare(current, image).catch((error) => complain([error.message])));
+  pressed("several", () => several.openSeveral(finder.photos, current));
+  pressed("sample", async () => take(await samples(), []));
+  pressed("forget", () => {
+    kept.forget();
+    showKept();
+  });
+  pressed("clear", () => location.reload());
+  get("copy").hidden = !canCopy();
 }
 
 api.onToken(() => new Promise((resolve) => {
@@ -293,9 +301,13 @@ api.onToken(() => new Promise((resolve) => {
   dialog.addEventListener("close", () => resolve(get("token").value.trim()), { once: true });
   if (!dialog.open) dialog.showModal();
 }));
+api.onGone(messages.showGone);
 
 listen();
+showKept();
 limits = await api.limits();
 settings.showPeople(limits.people);
+presets.show(limits.presets);
 get("limits").textContent = limits.note ??
-  `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels each. Nothing is kept.`;
+  `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels each. ` +
+  "The service keeps nothing.";

@@ -51,3 +51,39 @@ export function scaled(frame, factor, [width, height]) {
   const centred = { x: frame.x + (frame.w - w) / 2, y: frame.y + (frame.h - h) / 2, w, h };
   return inside(centred, [width, height]);
 }
+
+const SLIP = 8; // px of the screen that a press may slip without drawing a frame
+
+/**
+ * What a finger that goes down at `start` does to a frame as it moves: (place) -> frame or null. On
+ * an edge it resizes, elsewhere in the `whole` frame it moves, beside it it draws a new one. `pixel`
+ * is one of the screen in pixels of the photo.
+ */
+export function drag(frame, start, { edge, whole, ratio, pixel }, size) {
+  if (!whole) return (place) => drawn(start, place, ratio, SLIP * pixel, size);
+  return ([px, py]) => {
+    const [dx, dy] = [px - start[0], py - start[1]];
+    if (!edge) return inside({ ...frame, x: frame.x + dx, y: frame.y + dy }, size);
+    const x = (edge.includes("w") ? frame.x : frame.x + frame.w) + dx;
+    const y = (edge.includes("n") ? frame.y : frame.y + frame.h) + dy;
+    return resized(frame, edge, x, y, ratio, size);
+  };
+}
+
+/** From one corner to another; null as long as they are closer than `slip`. */
+function drawn([x, y], [px, py], ratio, slip, size) {
+  if (Math.max(Math.abs(px - x), Math.abs(py - y)) < slip) return null;
+  const corner = { x: clamp(x, 1, size[0] - 1), y: clamp(y, 1, size[1] - 1), w: 0, h: 0 };
+  return resized(corner, (py < y ? "n" : "s") + (px < x ? "w" : "e"), px, py, ratio, size);
+}
+
+/** What two fingers do to a frame: they carry it and stretch it. (a, b) -> frame. */
+export function pinch(frame, a, b, size) {
+  const apart = Math.max(Math.hypot(a[0] - b[0], a[1] - b[1]), 1);
+  return (c, d) => {
+    if (!d) return null;
+    const grown = scaled(frame, Math.hypot(c[0] - d[0], c[1] - d[1]) / apart, size);
+    const [dx, dy] = [0, 1].map((i) => (c[i] + d[i] - a[i] - b[i]) / 2);
+    return inside({ ...grown, x: grown.x + dx, y: grown.y + dy }, size);
+  };
+}

@@ -3,6 +3,8 @@
 import * as api from "./engine.js";
 import { loadImage, shrunk } from "./drawing.js";
 import { fromBox, same } from "./geometry.js";
+import { Trail } from "./history.js";
+import * as kept from "./kept.js";
 
 const AT_ONCE = 2;
 const SMALL = 320; // px; the long side of what is kept of each photo
@@ -18,6 +20,10 @@ export class Photo {
     this.notes = []; // what the service has to say
     this.size = null; // [width, height]
     this.full = 0; // score of the full frame
+    this.centre = 0; // and of the largest centred crop of the shape
+    this.shape = ""; // of the crops, as settings.shape() names it
+    this.trails = new Map(); // shape -> Trail
+    this.hash = null; // of its content, once it is known
     this.frame = null; // the one to download: the best, a runner-up, or one by hand
     this.heat = null;
     this.faces = []; // [{box, kept}], the largest first
@@ -45,11 +51,32 @@ export class Photo {
     return this.crops.find((crop) => same(crop.frame, this.frame));
   }
 
-  fill(answer) {
+  /** What was done by hand in this shape, in this tab or before. */
+  trail(shape = this.shape) {
+    if (!this.trails.has(shape)) this.trails.set(shape, new Trail(kept.frame(this.hash, shape)));
+    return this.trails.get(shape);
+  }
+
+  /** The frame as a person made it; null for the best one. */
+  put(frame, gesture) {
+    this.trail().put(frame, gesture);
+    this.follow();
+  }
+
+  /** The frame as its trail has it. */
+  follow() {
+    const byHand = this.trail().frame;
+    this.frame = byHand ?? this.best;
+    kept.keep(this.hash, this.shape, byHand);
+  }
+
+  fill(answer, shape) {
     this.size = answer.source_size;
     this.full = answer.full_frame_score;
+    this.centre = answer.centre_score;
+    this.shape = shape;
     this.crops = answer.crops.map((crop) => ({ ...crop, frame: fromBox(crop.box) }));
-    this.frame = this.best;
+    this.frame = this.trail().frame ?? this.best;
     this.notes = answer.notes;
     this.heat = answer.heat ?? null;
     if (answer.faces && !Object.keys(this.options).length) {
@@ -100,10 +127,10 @@ export class Finder {
   }
 
   /** Find all again, as after a change of the settings. */
-  restart(options, first, withHeat) {
+  restart(asked) {
     this.#stop();
     for (const photo of this.photos) photo.state = "waiting";
-    this.continue(options, first, withHeat);
+    this.continue(asked);
   }
 
   /** Find one again, as after a change of what it keeps. */
@@ -115,9 +142,12 @@ export class Finder {
     this.#next();
   }
 
-  /** Find what is waiting; `first()` tells the photo in view, which also gets a heat map. */
-  continue(options, first, withHeat) {
-    Object.assign(this, { options, first, withHeat });
+  /**
+   * Find what is waiting, by `options` of a `shape`; `first()` tells the photo in view, which gets a
+   * heat map too where `withHeat()`.
+   */
+  continue({ options, shape, first, withHeat }) {
+    Object.assign(this, { options, shape, first, withHeat });
     for (let count = this.running.size; count < AT_ONCE; count += 1) this.#next();
   }
 
@@ -141,8 +171,10 @@ export class Finder {
     try {
       const heat = this.withHeat() && photo === this.first() ? { heat: "true" } : {};
       const options = { ...this.options, ...photo.options, ...heat };
+      const { shape } = this;
+      photo.hash ??= await kept.hashOf(photo.file);
       const answer = await api.crop(photo.file, options, control.signal);
-      photo.fill(answer);
+      photo.fill(answer, shape);
       await photo.keepSmall();
     } catch (error) {
       if (control.signal.aborted) return;

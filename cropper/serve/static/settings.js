@@ -1,21 +1,46 @@
 // What the form asks for, in the API's words.
 
+import * as presets from "./presets.js";
+
 const get = (id) => document.getElementById(id);
 const number = (id) => (get(id).checkValidity() && get(id).value ? Number(get(id).value) : null);
-const chosen = () => document.querySelector('input[name="aspect"]:checked').value;
+const radios = () => [...document.querySelectorAll('input[name="aspect"]')];
+const chosen = () => radios().find((radio) => radio.checked)?.value;
+const OF_FILES = ["quality", "format"]; // fields that change no crop
 
 /** Options of /v1/crop, or null where a field is not valid yet. */
 export function options() {
-  const asked = { min_scale: Number(get("min-scale").value) / 100, top_k: 4 };
-  const named = [...document.querySelectorAll('input[name="person"]:checked')];
-  if (named.length) asked.keep = named.map((input) => `person:${input.value}`).join(";");
-  const size = exactSize();
-  if (size) return { ...asked, size };
-  if (chosen() === "own") {
-    return get("own").checkValidity() && get("own").value ? { ...asked, aspect: get("own").value } : null;
-  }
-  return { ...asked, aspect: chosen() };
+  const shape = exactSize() ? { size: exactSize() } : aspect() && { aspect: aspect() };
+  return shape && { ...common(), ...leastPixels(shape), ...shape };
 }
+
+/** What is asked whatever the shape. */
+export function common({ keep } = presets.chosen() ?? {}) {
+  const named = [...document.querySelectorAll('input[name="person"]:checked')];
+  const asked = { min_scale: Number(get("min-scale").value) / 100, top_k: 4 };
+  if (keep) asked.keep = keep;
+  if (named.length) asked.keep = named.map((input) => `person:${input.value}`).join(";");
+  return asked;
+}
+
+function aspect() {
+  if (chosen() !== "own") return chosen();
+  return get("own").checkValidity() ? get("own").value : "";
+}
+
+/** By name: 4:5, 1080x1350, original, free. */
+export const shape = () => exactSize() ?? aspect() ?? "original";
+
+/** Pixels of a crop whose shorter side is the least; of original and free those of a square. */
+function leastPixels({ size, aspect: named }) {
+  const side = minSide();
+  const [width, height] = (size ?? named).split(/[x:]/).map(Number);
+  const long = width && height ? Math.max(width / height, height / width) : 1;
+  return side ? { min_pixels: Math.ceil(side * side * long) } : {};
+}
+
+/** px, or null. */
+export const minSide = () => number("min-side");
 
 /** A box to tick for each person whom the service knows. */
 export function showPeople(names) {
@@ -37,31 +62,53 @@ export function exactSize() {
   return width && height ? `${width}x${height}` : null;
 }
 
-/** Options of /v1/cut beside the box. */
-export function cutOptions() {
-  const size = exactSize();
+/** Options of /v1/cut beside the box; `size` is null for a crop in its own pixels. */
+export function cutOptions(size = exactSize()) {
   return { ...(size ? { size } : {}), quality: number("quality") ?? 92 };
 }
+
+/** The media type to be cut in; image/* for the photo's own. */
+export const format = () => get("format").value;
 
 /** Width over height that the frame keeps when it is resized by hand; 0 for any. */
 export function ratioOf(frame) {
   return !exactSize() && chosen() === "free" ? 0 : frame.w / frame.h;
 }
 
+/** A size overrules the shapes, and a shape that is pressed clears it. */
+function agree(field, last) {
+  if (field.id === "preset") {
+    const [width, height] = presets.chosen()?.size ?? ["", ""];
+    get("size-w").value = width;
+    get("size-h").value = height;
+  } else if (field.id === "size-w" || field.id === "size-h") presets.clear();
+  else if (field.name === "aspect") {
+    presets.clear();
+    get("size-w").value = get("size-h").value = "";
+    const label = field.parentElement;
+    const row = label.parentElement;
+    row.scrollTo({ left: label.offsetLeft - (row.clientWidth - label.offsetWidth) / 2 });
+  }
+  const sized = Boolean(exactSize());
+  for (const radio of radios()) radio.checked = !sized && radio === last;
+}
+
 /** Calls `changed()` when the crops to find are others. */
 export function listen(changed) {
+  let last = radios().find((radio) => radio.checked) ?? radios()[0];
   const show = () => {
     get("own-label").hidden = chosen() !== "own";
     get("scale-shown").textContent = `${get("min-scale").value} %`;
-    get("aspects").disabled = Boolean(exactSize());
+    get("stage").classList.toggle("circle", Boolean(presets.chosen()?.circle));
   };
-  get("settings").addEventListener("input", show);
-  get("settings").addEventListener("change", (event) => {
+  const ours = (event) => event.target.form === get("settings");
+  document.addEventListener("input", (event) => ours(event) && show());
+  document.addEventListener("change", (event) => {
+    if (!ours(event)) return;
+    if (event.target.name === "aspect") last = event.target;
+    agree(event.target, last);
     show();
-    if (event.target.name === "aspect") {
-      event.target.parentElement.scrollIntoView({ block: "nearest", inline: "center" });
-    }
-    if (event.target.id !== "quality") changed();
+    if (!OF_FILES.includes(event.target.id)) changed();
   });
   get("settings").addEventListener("submit", (event) => event.preventDefault());
   show();

@@ -1,12 +1,16 @@
-// The photo with the frame on it, which pointers, keys and number fields move.
+// The photo with the frame on it, which pointers, the wheel, keys and number fields move.
 
-import { fromBox, inside, resized, same, scaled } from "./geometry.js";
+import { drag, fromBox, inside, pinch, same, scaled } from "./geometry.js";
 
 const get = (id) => document.getElementById(id);
+const PAUSE = 400; // ms; a wheel that rests as long begins anew
 const FIELDS = { x: "edge-x", y: "edge-y", w: "edge-w", h: "edge-h" };
 
 export class Stage {
-  /** `moved(frame)` is called for every change that a person makes, `home()` for the Home key. */
+  /**
+   * `moved(frame, gesture)` is called for every change that a person makes; those of one drag have
+   * one gesture. `home()` is called for the Home key and a double click.
+   */
   constructor(moved, home) {
     this.moved = moved;
     this.home = home;
@@ -15,7 +19,19 @@ export class Stage {
     this.size = null; // [width, height] of the photo
     this.frame = null;
     this.ratio = 0; // 0: any
-    this.box.addEventListener("pointerdown", (event) => this.#press(event));
+    this.gesture = 0;
+    this.turned = 0; // ms; when the wheel was
+    this.fingers = new Map(); // pointer -> [x, y] px of the photo
+    this.drag = () => null; // places of the fingers -> frame
+    this.element.addEventListener("pointerdown", (event) => this.#begin(event));
+    this.element.addEventListener("pointermove", (event) => this.#follow(event));
+    for (const kind of ["pointerup", "pointercancel"]) {
+      this.element.addEventListener(kind, (event) => this.#end(event));
+    }
+    this.element.addEventListener("dblclick", (event) => {
+      if (this.frame && !event.target.closest(".face")) home();
+    });
+    this.box.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.box.addEventListener("keydown", (event) => this.#key(event));
     for (const [side, id] of Object.entries(FIELDS)) {
       get(id).addEventListener("change", () => this.#typed(side, get(id)));
@@ -82,36 +98,46 @@ export class Stage {
   #change(frame) {
     if (same(frame, this.frame)) return;
     this.place(frame);
-    this.moved(frame);
+    this.moved(frame, this.gesture);
   }
 
-  #press(event) {
-    if (event.button !== 0 || !this.frame) return;
+  #begin(event) {
+    if (event.button !== 0 || !this.frame || event.target.closest(".face")) return;
     event.preventDefault();
     this.box.focus({ preventScroll: true });
-    const edge = event.target.dataset.edge;
-    const start = this.#at(event);
-    const before = this.frame;
-    const move = (next) => {
-      const [px, py] = this.#at(next);
-      const [dx, dy] = [px - start[0], py - start[1]];
-      if (!edge) {
-        this.#change(inside({ ...before, x: before.x + dx, y: before.y + dy }, this.size));
-        return;
-      }
-      const x = (edge.includes("w") ? before.x : before.x + before.w) + dx;
-      const y = (edge.includes("n") ? before.y : before.y + before.h) + dy;
-      this.#change(resized(before, edge, x, y, this.ratio, this.size));
-    };
-    const end = () => {
-      this.box.removeEventListener("pointermove", move);
-      this.box.removeEventListener("pointerup", end);
-      this.box.removeEventListener("pointercancel", end);
-    };
-    this.box.setPointerCapture(event.pointerId);
-    this.box.addEventListener("pointermove", move);
-    this.box.addEventListener("pointerup", end);
-    this.box.addEventListener("pointercancel", end);
+    this.element.setPointerCapture(event.pointerId);
+    this.fingers.set(event.pointerId, this.#at(event));
+    if (this.fingers.size === 1) this.gesture += 1;
+    const [first, second] = this.fingers.values();
+    if (second) this.drag = pinch(this.frame, first, second, this.size);
+    else {
+      const whole = event.target.closest(".box") !== null;
+      const pixel = this.size[0] / this.element.clientWidth;
+      const how = { edge: event.target.dataset.edge, whole, ratio: this.ratio, pixel };
+      this.drag = drag(this.frame, first, how, this.size);
+    }
+  }
+
+  #follow(event) {
+    if (!this.fingers.has(event.pointerId)) return;
+    this.fingers.set(event.pointerId, this.#at(event));
+    const next = this.drag(...this.fingers.values());
+    if (next) this.#change(next);
+  }
+
+  /** After a pinch the finger that stays moves nothing: it is about to leave too. */
+  #end(event) {
+    if (this.fingers.delete(event.pointerId)) this.drag = () => null;
+  }
+
+  #wheel(event) {
+    if (!this.frame) return;
+    event.preventDefault();
+    if (event.timeStamp - this.turned > PAUSE) this.gesture += 1;
+    this.turned = event.timeStamp;
+    const lines = event.deltaMode ? 30 : 1; // px of a line
+    const factor = Math.exp(-Math.max(Math.min(event.deltaY * lines, 200), -200) / 1500);
+    this.#change(scaled(this.frame, factor, this.size));
   }
 
   /** A pointer's place in pixels of the photo. */
@@ -125,6 +151,7 @@ export class Stage {
 
   #key(event) {
     if (!this.frame || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!event.repeat) this.gesture += 1;
     const step = event.shiftKey ? 1 : Math.max(Math.round(Math.max(...this.size) / 100), 1);
     const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const growth = event.shiftKey ? 1.01 : 1.05;
@@ -141,6 +168,7 @@ export class Stage {
 
   #typed(side, input) {
     if (!this.frame) return;
+    this.gesture += 1;
     const value = Math.round(Number(input.value));
     if (!input.value || !Number.isFinite(value)) {
       this.place(this.frame);

@@ -1,0 +1,42 @@
+// What is said of the frame in view: its score, and how many prefer it to what else there is.
+
+const get = (id) => document.getElementById(id);
+
+/** What the crop is compared with: the whole photo only where the shape allows it to be the answer. */
+function rivalOf(photo) {
+  const isWhole = photo.shape === "original" || photo.shape === "free";
+  return isWhole
+    ? { score: photo.full, name: "Full frame", phrase: "the full frame" }
+    : { score: photo.centre, name: "Centred", phrase: "the centred crop of this shape" };
+}
+
+/** Of a crop or a scored box. A scorer that cannot say has no `preferred_to_full_frame`. */
+export function showFigures(photo, { score, preferred_to_full_frame: preferred }, { w, h }) {
+  const rival = rivalOf(photo);
+  const says = preferred !== null;
+  const share = says ? `${Math.round(100 / (1 + Math.exp(rival.score - score)))} %` : "";
+  get("verdict").hidden = !says;
+  get("preferred").textContent = share;
+  get("rival").textContent = rival.phrase;
+  get("rival-name").textContent = rival.name;
+  get("bar").style.width = share.replace(" ", "");
+  get("score").textContent = score.toFixed(2);
+  get("full").textContent = rival.score.toFixed(2);
+  get("box").setAttribute("aria-label", `Crop, ${w} by ${h} pixels`);
+  get("spoken").textContent = `Crop ${w} by ${h} pixels, score ${score.toFixed(2)}` +
+    (share && `, ${share} would prefer it to ${rival.phrase}`);
+  markStale(false);
+}
+
+/** While the score of the frame in view is not known yet. */
+export const markStale = (stale) => get("work").classList.toggle("stale", stale);
+
+/** What cannot be had and what to know of it, one line each. */
+export function showNotes(lines) {
+  get("notes").replaceChildren(...lines.map((line) => {
+    const item = document.createElement("li");
+    item.textContent = line;
+    return item;
+  }));
+  get("notes").hidden = !lines.length;
+}

@@ -1,0 +1,53 @@
+// Frames made by hand, kept in this browser for photos that come again: by a digest of the photo's
+// content and the shape. No photo is kept, and no name.
+
+const KEY = "cropper:frames";
+const MOST = 500; // photos; those of long ago go first
+
+/** In a private window there may be no store: then frames live as long as the page. */
+function read() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function write(all) {
+  try {
+    if (Object.keys(all).length) localStorage.setItem(KEY, JSON.stringify(all));
+    else localStorage.removeItem(KEY);
+  } catch {
+    // full, or none
+  }
+}
+
+/** SHA-256 in hex; null where the browser has none, on plain http from another machine. */
+export async function hashOf(file) {
+  if (!globalThis.crypto?.subtle) return null;
+  const content = await file.arrayBuffer().catch(() => null);
+  if (!content) return null;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** {x, y, w, h} px, or null. */
+export const frame = (hash, shape) => read()[hash]?.frames[shape] ?? null;
+
+/** null forgets. */
+export function keep(hash, shape, byHand) {
+  if (!hash) return;
+  const all = read();
+  const frames = { ...all[hash]?.frames, [shape]: byHand };
+  if (!byHand) delete frames[shape];
+  delete all[hash];
+  if (Object.keys(frames).length) all[hash] = { frames };
+  const old = Object.keys(all).slice(0, -MOST);
+  for (const each of old) delete all[each];
+  write(all);
+}
+
+export const count = () =>
+  Object.values(read()).reduce((sum, { frames }) => sum + Object.keys(frames).length, 0);
+
+export const forget = () => write({});

@@ -1,0 +1,40 @@
+// Crops on their way out: cut by the engine, then saved or copied.
+
+import * as api from "./engine.js";
+import { toBox } from "./geometry.js";
+import * as settings from "./settings.js";
+import { uniqueNames, zip } from "./zip.js";
+
+const ENDINGS = { "image/jpeg": "jpg", "image/tiff": "tif" }; // where the type does not say it
+
+/** The photo's frame as {name, blob}; another frame and name where they are given. */
+export async function cutOf(photo, { frame = photo.frame, label = "best", size } = {}) {
+  const options = settings.cutOptions(size);
+  const blob = await api.cut(photo.file, toBox(frame), options, settings.format());
+  const ending = ENDINGS[blob.type] ?? blob.type.split("/")[1];
+  return { name: `${photo.stem}-${label}.${ending}`, blob };
+}
+
+export function save({ name, blob }) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Files [{name, blob}] as one. */
+export async function saveZip(files) {
+  const names = uniqueNames(files.map((file) => file.name));
+  const blob = await zip(files.map((file, index) => ({ name: names[index], blob: file.blob })));
+  save({ name: "crops.zip", blob });
+}
+
+/** Browsers take pictures on secure origins alone: https, or this machine. */
+export const canCopy = () => Boolean(navigator.clipboard?.write && globalThis.ClipboardItem);
+
+/** As PNG, which is what a clipboard holds. */
+export async function copy(photo) {
+  const png = api.cut(photo.file, toBox(photo.frame), settings.cutOptions(), "image/png");
+  await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
+}
