@@ -179,8 +179,10 @@ def folder_run(
     from cropper.bulk.console import Console  # noqa: PLC0415
 
     told = {name: options.pop(name) for name in ("as_json", "quiet", "verbose")}
-    aspects, sizes, resume = (options.pop(name) for name in ("aspects", "sizes", "resume"))
-    sizes = (*sizes, *take_presets(options, options.pop("presets"), quiet=told["quiet"]))
+    aspects, sizes, presets, resume = (
+        options.pop(name) for name in ("aspects", "sizes", "presets", "resume")
+    )
+    sizes = (*sizes, *take_presets(options, presets, quiet=told["quiet"]))
     requests = each_target(aspects, sizes, take_request(options))
     asked = BulkOptions(requests, restart=not resume, **options)
     is_template = "{" in output and not os.path.isdir(output)

@@ -71,7 +71,7 @@ def export_site(options: SiteOptions) -> dict[str, Any]:
     models = _models(options.scorer)  # first, since they fail sooner than a fetch
     found = {**_page(), **models, **runtime_files(options.runtime), **_icons()}
     found["models-NOTICE.txt"] = (WEIGHTS / "NOTICE.txt").read_bytes()
-    found["kept.js"] = _listed(found)
+    found["precache.js"] = _listed(found)
     found["site.json"] = json.dumps(_about(options.scorer), indent=1).encode()
     write_site(found, options)
     size = sum(map(len, found.values()))
@@ -127,12 +127,11 @@ def _checkpoint(scorer: str) -> Path:
 
 def _about(scorer: str) -> dict[str, Any]:
     config = CropNetConfig(**read_header(_checkpoint(scorer))["config"])
-    presets = [preset.to_dict() for preset in PRESETS]
     return {
         "cropper": version("cropper"),
-        "scorer": scorer,
+        "scorer": Path(scorer).stem,
         "config": config.to_dict(),
-        "presets": presets,
+        "presets": [preset.to_dict() for preset in PRESETS],
     }
 
 

@@ -32,8 +32,8 @@ def test_site_is_whole_and_relative(site: Path) -> None:
     assert {"onnxruntime-web-LICENSE.txt", "models-NOTICE.txt"} <= names
     assert not names & {"api.js", "docs.html"}
     assert json.loads((site / "site.json").read_text())["config"]["gaze"] is True
-    listed = (site / "kept.js").read_text()
-    assert all(f'"{name}"' in listed for name in names - {"sw.js", "kept.js"})
+    listed = (site / "precache.js").read_text()
+    assert all(f'"{name}"' in listed for name in names - {"sw.js", "precache.js"})
     assert not [each for each in site.glob("*.html") if "/static/" in each.read_text()]
 
 

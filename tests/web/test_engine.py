@@ -30,6 +30,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"aspect": "original", "min_scale": 0.8},
     {"aspect": "4:5", "keep": "none", "budget": 150},
     {"size": "120x200"},
+    {"aspect": "free", "min_pixels": 40_000, "min_scale": 0.2},
 ]
 CROP = """
 async ([content, type, options]) => {

@@ -6,7 +6,7 @@ import { markStale, showFigures, showNotes } from "./figures.js";
 import { listen as listenForFiles } from "./files.js";
 import { same, toBox } from "./geometry.js";
 import { wantHeat } from "./heat.js";
-import * as kept from "./frames.js";
+import * as kept from "./kept.js";
 import * as messages from "./messages.js";
 import { canCopy, copy, cutOf, save, saveZip } from "./output.js";
 import { Finder, Photo } from "./photos.js";
@@ -308,5 +308,6 @@ showKept();
 limits = await api.limits();
 settings.showPeople(limits.people);
 presets.show(limits.presets);
-get("limits").textContent = limits.note ?? `Up to ${limits.max_upload_mb} MB and ` +
-  `${limits.max_mpixels} megapixels each. The service keeps nothing.`;
+get("limits").textContent = limits.note ??
+  `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels each. ` +
+  "The service keeps nothing.";

@@ -4,7 +4,7 @@ import * as api from "./engine.js";
 import { loadImage, shrunk } from "./drawing.js";
 import { fromBox, same } from "./geometry.js";
 import { Trail } from "./history.js";
-import * as kept from "./frames.js";
+import * as kept from "./kept.js";
 
 const AT_ONCE = 2;
 const SMALL = 320; // px; the long side of what is kept of each photo

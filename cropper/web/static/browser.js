@@ -2,8 +2,10 @@
 
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const open = new Map(); // id -> {resolve, reject}
-const FORMATS = { "image/jpeg": "jpeg", "image/png": "png", "image/webp": "webp" };
-const KNOWN = ["aspect", "size", "min_scale", "max_scale", "top_k", "keep", "budget", "heat"];
+const WRITTEN = ["image/jpeg", "image/png", "image/webp"]; // by a canvas
+const KNOWN = ["aspect", "size", "min_scale", "max_scale", "min_pixels", "top_k", "keep", "budget",
+  "heat"];
+const site = fetch(new URL("site.json", import.meta.url)).then((answer) => answer.json());
 const photos = new WeakMap(); // file -> the number by which the worker knows it
 let count = 0;
 
@@ -52,12 +54,14 @@ export function requestOf(options) {
     exact: given("size", pair),
     minScale: given("min_scale", Number),
     maxScale: given("max_scale", Number),
+    minPixels: given("min_pixels", Number),
     topK: given("top_k", Number),
     budget: given("budget", Number),
     keep: given("keep", (text) => text.split(";").map(kept)),
   };
 }
 
+// What only a service has: a token to ask for, an end
 export const onToken = () => {};
 export const onGone = () => {};
 
@@ -65,7 +69,7 @@ export const limits = async () => ({
   max_upload_mb: Infinity,
   max_mpixels: Infinity,
   people: [],
-  presets: (await (await fetch(new URL("site.json", import.meta.url))).json()).presets,
+  presets: (await site).presets,
   note: "Photos stay in this browser: nothing is uploaded.",
 });
 
@@ -86,7 +90,7 @@ export async function crop(file, options, signal) {
     faces: found.faces?.map((face) => face.map((edge) => Math.round(edge * 10) / 10)) ?? null,
     candidates: found.candidates,
     seconds: found.seconds,
-    scorer: "cropnet",
+    scorer: (await site).scorer,
     ...(found.heat ? { heat: found.heat } : {}),
   };
 }
@@ -97,7 +101,7 @@ export async function score(file, boxes, signal) {
   return {
     source_size: size,
     full_frame_score: full,
-    scorer: "cropnet",
+    scorer: (await site).scorer,
     boxes: boxes.map((box, index) => (
       { box, score: scores[index], preferred_to_full_frame: preference(scores[index] - full) })),
   };
@@ -105,7 +109,8 @@ export async function score(file, boxes, signal) {
 
 /** One box as a Blob; in sRGB and without the photo's metadata, since a canvas knows neither. */
 export async function cut(file, [x0, y0, x1, y1], { size, quality = 92 } = {}, accept = "image/*") {
-  const wanted = FORMATS[accept] ? accept : FORMATS[file.type] ? file.type : "image/jpeg";
+  const own = WRITTEN.includes(file.type) ? file.type : "image/jpeg";
+  const wanted = accept === "image/*" ? own : accept;
   const picture = await createImageBitmap(file, x0, y0, x1 - x0, y1 - y0);
   const [width, height] = size ? pair(size) : [x1 - x0, y1 - y0];
   const canvas = new OffscreenCanvas(width, height);
@@ -117,5 +122,7 @@ export async function cut(file, [x0, y0, x1, y1], { size, quality = 92 } = {}, a
   context.imageSmoothingQuality = "high";
   context.drawImage(picture, 0, 0, width, height);
   picture.close();
-  return canvas.convertToBlob({ type: wanted, quality: quality / 100 });
+  const blob = await canvas.convertToBlob({ type: wanted, quality: quality / 100 });
+  if (blob.type !== wanted) throw new Error(`this browser cannot write ${wanted}: choose another format`);
+  return blob;
 }

@@ -27,7 +27,14 @@ export async function find({ objective, size, faces }, request) {
   const found = await search(wanted, spaces, budget, request.topK ?? 1);
   const { boxes, notes } = await placed(found.boxes, bound, spaces, objective, size);
   const best = await ranked(boxes, bound, spaces, objective, size, request);
+  checkPixels(best.crops[0].box, request);
   return { ...best, notes, faces: seen, candidates: found.candidates, wanted };
+}
+
+function checkPixels([x0, y0, x1, y1], { minPixels = 0 }) {
+  const [width, height] = [x1 - x0, y1 - y0];
+  if (width * height >= minPixels) return;
+  throw new Error(`the crop has ${width}x${height} px, fewer than ${minPixels}: take a larger photo`);
 }
 
 /** What was found, in whole pixels, less what the constraints exclude; and notes. */

@@ -1,6 +1,6 @@
 // The crop space of three parameters [scale, centre x, centre y], as cropper/space.py has it.
 
-import { area, clamp } from "./boxes.js";
+import { area, clamp, snap } from "./boxes.js";
 
 export const MIN_SCALE = 0.5;
 const FREE = Array.from({ length: 9 }, (_, step) => 2 ** ((step - 4) / 4));
@@ -87,20 +87,30 @@ export function parseAspect(text) {
   return width / height;
 }
 
-/** The spaces of a request; their crops have the pixels of its size where the photo has them. */
-export function spacesOf({ aspect = "original", exact, minScale = MIN_SCALE, maxScale = 1 }, size) {
+/** The spaces of a request; their crops have the pixels that it wants where the photo has them. */
+export function spacesOf(request, size) {
+  const { aspect = "original", exact, minScale = MIN_SCALE, maxScale = 1 } = request;
   const aspects = exact ? [exact[0] / exact[1]]
     : aspect === "free" ? FREE
       : aspect === "original" ? [size[0] / size[1]]
         : [parseAspect(aspect)];
   const spaces = aspects.map((ratio) => new CropSpace(size, ratio, minScale, maxScale));
-  if (!exact) return spaces;
-  const [space] = spaces;
-  const [width, height] = space.largest.map((side, axis) => side * size[axis]);
-  const least = Math.max(exact[0] / width, exact[1] / height);
-  if (least > maxScale + EPSILON) return spaces;
-  space.minScale = Math.max(minScale, Math.min(least, maxScale));
-  return spaces;
+  const able = spaces.filter((space) => leastScale(space, request) <= maxScale);
+  for (const space of able) space.minScale = Math.max(minScale, leastScale(space, request));
+  return able.length ? able : spaces;
+}
+
+/** Of crops that need no enlargement and have `minPixels`; above 1 where none has. */
+function leastScale(space, { exact = [0, 0], minPixels }) {
+  const [width, height] = space.largest.map((side, axis) => side * space.size[axis]);
+  let scale = Math.max(exact[0] / width, exact[1] / height);
+  if (minPixels) {
+    if (area(snap(space.centred, space.size)) < minPixels) return Infinity;
+    const half = (width + height) / 4; // both sides may be rounded down by half a pixel
+    const root = Math.sqrt(half ** 2 + width * height * (minPixels - 0.25));
+    scale = Math.max(scale, Math.min((half + root) / (width * height), space.maxScale));
+  }
+  return scale > space.maxScale + EPSILON ? scale : Math.min(scale, space.maxScale);
 }
 
 /** Boxes by score, best first; ties to the larger, then the more central, then the earlier. */

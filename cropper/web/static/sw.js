@@ -1,6 +1,6 @@
 // Keeps the whole site, so that it works without a network: a version at a time, never mixed.
 
-importScripts("kept.js"); // VERSION, FILES
+importScripts("precache.js"); // VERSION, FILES
 
 const NAME = `cropper-${self.registration.scope}-${self.VERSION}`;
 
