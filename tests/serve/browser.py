@@ -16,7 +16,8 @@ GIVE = """
   const transfer = new DataTransfer();
   for (const [name, content] of photos) {
     const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-    transfer.items.add(new File([bytes], name));
+    const type = { png: "image/png", jpg: "image/jpeg" }[name.split(".").pop()];
+    transfer.items.add(new File([bytes], name, { type: type ?? "" }));
   }
   const how = { bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer };
   const made = kind === "drop" ? new DragEvent(kind, how) : new ClipboardEvent(kind, how);
