@@ -37,6 +37,7 @@ IMAGE_NAMES = {"SourceImage", "View", "encode", "format_for", "from_array", "loa
 IMAGE_NAMES |= {
     "Photo",
     "open_photo",
+    "parse_format",
     "check_target",
     "make_folder",
     "writable_format",
