@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from typing import Any
 
 import click
 
-from cropper.errors import exit_on_error, lost_output
+from cropper.errors import exit_on_error, lost_output, tell
 from cropper.threads import THREADS, set_threads
 
 __all__ = ["EXIT_CODES", "main", "refuse_repeats", "threads_option"]
@@ -39,9 +40,26 @@ class _Group(click.Group):
                     raise
                 raise lost_output(error) from error
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _in_one_line():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        with exit_on_error("cropper"):
+        with exit_on_error("cropper"), _in_one_line():
             return super().invoke(ctx)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Wrong usage ends a command with one line, as all errors do."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:  # shows help
+        raise
+    except click.UsageError as error:
+        place = error.ctx.command_path if error.ctx else "cropper"
+        tell(f"cropper: {error.format_message().rstrip('.')}; see {place} --help")
+        raise SystemExit(error.exit_code) from error
 
 
 class _Command(click.Command):

@@ -51,9 +51,8 @@ _HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
 _HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
 _JPEG_SEGMENT = 65533  # bytes
 _APP13 = 0xFFED
-_X265_PRESET = (
-    "ultrafast"  # a quarter of the default's time, as good, a fifth larger at most: docs/benchmarks.md
-)
+# A quarter of the default's time, as good, a fifth larger at most: docs/benchmarks.md
+_X265_PRESET = "ultrafast"
 _JPEG_SIDE = 65500  # px; libjpeg's limit
 _LOSSLESS_TIFF = {"raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "zstd", "lzma"}
 _BILEVEL_TIFF = {"group3", "group4", "tiff_ccitt"}
