@@ -338,7 +338,6 @@ def _with_people(result: CropResult, request: CropRequest, people: Wanted) -> Cr
 
 def _alike(objective: Objective, view: View) -> Objective:
     """All crops of a photo of one colour are one picture: what a scorer says of them is noise."""
-
     whole = objective(view.whole)[0]
     return lambda boxes: np.full(len(boxes), whole, dtype=np.float64)
 

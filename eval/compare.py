@@ -50,7 +50,7 @@ __all__ = [
 
 JUDGE = Path(__file__).parent / "weights" / "judge.safetensors"
 # of the package's judge with the package's scorers
-_SHARED = "architecture, the trunk's start and half of FCDB's photos; not its tuning, seed or gaze"
+_SHARED = "architecture, its start and half of FCDB's photos; not the trunk's tuning, seed or gaze"
 _PACKAGED = ("cropnet", "convnet", "selfie")
 NEAR = 0.01  # of the photo's sides: an end whose corners all lie this near to its start's is there
 PROBE = 0.02  # of the crop's side: a better crop this far along one parameter: no local optimum
@@ -182,7 +182,8 @@ def held_out(scorer: str, judge: str) -> tuple[tuple[str, str], ...]:
         shared = "some in both" if _share_photos(ours["fold"], theirs["fold"]) else "none in both"
         notes.append(("photos of the two trainings, if of one data set", shared))
     if Path(judge) == JUDGE and scorer in _PACKAGED:
-        notes.append(("judge shares with the scorer", _SHARED))
+        part = "" if scorer == "cropnet" else "the trunk's "
+        notes.append(("judge shares with the scorer", part + _SHARED))
     return tuple(notes)
 
 

@@ -60,9 +60,26 @@ class _Group(click.Group):
                     raise
                 raise lost_output(error) from error
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _in_one_line():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
-        with exit_on_error("cropper"):
+        with exit_on_error("cropper"), _in_one_line():
             return super().invoke(ctx)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Wrong usage ends a command with one line, as all errors do."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:  # shows help
+        raise
+    except click.UsageError as error:
+        place = error.ctx.command_path if error.ctx else "cropper"
+        tell(f"cropper: {error.format_message().rstrip('.')}; see {place} --help")
+        raise SystemExit(error.exit_code) from error
 
 
 class _Command(click.Command):

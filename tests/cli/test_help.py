@@ -60,3 +60,25 @@ def test_help_and_the_list_do_not_wait_for_torch(line: list[str]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["best"],
+        ["best", "a.jpg", "--fits"],
+        ["best", "a.jpg", "--top-k", "0"],
+        ["bulk", "in"],
+        ["train", "crops", "--data", "nowhere"],
+        ["faces", "who", "a.jpg"],
+        ["nothing"],
+        ["best", "no.jpg", "-o", "x.jpg", "--skip-existing", "--overwrite"],
+    ],
+    ids=" ".join,
+)
+def test_all_errors_are_one_line_of_one_style(line: list[str]) -> None:
+    found = CliRunner().invoke(main, line)
+    assert found.exit_code in (2, 4)
+    (told,) = found.stderr.splitlines()
+    assert told.startswith("cropper: ")
+    assert found.stdout == ""
