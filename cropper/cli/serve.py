@@ -81,6 +81,13 @@ Examples:
     help="Whom requests may name to be kept: a folder that holds a folder a person, or a file of "
     "`cropper faces learn`. Who may ask can then find out whether they are in a photo.",
 )
+@click.option(
+    "--site",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="What `cropper export --web` has written: the page with its engine in the browser and a "
+    "camera, at /site/.",
+)
 @threads_option
 def serve(**options: Any) -> None:
     """Serve a page to crop in, and an HTTP API, which /docs describes."""

@@ -27,7 +27,7 @@ from cropper.serve.metrics import Measured, Metrics
 from cropper.serve.negotiation import ANY_PICTURE, JSON, choose
 from cropper.serve.openapi import describe
 from cropper.serve.options import ServeOptions
-from cropper.serve.pages import page_routes
+from cropper.serve.pages import page_routes, site_routes
 from cropper.serve.problems import HANDLERS, ProblemError
 from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions, read_options
 from cropper.serve.security import Guard
@@ -64,6 +64,7 @@ def make_app(
         Route("/metrics", service.metrics_text),
         Route("/openapi.json", service.openapi),
         *page_routes(),
+        *site_routes(options.site),
     ]
     paths = frozenset(route.path for route in routes)
     # Around Starlette, not in it: its answers to errors that nobody expected pass through them too
@@ -166,6 +167,7 @@ class _Service:
                 "scorer": next(iter(self.finders)),
                 "scorers": [*self.finders],
                 "people": [person.name for person in self.people],
+                "site": self.options.site is not None,
                 "presets": [preset.to_dict() for preset in PRESETS],
             }
         )

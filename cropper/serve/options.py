@@ -27,10 +27,15 @@ class ServeOptions:
     scorers: tuple[str, ...] = ("cropnet",)  # that requests may name, the default first
     device: str = "auto"
     people: Path | None = None  # whom requests may name: a file of known people, or a folder
+    site: Path | None = None  # what ``cropper export --web`` has written, to be served beside
     upload_seconds: float = 30  # for a whole request to arrive
     answer_seconds: float = 60  # from then on to the answer
 
     def __post_init__(self) -> None:
+        if self.site and not (self.site / "site.json").is_file():
+            raise ConfigError(
+                f"{self.site} is no site: write one by `cropper export`, with `web` and this folder"
+            )
         if self.token is not None and not (
             len(self.token) >= _SHORTEST_TOKEN and self.token.isascii() and self.token.isprintable()
         ):

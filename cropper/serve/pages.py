@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from importlib.resources import files
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from cropper.serve.problems import ProblemError
+from cropper.serve.security import SITE
 
-__all__ = ["page_routes"]
+__all__ = ["page_routes", "site_routes"]
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".onnx": "application/octet-stream",
+    ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
 }
 _FOLDER = files("cropper.serve") / "static"
 
@@ -37,6 +46,25 @@ def page_routes() -> list[Route]:
         return _file(request, name, contents[name])
 
     return [*(Route(path, page) for path in _PAGES), Route("/static/{name}", page)]
+
+
+def site_routes(folder: Path | None) -> list[Route]:
+    """``/site/`` and ``/site/NAME``: a folder of ``cropper export``, read once as the page is."""
+    if folder is None:
+        return []
+    contents = {
+        entry.name: entry.read_bytes()
+        for entry in folder.iterdir()
+        if entry.suffix in _TYPES and entry.is_file()
+    }
+
+    async def site(request: Request) -> Response:
+        name = request.path_params.get("name") or "index.html"
+        if name not in contents:
+            raise ProblemError("not-found", "there is no such file")
+        return _file(request, name, contents[name])
+
+    return [Route(SITE, site), Route(SITE + "{name}", site)]
 
 
 _PAGES = {"/": "index.html", "/docs": "docs.html"}

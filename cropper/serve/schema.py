@@ -337,6 +337,7 @@ class Limits(BaseModel):
     scorer: str
     scorers: list[str] = Field(description="What scorer may name, the default first.")
     people: list[str] = Field(description="Whom keep may name.")
+    site: bool = Field(description="Whether /site/ has the page with its engine in the browser.")
     presets: list[PresetAnswer]
 
 

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cropper.serve.options import ServeOptions, is_loopback
 from cropper.serve.problems import ProblemError, problem_response
+from cropper.web.policy import POLICY
 
-__all__ = ["HEADERS", "Guard"]
+__all__ = ["HEADERS", "SITE", "Guard"]
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -27,6 +28,13 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+}
+# What a site with the engine inside needs, below SITE
+SITE = "/site/"
+_SITE_HEADERS = HEADERS | {
+    "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
+    "Cross-Origin-Embedder-Policy": "require-corp",  # allows the engine's threads
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
 }
 _GUARDED = ("/v1/", "/metrics")  # what asks for the token; the page holds no secret
 
@@ -45,7 +53,8 @@ class Guard:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                own = _SITE_HEADERS if scope["path"].startswith(SITE) else HEADERS
+                for name, value in own.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)

@@ -29,6 +29,7 @@ from cropper.scorers.cropnet.config import CropNetConfig
 from cropper.scorers.cropnet.export import build_graph
 from cropper.scorers.header import read_header
 from cropper.web.head import build_head
+from cropper.web.policy import POLICY
 from cropper.web.runtime import runtime_files
 
 __all__ = ["SiteOptions", "export_site", "write_site"]
@@ -39,12 +40,7 @@ _OF_SERVICE = ("docs.html", "docs.js", "engine.js", "api.js")  # what only a ser
 _TYPES = (".css", ".html", ".js", ".json", ".svg", ".webmanifest")
 _ICONS = {"icon-192.png": 192, "icon-512.png": 512}
 _TEAL, _WHITE = (15, 107, 128), (255, 255, 255)
-_POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
-    "worker-src 'self'; img-src 'self' blob:; media-src 'self' blob:; connect-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'none'"
-)
-_HEAD = f"""<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+_HEAD = f"""<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="theme-color" content="#0f6b80">
 <link rel="manifest" href="site.webmanifest">
 <link rel="apple-touch-icon" href="icon-192.png">

@@ -14,9 +14,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from cropper.cli import main
 from cropper.finder import CropFinder
 from eval.web import serving_site
+from tests.conftest import CliRunner
 from tests.serve.browser import GIVE, PHONE
+from tests.serve.conftest import serving
 from tests.web.test_engine import encoded
 
 PHOTO = encoded(data.astronaut())
@@ -178,3 +181,25 @@ def test_frame_stays_until_another_is_better_for_long_enough(page: Any) -> None:
         [True, b],  # better, twice on end
         [False, b],
     ]
+
+
+def test_service_has_the_site_beside_its_page(chromium: Any, site: Path) -> None:
+    with serving(CropFinder().scorer, site=site) as client:
+        page = chromium().new_page()
+        page.goto(str(client.base_url))
+        page.get_by_text("In this browser").click()
+        page.get_by_text("Camera").wait_for()
+        assert page.evaluate("crossOriginIsolated")
+        give(page, ("photo.png", PHOTO))
+        until(page, IS_SCORED)
+        asked = page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)")
+        assert not [url for url in asked if "/v1/" in url]
+        policy = client.get("/").headers["content-security-policy"]
+        assert "wasm" not in policy  # the service's own page stays as strict as it was
+        assert client.get("/site/other.js").status_code == 404
+
+
+def test_folder_without_a_site_is_refused(tmp_path: Path) -> None:
+    found = CliRunner().invoke(main, ["serve", "--site", str(tmp_path)])
+    assert found.exit_code == 2
+    assert "cropper export" in found.output

@@ -1,0 +1,11 @@
+"""What a browser may do for the site: speak to the site, run its WebAssembly, open a camera."""
+
+from __future__ import annotations
+
+__all__ = ["POLICY"]
+
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
+    "worker-src 'self'; img-src 'self' blob:; media-src 'self' blob:; connect-src 'self'; "
+    "manifest-src 'self'; base-uri 'none'; form-action 'none'"
+)
