@@ -187,8 +187,8 @@ def test_service_has_the_site_beside_its_page(chromium: Any, site: Path) -> None
     with serving(CropFinder().scorer, site=site) as client:
         page = chromium().new_page()
         page.goto(str(client.base_url))
-        page.get_by_text("In this browser").click()
-        page.get_by_text("Camera").wait_for()
+        page.get_by_role("link", name="In this browser").click()
+        page.get_by_role("link", name="Camera").wait_for()
         assert page.evaluate("crossOriginIsolated")
         give(page, ("photo.png", PHOTO))
         until(page, IS_SCORED)
