@@ -188,7 +188,7 @@ def test_service_has_the_site_beside_its_page(chromium: Any, site: Path) -> None
         page = chromium().new_page()
         page.goto(str(client.base_url))
         page.get_by_role("link", name="In this browser").click()
-        page.get_by_role("link", name="Camera").wait_for()
+        page.wait_for_url("**/site/", wait_until="load")
         assert page.evaluate("crossOriginIsolated")
         give(page, ("photo.png", PHOTO))
         until(page, IS_SCORED)
