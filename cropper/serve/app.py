@@ -33,6 +33,7 @@ from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions, read_opt
 from cropper.serve.security import Guard
 from cropper.serve.uploads import Upload, drain, read_upload
 from cropper.threads import cores
+from cropper.tone import FILTERS
 
 __all__ = ["make_app"]
 
@@ -167,6 +168,7 @@ class _Service:
                 "scorer": next(iter(self.finders)),
                 "scorers": [*self.finders],
                 "people": [person.name for person in self.people],
+                "filters": [*FILTERS],
                 "site": self.options.site is not None,
                 "presets": [preset.to_dict() for preset in PRESETS],
             }

@@ -25,6 +25,7 @@ from cropper.serve.admission import Ticket
 from cropper.serve.problems import ProblemError
 from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions
 from cropper.subjects import find_subjects
+from cropper.tone import parse_filter
 
 __all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers", "Judge"]
 
@@ -164,7 +165,10 @@ class Handlers:
             if options.size:  # a small JPEG is scaled from what was decoded to be judged: as there
                 judge.spec.view(source)
             ticket.check()
-            return self._encoded(source, Crop.of(options.box[0], 0.0), options, kind)
+            crop = Crop.of(options.box[0], 0.0)
+            if options.filter:
+                crop = replace(crop, filter=parse_filter(options.filter))
+            return self._encoded(source, crop, options, kind)
 
     def _encoded(
         self,

@@ -21,6 +21,7 @@ from cropper.serve.texts import (
     Avoided,
     Colour,
     Digits,
+    FilterText,
     Kept,
     ManyBoxes,
     Named,
@@ -38,6 +39,7 @@ __all__ = ["CropOptions", "CutOptions", "Limits", "Problem", "ScoreOptions", "re
 __all__ += ["CropsAnswer", "ScoresAnswer", "SeveralAnswer", "Status"]
 
 MAX_BUDGET = 20_000  # candidates of one search
+_FILTERED = "Tones of the cropped photo by a name of /v1/limits, or NAME:STRENGTH as in fade:.5."
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
 
 
@@ -104,6 +106,7 @@ class CropOptions(_ScoredOptions):
         description="Turn a photo level where it is surely tilted, and crop it; only keeps as much "
         "of it as there is.",
     )
+    filter: FilterText | None = Field(None, description=_FILTERED)
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
     heat: Annotated[bool, Truth] = Field(
         False,
@@ -145,6 +148,7 @@ class CutOptions(_ScoredOptions):
         "[x0, y0, x1, y1]; whole pixels unless a size is given."
     )
     size: Size | None = Field(None, description="Exact size of the cropped photo in pixels.")
+    filter: FilterText | None = Field(None, description=_FILTERED)
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
 
 
@@ -205,6 +209,14 @@ ToFullFrame = Annotated[
 ]
 
 
+class FilterAnswer(BaseModel):
+    """What a crop's tones are changed by."""
+
+    name: str
+    tone: dict[str, float] = Field(description="What it changes, and to what.")
+    gain: float | None = None
+
+
 class CropAnswer(BaseModel):
     """One crop."""
 
@@ -220,6 +232,7 @@ class CropAnswer(BaseModel):
     theta: list[list[float]] | None = Field(
         None, description="With straighten: 2 rows of 3, as affine_grid takes them."
     )
+    filter: FilterAnswer | None = Field(None, description="Where one was asked for.")
 
 
 class HeatAnswer(BaseModel):
@@ -337,6 +350,7 @@ class Limits(BaseModel):
     scorer: str
     scorers: list[str] = Field(description="What scorer may name, the default first.")
     people: list[str] = Field(description="Whom keep may name.")
+    filters: list[str] = Field(description="What filter may name.")
     site: bool = Field(description="Whether /site/ has the page with its engine in the browser.")
     presets: list[PresetAnswer]
 

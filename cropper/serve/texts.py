@@ -14,12 +14,14 @@ from pydantic_core import PydanticCustomError
 from cropper.boxes import Boxes, as_boxes
 from cropper.errors import BoxError
 from cropper.request import KEPT, Box, FaceAt
+from cropper.tone import FILTERS
 
 __all__ = [
     "Aspects",
     "Avoided",
     "Colour",
     "Digits",
+    "FilterText",
     "Kept",
     "ManyBoxes",
     "Named",
@@ -162,6 +164,14 @@ Point = Annotated[tuple[float, float], BeforeValidator(_point), _text(_POINT, ".
 _COLOUR = "^(#[0-9a-fA-F]{6}|[a-zA-Z]{3,24})$"
 Colour = Annotated[
     str, _matching(_COLOUR, "is a colour, as white or #20242a"), _text(_COLOUR, "#20242a")
+]
+_FILTER = rf"^({'|'.join(FILTERS)})(:(1|0?\.[0-9]{{1,4}}))?$"
+FilterText = Annotated[
+    str,
+    _matching(
+        _FILTER, f"is one of {', '.join(FILTERS)}, with a strength from 0 to 1 as in fade:.5"
+    ),
+    _text(_FILTER, "fade:.5"),
 ]
 Scale = Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)]
 # bounds come before the check of the text: after it pydantic names them ge and le in the schema

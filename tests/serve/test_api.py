@@ -506,3 +506,21 @@ def test_extreme_options_still_get_a_crop_inside(client: httpx.Client, photo_byt
         x0, y0, x1, y1 = answer.json()["box"]
         assert 0 <= x0 < x1 <= 120
         assert 0 <= y0 < y1 <= 80
+
+
+def test_filter_of_a_crop_and_of_a_box(client: httpx.Client) -> None:
+    photo = encoded(Image.fromarray(data.chelsea()), "PNG")
+    options = {"filter": "black-and-white:1", "aspect": "1:1"}
+    told = client.post("/v1/crop", params=options, content=photo).json()
+    assert told["crops"][0]["filter"]["name"] == "black-and-white"
+    asked = {"Accept": "image/png"}
+    crop = client.post("/v1/crop", params=options, content=photo, headers=asked).content
+    box = {"box": ",".join(map(str, told["box"])), "filter": "black-and-white"}
+    cut = client.post("/v1/cut", params=box, content=photo, headers=asked).content
+    assert crop == cut
+    pixels = np.asarray(Image.open(io.BytesIO(cut)).convert("RGB")).astype(int)
+    assert np.ptp(pixels, axis=2).max() <= 1
+
+    refused = problem(post(client, photo, filter="best"), 400, "bad-option")
+    assert "fade" in refused["detail"]
+    assert client.get("/v1/limits").json()["filters"][0] == "fade"

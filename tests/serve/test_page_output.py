@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -178,3 +179,13 @@ def test_its_dialogs_are_accessible(
     wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(wide) <= 0
     context.close()
+
+
+def test_filter_is_that_of_the_file(page: Any, photo: Path) -> None:
+    opened(page, photo)
+    page.select_option("#format", "image/png")
+    page.select_option("#filter", "black-and-white")
+    page.locator("#filter").blur()
+    _, content = download(page)
+    pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+    assert np.abs(pixels - pixels[..., :1]).max() <= 1

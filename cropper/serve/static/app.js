@@ -308,6 +308,7 @@ showKept();
 limits = await api.limits();
 settings.showPeople(limits.people);
 presets.show(limits.presets);
+settings.showFilters(limits.filters);
 if (limits.site) get("site").hidden = false;
 get("limits").textContent = limits.note ??
   `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels each. ` +

@@ -6,7 +6,7 @@ const get = (id) => document.getElementById(id);
 const number = (id) => (get(id).checkValidity() && get(id).value ? Number(get(id).value) : null);
 const radios = () => [...document.querySelectorAll('input[name="aspect"]')];
 const chosen = () => radios().find((radio) => radio.checked)?.value;
-const OF_FILES = ["quality", "format"]; // fields that change no crop
+const OF_FILES = ["quality", "format", "filter"]; // fields that change no crop
 
 /** Options of /v1/crop, or null where a field is not valid yet. */
 export function options() {
@@ -56,6 +56,12 @@ export function showPeople(names) {
   }));
 }
 
+/** The filters that the engine has, if any. */
+export function showFilters(names = []) {
+  get("filter-label").hidden = !names.length;
+  get("filter").append(...names.map((name) => new Option(name.replaceAll("-", " "), name)));
+}
+
 /** 'WxH', or null. */
 export function exactSize() {
   const [width, height] = [number("size-w"), number("size-h")];
@@ -64,7 +70,8 @@ export function exactSize() {
 
 /** Options of /v1/cut beside the box; `size` is null for a crop in its own pixels. */
 export function cutOptions(size = exactSize()) {
-  return { ...(size ? { size } : {}), quality: number("quality") ?? 92 };
+  const filter = get("filter").value;
+  return { ...(size ? { size } : {}), ...(filter ? { filter } : {}), quality: number("quality") ?? 92 };
 }
 
 /** The media type to be cut in; image/* for the photo's own. */
