@@ -173,3 +173,30 @@ def test_spaces_have_the_same_candidates(page: Any, aspect: float, stride: float
     own = space.neighbourhood(params, stride, 1)
     np.testing.assert_allclose(near, own, atol=1e-11)
     np.testing.assert_allclose(boxes, space.boxes(own), atol=1e-8)
+
+
+CUT = """
+async ([content, box, options]) => {
+  const engine = await import(new URL("browser.js", location.href));
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const file = new File([bytes], "photo", { type: "image/jpeg" });
+  const blob = await engine.cut(file, box, options, "image/png");
+  return [...new Uint8Array(await blob.arrayBuffer())];
+}
+"""
+
+
+@pytest.mark.parametrize("size", [None, "100x60"])
+def test_turned_photo_is_cut_upright(page: Any, size: str | None) -> None:
+    picture = Image.fromarray(data.coffee())
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    output = io.BytesIO()
+    picture.save(output, "JPEG", quality=95, exif=exif)
+    box = [40, 100, 240, 220]
+    assert ask(page, output.getvalue(), {}, "image/jpeg")["source_size"] == [400, 600]
+    given = [base64.b64encode(output.getvalue()).decode(), box, {"size": size} if size else {}]
+    with Image.open(io.BytesIO(bytes(page.evaluate(CUT, given)))) as found:
+        pixels = np.asarray(found.convert("RGB")).astype(int)
+    wanted = open_photo(output.getvalue()).cut(box, (100, 60) if size else None)
+    assert np.abs(pixels - np.asarray(wanted)).mean() < 3

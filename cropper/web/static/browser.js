@@ -34,7 +34,9 @@ function named(file) {
   return { file, photo: photos.get(file) };
 }
 
-const preference = (gain) => Math.round(1e4 / (1 + Math.exp(-gain))) / 1e4;
+/** The probability that people prefer the better of two crops, of the difference of their scores. */
+export const preference = (gain) => Math.round(1e4 / (1 + Math.exp(-gain))) / 1e4;
+
 const pair = (text) => text.split("x").map(Number);
 const edges = (text) => text.split(",").map(Number);
 
@@ -111,7 +113,7 @@ export async function score(file, boxes, signal) {
 export async function cut(file, [x0, y0, x1, y1], { size, quality = 92 } = {}, accept = "image/*") {
   const own = WRITTEN.includes(file.type) ? file.type : "image/jpeg";
   const wanted = accept === "image/*" ? own : accept;
-  const picture = await createImageBitmap(file, x0, y0, x1 - x0, y1 - y0);
+  const picture = await createImageBitmap(file); // whole: a part would be cut before it is turned upright
   const [width, height] = size ? pair(size) : [x1 - x0, y1 - y0];
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d");
@@ -120,7 +122,7 @@ export async function cut(file, [x0, y0, x1, y1], { size, quality = 92 } = {}, a
     context.fillRect(0, 0, width, height);
   }
   context.imageSmoothingQuality = "high";
-  context.drawImage(picture, 0, 0, width, height);
+  context.drawImage(picture, x0, y0, x1 - x0, y1 - y0, 0, 0, width, height);
   picture.close();
   const blob = await canvas.convertToBlob({ type: wanted, quality: quality / 100 });
   if (blob.type !== wanted) throw new Error(`this browser cannot write ${wanted}: choose another format`);

@@ -1,6 +1,6 @@
 // The camera page: the best crop of the running picture, live, and a shutter that saves both.
 
-import { ask } from "./browser.js";
+import { ask, preference } from "./browser.js";
 import { Steady } from "./steady.js";
 
 const get = (id) => document.getElementById(id);
@@ -108,8 +108,8 @@ async function lookOnce(own) {
 const shape = () => document.querySelector('input[name="shape"]:checked').value;
 
 function show(found, isNew) {
-  const gain = Math.min(found.crops[0].score, isNew ? Infinity : found.nowScore) - found.centre;
-  const share = Math.round(100 / (1 + Math.exp(-gain)));
+  const score = isNew ? found.crops[0].score : found.nowScore;
+  const share = Math.round(100 * preference(score - found.centre));
   const note = found.notes.length ? ` · ${found.notes.join("; ")}` : "";
   get("verdict").textContent = `${share} % prefer it to the middle${note}`;
   if (isNew) get("spoken").textContent = `A new frame: ${share} of 100 people prefer it`;

@@ -8,9 +8,6 @@ import { allowed, aroundKept, constrained, constraintsOf, nudged, penaltyOf } fr
 const [BUDGET, FREE_BUDGET] = [300, 1000];
 const HEAT = { columns: 48, scales: [0.5, 0.6, 0.7, 0.8, 0.9, 1] };
 
-/** The probability that people prefer the better of two crops, of the difference of their scores. */
-export const preference = (gain) => 1 / (1 + Math.exp(-gain));
-
 /**
  * Crops of a photo, with what the service's answer says of them. `bound` is {objective, size,
  * faces()}; `request` {aspect, exact, minScale, maxScale, topK, keep, budget}. `wanted` is the
