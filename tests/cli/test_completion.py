@@ -29,7 +29,7 @@ def completed(folder: Path, shell: str, *words: str) -> list[str]:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_commands_options_and_choices(tmp_path: Path, shell: str) -> None:
-    assert completed(tmp_path, shell, "b") == ["best", "bulk"]
+    assert completed(tmp_path, shell, "b") == ["best", "bot", "bulk"]
     assert completed(tmp_path, shell, "train", "lo") == ["localizer"]
     assert "--straighten" in completed(tmp_path, shell, "best", "--str")
     assert completed(tmp_path, shell, "bulk", "--fit", "b") == ["blur"]
@@ -38,7 +38,7 @@ def test_commands_options_and_choices(tmp_path: Path, shell: str) -> None:
 
 def test_a_broken_file_of_settings_is_no_matter(tmp_path: Path) -> None:
     (tmp_path / "cropper.toml").write_text("nonsense = 1")
-    assert completed(tmp_path, "bash", "b") == ["best", "bulk"]
+    assert completed(tmp_path, "bash", "b") == ["best", "bot", "bulk"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
