@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cropper import BoundScorer, CropFinder, CropRequest, ScorerSpec, View, from_array
 from cropper.boxes import Boxes, area, snap
 from cropper.errors import ConfigError, CropTooSmallError
+from cropper.image import SourceImage
 from cropper.request import CropFields
 from cropper.space import CropSpace
 
