@@ -75,7 +75,7 @@ def size_of(data: bytes) -> tuple[int, int]:
 
 @pytest.fixture(scope="session")
 def photo_jpeg() -> bytes:
-    """600 x 400, whose best crop by the spot scorer is 360 x 240 around (390, 160)."""
+    """600 x 400, with a white disc of 40 px around (390, 160)."""
     return encoded(spotted(600, 400), "JPEG")
 
 

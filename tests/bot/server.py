@@ -14,7 +14,7 @@ from email import message_from_bytes
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 
 @dataclass
@@ -74,7 +74,7 @@ def serving(server: FakeServer) -> Iterator[None]:
             place = urlsplit(self.path)
             fields = _fields(parse_qsl(place.query))
             fields |= _body(self.headers.get("Content-Type", ""), given)
-            asked = Asked(self.command, place.path, fields, dict(self.headers.items()))
+            asked = Asked(self.command, unquote(place.path), fields, dict(self.headers.items()))
             answer = server.handle(asked)
             content = answer.content
             if not isinstance(content, bytes):
