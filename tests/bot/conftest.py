@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.bot.mastodon_server import MastodonServer
 from tests.bot.server import FakeServer, serving
 from tests.bot.telegram_server import TOKEN, TelegramServer
 from tests.conftest import ENVIRONMENT, process, spotted
@@ -82,5 +83,12 @@ def photo_jpeg() -> bytes:
 @pytest.fixture
 def telegram() -> Iterator[TelegramServer]:
     server = TelegramServer()
+    with serving(server):
+        yield server
+
+
+@pytest.fixture
+def mastodon() -> Iterator[MastodonServer]:
+    server = MastodonServer()
     with serving(server):
         yield server
