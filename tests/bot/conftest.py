@@ -19,7 +19,7 @@ from tests.bot.telegram_server import TOKEN, TelegramServer
 from tests.conftest import ENVIRONMENT, process, spotted
 from tests.image.pictures import encoded
 
-LONGEST = 60.0  # s that anything here may take on a busy machine
+LONGEST = 12.0  # s that anything here may take on a busy machine
 DIRECT = {**ENVIRONMENT, "NO_PROXY": "*"}
 
 

@@ -65,18 +65,16 @@ class MastodonServer(FakeServer):
             return Answer(self.files[asked.path.removeprefix("/files/")])
         if asked.headers.get("Authorization") != f"Bearer {TOKEN}":
             return Answer({"error": "The access token is invalid"}, 401)
-        place = asked.path.removeprefix("/api/").split("/")[1:]
-        if place[:2] == ["accounts", "verify_credentials"]:
-            return Answer({"id": BOT, "acct": "cropper", "username": "cropper"})
-        if place == ["notifications"]:
-            return Answer(self._newer(asked.fields))
-        if place[0] == "media":
-            return self._uploaded(asked) if asked.method == "POST" else self._looked(place[1])
-        if place[0] == "statuses" and asked.method == "POST":
-            return self._post(asked)
-        if place[0] == "statuses" and place[1] in self.statuses:
-            return Answer(self._thread(place[1]) if len(place) > 2 else self.statuses[place[1]])
-        return Answer({"error": "Record not found"}, 404)
+        _, _, _, *place = asked.path.split("/")
+        calls = {
+            ("GET", "accounts"): lambda: Answer({"id": BOT, "acct": "cropper"}),
+            ("GET", "notifications"): lambda: Answer(self._newer(asked.fields)),
+            ("POST", "media"): lambda: self._uploaded(asked),
+            ("GET", "media"): lambda: self._looked(place[1]),
+            ("POST", "statuses"): lambda: self._post(asked),
+            ("GET", "statuses"): lambda: self._status(*place[1:]),
+        }
+        return calls.get((asked.method, place[0]), _missing)()
 
     def _newer(self, fields: dict[str, Any]) -> list[dict[str, Any]]:
         """The first ones after ``min_id``, or the newest of all; the newest first."""
@@ -115,9 +113,17 @@ class MastodonServer(FakeServer):
                 )
         return self.after_post() or Answer(self.statuses[self._keys[key]])
 
-    def _thread(self, number: str) -> dict[str, Any]:
+    def _status(self, number: str, context: str = "") -> Answer:
+        if number not in self.statuses:
+            return _missing()
+        if not context:
+            return Answer(self.statuses[number])
         below = [each for each in self.statuses.values() if each["in_reply_to_id"] == number]
-        return {"ancestors": [], "descendants": below}
+        return Answer({"ancestors": [], "descendants": below})
+
+
+def _missing() -> Answer:
+    return Answer({"error": "Record not found"}, 404)
 
 
 def _now() -> str:
