@@ -87,7 +87,6 @@ ONLY_IN = {
         "cropper.web",
         "eval.web",
     },
-    "mastodon": {"cropper.bot"},
     "pillow_heif": {"cropper.image"},
     "prometheus_client": {"cropper.serve"},
     "pydantic": {"cropper.serve"},

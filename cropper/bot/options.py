@@ -14,10 +14,10 @@ from cropper.request import CropRequest
 
 __all__ = ["NETWORKS", "BotOptions", "read_token"]
 
-NETWORKS = ("telegram", "mastodon")
+NETWORKS = ("telegram",)
 _TELEGRAM = "https://api.telegram.org"
 _LONGEST_TOKEN = 4096  # bytes
-_TOKEN = {"telegram": r"[0-9]+:[A-Za-z0-9_-]{20,}", "mastodon": r"[!-~]{16,}"}
+_TOKEN = {"telegram": r"[0-9]+:[A-Za-z0-9_-]{20,}"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class BotOptions:
     network: str  # one of NETWORKS
     token_file: Path
     api_url: str | None = None  # of the network's server; None: Telegram's own
-    media_host: tuple[str, ...] = ()  # beside the server's, where Mastodon keeps pictures
     state: Path | None = None  # None: beside the token
     request: CropRequest = field(default_factory=CropRequest)
     scorer: str = "cropnet"
@@ -41,16 +40,9 @@ class BotOptions:
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise ConfigError(f"a network is one of {', '.join(NETWORKS)}, got {self.network!r}")
-        if self.api_url is None and self.network != "telegram":
-            raise ConfigError(
-                f"{self.network} is many servers: name that of the bot's account, as in "
-                "`api_url=https://mastodon.example`"
-            )
         place = urlsplit(self.server)
         if place.scheme not in ("http", "https") or not place.hostname or place.username:
             raise ConfigError("`api_url` is https://HOST[/PATH]")
-        if self.media_host and self.network != "mastodon":
-            raise ConfigError(f"`media_host` is of mastodon: leave it out of {self.network}")
 
     @property
     def server(self) -> str:

@@ -19,7 +19,7 @@ from cropper.finder import CropFinder
 
 __all__ = ["run"]
 
-_LOGGERS = ("asyncio", "httpcore", "httpx", "mastodon", "telegram", "urllib3")
+_LOGGERS = ("asyncio", "httpcore", "httpx", "telegram")
 
 
 def run(options: BotOptions, say: Callable[[str], None]) -> None:
@@ -73,13 +73,9 @@ async def _until_signal(loop: Loop) -> signal.Signals:
 def _connect(token: str, options: BotOptions) -> Network:
     """Raises MissingExtraError."""
     with extra("bot"):
-        if options.network == "telegram":
-            from cropper.bot.telegram import Telegram  # noqa: PLC0415 - an extra
+        from cropper.bot.telegram import Telegram  # noqa: PLC0415 - an extra
 
-            return Telegram(token, options)
-        from cropper.bot.mastodon import Mastodon  # noqa: PLC0415 - an extra
-
-        return Mastodon(token, options)
+    return Telegram(token, options)
 
 
 def _silence() -> None:

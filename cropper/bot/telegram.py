@@ -7,6 +7,7 @@ anew after a week without any. It cannot tell whether a message was answered.
 from __future__ import annotations
 
 import contextlib
+import copy
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -48,18 +49,14 @@ class Telegram:
     def __init__(self, token: str, options: BotOptions) -> None:
         self._options = options
 
-        def request() -> HTTPXRequest:
-            return HTTPXRequest(
-                read_timeout=_ANSWER, write_timeout=_ANSWER, connect_timeout=_CONNECT
-            )
-
         server = options.server
+        times = {"read_timeout": _ANSWER, "write_timeout": _ANSWER, "connect_timeout": _CONNECT}
         self._bot = Bot(
             token,
             f"{server}/bot",
             f"{server}/file/bot",
-            request=request(),
-            get_updates_request=request(),
+            request=HTTPXRequest(**times),
+            get_updates_request=_UpdatesRequest(**times),
         )
 
     async def open(self) -> str:
@@ -112,7 +109,8 @@ class Telegram:
                 file = await self._bot.get_file(part.file_id)
                 self._check_size(file.file_size)
                 data = bytes(await file.download_as_bytearray())
-            except (error.BadRequest, error.Forbidden) as refused:
+            except (error.BadRequest, error.Forbidden, error.InvalidToken) as refused:
+                # the library's InvalidToken is any 401 or 404: the next getUpdates tells which
                 self._check_size(None if "too big" not in str(refused) else 1 << 62)
                 raise PhotoError("This photo cannot be fetched: please send it again.") from None
         self._check_size(len(data))
@@ -169,6 +167,28 @@ class Telegram:
         except error.TelegramError as failed:
             sent = not isinstance(failed.__cause__, _NOT_SENT)
             raise NetworkError(failed, maybe_done=sent) from failed
+
+
+class _UpdatesRequest(HTTPXRequest):
+    """An update that the library cannot read comes as an empty one, and so is passed over.
+
+    Otherwise all that wait fail with it, each time, as only its id could confirm it.
+    """
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        answer = HTTPXRequest.parse_json_payload(payload)
+        if isinstance(answer.get("result"), list):
+            answer["result"] = [_readable(each) for each in answer["result"]]
+        return answer
+
+
+def _readable(update: dict[str, Any]) -> dict[str, Any]:
+    try:
+        Update.de_json(copy.deepcopy(update), None)
+    except Exception:  # whatever a library raises for content that it does not expect
+        return {"update_id": update["update_id"]}
+    return update
 
 
 def _attached(source: Any) -> Any:

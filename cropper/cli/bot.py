@@ -21,11 +21,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 Examples:
   cropper bot telegram --token-file telegram.token
   cropper bot telegram --token-file telegram.token --aspect 4:5 --filter best
-  cropper bot mastodon --token-file mastodon.token --api-url https://mastodon.example
 """
     + EXIT_CODES
 )
-@click.argument("network", type=click.Choice(["telegram", "mastodon"]))
+@click.argument("network", type=click.Choice(["telegram"]))
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -36,14 +35,7 @@ Examples:
 @click.option(
     "--api-url",
     metavar="URL",
-    help="The network's server: that of the account on Mastodon; one of your own for Telegram.",
-)
-@click.option(
-    "--media-host",
-    multiple=True,
-    metavar="HOST",
-    help="Where that Mastodon server keeps pictures, if not on itself or a host below it; "
-    "repeatable. Nothing is fetched from elsewhere.",
+    help="A Bot API server of your own, in the place of Telegram's.",
 )
 @click.option(
     "--state",

@@ -57,9 +57,7 @@ def export_command(
         from cropper.web.site import SiteOptions, export_site  # noqa: PLC0415 - an extra
 
     options = SiteOptions(folder=folder, scorer=scorer, runtime=runtime, overwrite=overwrite)
-    if runtime is None:
-        click.echo("cropper: npm fetches ONNX Runtime Web", err=True)
-    made = export_site(options)
+    made = export_site(options, lambda line: click.echo(f"cropper: {line}", err=True))
     if as_json:
         click.echo(json.dumps(made))
     else:

@@ -29,7 +29,17 @@ __all__ = ["LOOKS", "Settings", "commands_of", "name_variables", "options_of", "
 NAME = "cropper.toml"
 CROPPING = ("best", "bulk", "watch")  # commands that keys outside of tables are for
 LOOKS = {
-    *("aspect", "size", "method", "shear", "min-scale", "max-scale", "min-pixels", "no-enlarge"),
+    *(
+        "aspect",
+        "size",
+        "preset",
+        "method",
+        "shear",
+        "min-scale",
+        "max-scale",
+        "min-pixels",
+        "no-enlarge",
+    ),
     *("keep", "if-absent", "avoid", "focus", "fit", "background", "straighten", "filter", "top-k"),
     *("seed", "format", "quality", "strip", "linear", "strict", "include", "exclude", "min-gain"),
 }

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -57,14 +57,19 @@ class SiteOptions:
     overwrite: bool = False
 
 
-def export_site(options: SiteOptions) -> dict[str, Any]:
-    """Writes the site and returns what it is: its folder, files and bytes.
+def export_site(
+    options: SiteOptions, say: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """Writes the site and returns what it is: its folder, files and bytes; ``say`` hears of a fetch.
 
     ``site.json`` is written last: a folder that has it is whole. Raises ConfigError for a scorer of
-    another kind, MissingModelError for one that is not there or a runtime that cannot be had, and
-    ImageWriteError where files cannot be written or are there already.
+    another kind and a folder of other things, MissingModelError for a scorer that is not there or a
+    runtime that cannot be had, and ImageWriteError where files cannot be written.
     """
-    models = _models(options.scorer)  # first, since they fail sooner than a fetch
+    models = _models(options.scorer)
+    _check_folder(options)
+    if options.runtime is None:
+        say("npm fetches ONNX Runtime Web")
     found = {**_page(), **models, **runtime_files(options.runtime), **_icons()}
     found["models-NOTICE.txt"] = (WEIGHTS / "NOTICE.txt").read_bytes()
     found["precache.js"] = _listed(found)
@@ -72,6 +77,16 @@ def export_site(options: SiteOptions) -> dict[str, Any]:
     write_site(found, options)
     size = sum(map(len, found.values()))
     return {"site": str(options.folder), "files": len(found), "bytes": size}
+
+
+def _check_folder(options: SiteOptions) -> None:
+    folder = options.folder
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / "site.json").is_file():
+        raise ConfigError(f"{folder} holds other files: name a new or an empty folder")
+    if not options.overwrite:
+        raise ConfigError(f"{folder} holds a site already: add `overwrite`, or name a new folder")
 
 
 def write_site(content: Mapping[str, bytes], options: SiteOptions) -> None:

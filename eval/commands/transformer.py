@@ -76,6 +76,7 @@ __all__ = ["compare", "slopes"]
     callback=in_folder,
     help="Write everything, trajectories included, to this file.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 def compare(
     *,
     images: tuple[str, ...],
@@ -93,6 +94,7 @@ def compare(
     shown: int,
     html_path: Path | None,
     json_path: Path | None,
+    overwrite: bool,
 ) -> None:
     """Search against the spatial transformer, on IMAGES or a dataset, by a held-out judge.
 
@@ -100,6 +102,7 @@ def compare(
     """
     from cropper.console import print_line
     from cropper.listing import list_pictures
+    from cropper.render import check_free
     from cropper.scorers import DEFAULT_SCORER, load_scorer
 
     with extra("torch"):
@@ -117,6 +120,8 @@ def compare(
     from eval.environment import read_environment
     from eval.report import write_text
 
+    for path in filter(None, (html_path, json_path)):
+        check_free(path, overwrite=overwrite)
     if bool(images) == bool(root):
         raise click.UsageError("give IMAGES or --root, one of them")
     if root:

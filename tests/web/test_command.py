@@ -60,6 +60,17 @@ def test_only_cropnet_runs_in_a_browser(tmp_path: Path, other: Path) -> None:
     assert "kind cropnet" in said
 
 
+def test_folder_of_other_things_is_left_alone(tmp_path: Path, other: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"mine")
+    code, said = export("--web", tmp_path, "--runtime", other, "--overwrite")
+    assert code == 2
+    assert "holds other files" in said
+    (tmp_path / "photo.jpg").rename(tmp_path / "site.json")
+    code, said = export("--web", tmp_path, "--runtime", other)
+    assert code == 2
+    assert "--overwrite" in said
+
+
 def test_files_are_not_replaced_unless_that_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "b.js").write_text("somebody's")
     content = {"a.js": b"1", "b.js": b"2"}

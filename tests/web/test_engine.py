@@ -133,6 +133,10 @@ def test_scores_of_boxes_and_the_heat_map(page: Any) -> None:
 def test_what_it_cannot_do_is_refused(page: Any) -> None:
     with pytest.raises(Exception, match="has no straighten: use cropper serve"):
         ask(page, encoded(PHOTOS["cat"]), {"straighten": "crop"})
+    with pytest.raises(Exception, match="at most 60 megapixels, got 20000x20000"):
+        ask(page, encoded(PHOTOS["cat"]), {"size": "20000x20000"})
+    enlarged = ask(page, encoded(PHOTOS["cat"]), {"size": "3000x2000"})
+    assert "the crop is enlarged to 3000x2000" in enlarged["notes"]
     with pytest.raises(Exception, match="this browser cannot read it"):
         ask(page, b"no picture", {"aspect": "1:1"})
 

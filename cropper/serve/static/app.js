@@ -309,6 +309,7 @@ limits = await api.limits();
 settings.showPeople(limits.people);
 presets.show(limits.presets);
 settings.showFilters(limits.filters);
+settings.showFormats(limits.formats);
 if (limits.site) get("site").hidden = false;
 get("limits").textContent = limits.note ??
   `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels each. ` +

@@ -32,7 +32,7 @@ function aspect() {
 export const shape = () => exactSize() ?? aspect() ?? "original";
 
 /** Pixels of a crop whose shorter side is the least; of original and free those of a square. */
-function leastPixels({ size, aspect: named }) {
+export function leastPixels({ size, aspect: named }) {
   const side = minSide();
   const [width, height] = (size ?? named).split(/[x:]/).map(Number);
   const long = width && height ? Math.max(width / height, height / width) : 1;
@@ -60,6 +60,14 @@ export function showPeople(names) {
 export function showFilters(names = []) {
   get("filter-label").hidden = !names.length;
   get("filter").append(...names.map((name) => new Option(name.replaceAll("-", " "), name)));
+}
+
+/** An engine that writes fewer formats than all says which. */
+export function showFormats(names) {
+  if (!names) return;
+  for (const option of [...get("format").options]) {
+    if (option.value !== "image/*" && !names.includes(option.value)) option.remove();
+  }
 }
 
 /** 'WxH', or null. */

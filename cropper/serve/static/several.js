@@ -34,7 +34,8 @@ function tick({ label, title }) {
 async function frameOf(photo, { asked, keep }, signal) {
   const byHand = photo.trail(asked.aspect ?? asked.size).frame;
   if (byHand) return byHand;
-  const options = { ...settings.common({ keep }), ...asked, ...photo.options, top_k: 1 };
+  const least = settings.leastPixels(asked);
+  const options = { ...settings.common({ keep }), ...asked, ...least, ...photo.options, top_k: 1 };
   return fromBox((await api.crop(photo.file, options, signal)).box);
 }
 

@@ -2,6 +2,7 @@
 
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const open = new Map(); // id -> {resolve, reject}
+const MOST = 60e6; // px of a crop
 const WRITTEN = ["image/jpeg", "image/png", "image/webp"]; // by a canvas
 const KNOWN = ["aspect", "size", "min_scale", "max_scale", "min_pixels", "top_k", "keep", "budget",
   "heat"];
@@ -50,6 +51,9 @@ function kept(text) {
 export function requestOf(options) {
   const unknown = Object.keys(options).find((name) => !KNOWN.includes(name));
   if (unknown) throw new Error(`the engine in the browser has no ${unknown}: use cropper serve`);
+  if (options.size && pair(options.size).reduce((w, h) => w * h) > MOST) {
+    throw new Error(`size has at most ${MOST / 1e6} megapixels, got ${options.size}`);
+  }
   const given = (name, make) => (options[name] === undefined ? undefined : make(options[name]));
   return {
     aspect: options.aspect,
@@ -71,6 +75,7 @@ export const limits = async () => ({
   max_upload_mb: Infinity,
   max_mpixels: Infinity,
   people: [],
+  formats: WRITTEN,
   presets: (await site).presets,
   note: "Photos stay in this browser: nothing is uploaded.",
 });
@@ -79,6 +84,10 @@ export async function crop(file, options, signal) {
   const request = requestOf(options);
   const found = await ask("find", { ...named(file), request, heat: options.heat === "true" });
   signal?.throwIfAborted();
+  const [x0, y0, x1, y1] = found.crops[0].box;
+  const [width, height] = request.exact ?? [0, 0];
+  const isEnlarged = width > x1 - x0 || height > y1 - y0;
+  const notes = [...found.notes, ...(isEnlarged ? [`the crop is enlarged to ${width}x${height}`] : [])];
   const crops = found.crops.map(({ box, score }) => (
     { box, score, preferred_to_full_frame: preference(score - found.full) }));
   return {
@@ -88,7 +97,7 @@ export async function crop(file, options, signal) {
     full_frame_score: found.full,
     centre_score: found.centre,
     preferred_to_centre: preference(crops[0].score - found.centre),
-    notes: found.notes,
+    notes,
     faces: found.faces?.map((face) => face.map((edge) => Math.round(edge * 10) / 10)) ?? null,
     candidates: found.candidates,
     seconds: found.seconds,
