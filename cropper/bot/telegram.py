@@ -169,9 +169,9 @@ class Telegram:
 
 
 class _Request(HTTPXRequest):
-    """With the bot's times. An update that the library cannot read comes as an empty one, and so is passed over.
+    """With the bot's times, and with an empty update for each that the library cannot read.
 
-    Otherwise all that wait fail with it, each time, as only its id could confirm it.
+    That one is passed over: otherwise all that wait fail with it, as only its id confirms it.
     """
 
     def __init__(self) -> None:
