@@ -50,13 +50,12 @@ class Telegram:
         self._options = options
 
         server = options.server
-        times = {"read_timeout": _ANSWER, "write_timeout": _ANSWER, "connect_timeout": _CONNECT}
         self._bot = Bot(
             token,
             f"{server}/bot",
             f"{server}/file/bot",
-            request=HTTPXRequest(**times),
-            get_updates_request=_UpdatesRequest(**times),
+            request=_Request(),
+            get_updates_request=_Request(),
         )
 
     async def open(self) -> str:
@@ -169,11 +168,14 @@ class Telegram:
             raise NetworkError(failed, maybe_done=sent) from failed
 
 
-class _UpdatesRequest(HTTPXRequest):
-    """An update that the library cannot read comes as an empty one, and so is passed over.
+class _Request(HTTPXRequest):
+    """With the bot's times, and with an empty update for each that the library cannot read.
 
-    Otherwise all that wait fail with it, each time, as only its id could confirm it.
+    That one is passed over: otherwise all that wait fail with it, as only its id confirms it.
     """
+
+    def __init__(self) -> None:
+        super().__init__(read_timeout=_ANSWER, write_timeout=_ANSWER, connect_timeout=_CONNECT)
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
