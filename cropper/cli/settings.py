@@ -29,19 +29,10 @@ __all__ = ["LOOKS", "Settings", "commands_of", "name_variables", "options_of", "
 NAME = "cropper.toml"
 CROPPING = ("best", "bulk", "watch")  # commands that keys outside of tables are for
 LOOKS = {
-    *(
-        "aspect",
-        "size",
-        "preset",
-        "method",
-        "shear",
-        "min-scale",
-        "max-scale",
-        "min-pixels",
-        "no-enlarge",
-    ),
+    *("aspect", "size", "preset", "method", "shear", "min-scale", "max-scale", "min-pixels"),
     *("keep", "if-absent", "avoid", "focus", "fit", "background", "straighten", "filter", "top-k"),
-    *("seed", "format", "quality", "strip", "linear", "strict", "include", "exclude", "min-gain"),
+    *("seed", "no-enlarge", "format", "quality", "strip", "linear", "strict", "include"),
+    *("exclude", "min-gain"),
 }
 _PREFIX = "CROPPER"
 _MOST = 1 << 16  # bytes of a file

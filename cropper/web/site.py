@@ -60,7 +60,7 @@ class SiteOptions:
 def export_site(
     options: SiteOptions, say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Writes the site and returns what it is: its folder, files and bytes; ``say`` hears of a fetch.
+    """Writes the site and returns its folder, files and bytes; ``say`` hears of a fetch.
 
     ``site.json`` is written last: a folder that has it is whole. Raises ConfigError for a scorer of
     another kind and a folder of other things, MissingModelError for a scorer that is not there or a

@@ -296,6 +296,7 @@ def test_the_packages_judge_takes_any_folder_at_once(
             [
                 *("compare", str(examples[0].path.parent), "--scorer", scorer, "--budget", "60"),
                 *("--arm", "search", "--limit", "1", "--report", str(tmp_path / "out.html")),
+                "--overwrite",
             ],
         )
         assert ran.exit_code == 0, ran.output
@@ -361,3 +362,12 @@ def test_cropnet_has_no_pixel_arms(examples: list[Example]) -> None:
     assert len(found.arms) == 1
     with pytest.raises(ConfigError, match="stn pixel"):
         run_comparison(examples[:1], cropnet, Likes(), only=["stn pixel"])
+
+
+def test_a_report_is_not_replaced_unless_that_is_asked_for(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.html"
+    kept.write_text("old")
+    ran = CliRunner().invoke(main, ["compare", str(tmp_path), "--report", str(kept)])
+    assert ran.exit_code == 2
+    assert "--overwrite" in ran.output
+    assert kept.read_text() == "old"
