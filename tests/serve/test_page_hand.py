@@ -15,8 +15,7 @@ from tests.serve.browser import PHONE, drop, frame, settled
 
 def shape(page: Any, name: str) -> None:
     page.check(f'input[value="{name}"]', force=True)
-    page.wait_for_selector("#work.busy", state="attached")
-    page.wait_for_selector("#work:not(.busy)")
+    page.wait_for_selector("#work:not(.busy)")  # busy from the change on, perhaps for an instant
     settled(page)
 
 
