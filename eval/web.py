@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from cropper.boxes import iou
 from cropper.errors import MissingExtraError, extra
 from cropper.finder import CropFinder
 from cropper.statistics import bootstrap
@@ -189,12 +190,9 @@ def _pair(page: Any, finder: CropFinder, form: str, data: bytes, aspect: str) ->
     seconds = time.perf_counter() - started
     other = page.evaluate(_FIND, [base64.b64encode(data).decode(), kind, aspect])
     a, b = np.array(own.best.box), np.array(other["box"], dtype=np.float64)
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    shared = (high - low).clip(0).prod()
-    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared
     same = bool((a == b).all())
     off = abs(other["score"] - own.best.score) if same else float("nan")
-    return Pair(form, same, float(shared / union), off, other["total"], seconds)
+    return Pair(form, same, float(iou(a[None], b[None])[0, 0]), off, other["total"], seconds)
 
 
 def site_bytes(site: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -39,12 +40,7 @@ def page_routes() -> list[Route]:
         if entry.name[entry.name.rfind(".") :] in _TYPES
     }
 
-    async def page(request: Request) -> Response:
-        name = request.path_params.get("name") or _PAGES[request.url.path]
-        if name not in contents:
-            raise ProblemError("not-found", "there is no such file")
-        return _file(request, name, contents[name])
-
+    page = _endpoint(contents)
     return [*(Route(path, page) for path in _PAGES), Route("/static/{name}", page)]
 
 
@@ -58,13 +54,20 @@ def site_routes(folder: Path | None) -> list[Route]:
         if entry.suffix in _TYPES and entry.is_file()
     }
 
-    async def site(request: Request) -> Response:
-        name = request.path_params.get("name") or "index.html"
+    site = _endpoint(contents)
+    return [Route(SITE, site), Route(SITE + "{name}", site)]
+
+
+def _endpoint(contents: Mapping[str, bytes]) -> Callable[[Request], Awaitable[Response]]:
+    """Of files by name; a path without one has the file of ``_PAGES``."""
+
+    async def answer(request: Request) -> Response:
+        name = request.path_params.get("name") or _PAGES.get(request.url.path, "index.html")
         if name not in contents:
             raise ProblemError("not-found", "there is no such file")
         return _file(request, name, contents[name])
 
-    return [Route(SITE, site), Route(SITE + "{name}", site)]
+    return answer
 
 
 _PAGES = {"/": "index.html", "/docs": "docs.html"}
