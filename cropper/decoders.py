@@ -27,7 +27,7 @@ from PIL import Image
 from cropper.errors import ImageReadError
 from cropper.image import Header, SourceImage, Span, View, load_image
 
-__all__ = ["Decoders", "RemoteImage"]
+__all__ = ["Decoders", "RemoteImage", "Room"]
 
 Answer = TypeVar("Answer")
 Check = Callable[[], None]
@@ -118,7 +118,7 @@ class Decoders:
         self._idle: list[_Decoder] = []
         self._lock = threading.Lock()  # of what is idle, and of being closed
         self._closed = False
-        self._room = _Room(together * 1e6)
+        self._room = Room(together * 1e6)
 
     def __enter__(self) -> Decoders:
         return self
@@ -249,27 +249,27 @@ class _Decoder:
         self._connection.close()
 
 
-class _Room:
-    """For so many pixels at once; who comes first waits first."""
+class Room:
+    """For so much at once, of pixels or bytes; who comes first waits first."""
 
-    def __init__(self, pixels: float) -> None:
-        self._pixels, self._taken = pixels, 0
+    def __init__(self, whole: float) -> None:
+        self._whole, self._taken = whole, 0
         self._turn, self._left = threading.Lock(), threading.Condition()
 
     @contextlib.contextmanager
-    def taken(self, pixels: int, check: Check) -> Iterator[None]:
+    def taken(self, amount: int, check: Check) -> Iterator[None]:
         while not self._turn.acquire(timeout=_LOOK_SECONDS):
             check()
         with self._turn_ended(), self._left:
-            while self._taken and self._taken + pixels > self._pixels:
+            while self._taken and self._taken + amount > self._whole:
                 self._left.wait(_LOOK_SECONDS)
                 check()
-            self._taken += pixels
+            self._taken += amount
         try:
             yield
         finally:
             with self._left:
-                self._taken -= pixels
+                self._taken -= amount
                 self._left.notify_all()
 
     @contextlib.contextmanager

@@ -29,6 +29,7 @@ from cropper.image import FileId
 
 __all__ = ["crop_folder", "run_folder"]
 
+_COSTLY = "each crop is painted, which takes minutes: `style_steps` and `style_size` say how many"
 _TEMPORARY = re.compile(r"\.cropper-[0-9a-f]{16}\.tmp")  # as write_atomic names them
 
 
@@ -118,7 +119,8 @@ class _Run:
                 if stopped:
                     manifest.drop_plan()
             tally = Tally(prepared)
-            for note in (*prepared.notes, *self.subjects.notes()):
+            costly = (_COSTLY,) if self.options.style and prepared.todo else ()
+            for note in (*prepared.notes, *self.subjects.notes(), *costly):
                 self.watcher.noted(note)
             if self.options.dry_run:
                 for photo, todo in manifest.planned():

@@ -6,7 +6,9 @@ import errno
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cropper.boxes import Crop
 from cropper.bulk.find import PhotoFinder
@@ -30,6 +32,10 @@ from cropper.image import (
 from cropper.render import render
 from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult, preference
+
+if TYPE_CHECKING:
+    from cropper.canvas import Size
+    from cropper.image.toning import Paint
 
 __all__ = ["PhotoJob", "crop_photo"]
 
@@ -63,7 +69,7 @@ def crop_photo(
     try:
         data, signature = _read(job)
         with decoders.open(data, str(path), seconds, check) as image:
-            cropped = _crop(job, finder, image, signature, written)
+            cropped = _crop(job, finder, image, signature, written, check=check)
     except Exception as error:
         return _failure(job, error, written)
     return replace(cropped, result=replace(cropped.result, seconds=time.perf_counter() - started))
@@ -75,6 +81,8 @@ def _crop(
     image: RemoteImage,
     signature: Signature,
     written: list[Written],
+    *,
+    check: Callable[[], None],
 ) -> Cropped:
     """Fills ``written`` as it goes, so that it is known also where a later file fails."""
     photo, options = job.photo, job.options
@@ -85,16 +93,19 @@ def _crop(
     if_absent = replace(options.requests[0], **job.own).if_absent
     skips = if_absent == "skip" and any(each.shows_nobody for each in results)
     wanted = [each.copied or (_gain(each) >= options.min_gain and not skips) for each in results]
-    how = {"quality": options.quality, "strip": options.strip, "linear": options.linear}
     notes = [*image.notes, *dict.fromkeys(note for each in results for note in each.notes)]
     for planned in photo.crops:
         result = results[planned.target]
         if not wanted[planned.target] or planned.rank > len(result.crops):
             continue
         crop = result.crops[planned.rank - 1]
-        kind = format_for(planned.path)
-        content = image.apply(render, crop, kind, size=result.size, **how)
-        written.append(_write(content, job, planned, crop))
+        painter, size, paint = None if result.copied else finder.painter, result.size, None
+        if painter:
+            size = painter.size_of(crop, size)
+            paint = partial(painter.paint, notes=notes, check=check)
+        content = _rendered(planned.path, image, crop, size, options=options, paint=paint)
+        file = _write(content, job, planned, crop)
+        written.append(replace(file, size=size) if painter else file)
         if result.size and result.enlarged(crop):
             notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")
     there = dict(photo.present)
@@ -107,8 +118,26 @@ def _crop(
         content = _explain(photo.overlay, job, finder, image, first)
         written.append(_write_for(first.best, content, job, photo.overlay, FileKind.OVERLAY))
     total = replace(first.search, crops=(first.best,), evaluations=_evaluations(results))
-    told = replace(first, search=total, source=None, notes=())
+    size = next((each.size for each in written), None) or first.size
+    told = replace(first, search=total, source=None, notes=(), size=size)
     return Cropped(photo.source, signature, told, tuple(written), tuple(notes))
+
+
+def _rendered(
+    path: str,
+    image: RemoteImage,
+    crop: Crop,
+    size: Size | None,
+    *,
+    options: BulkOptions,
+    paint: Paint | None,
+) -> bytes:
+    """In the decoder; what is painted, which takes minutes and torch, is here."""
+    how: dict[str, Any] = {"quality": options.quality, "strip": options.strip}
+    how |= {"linear": options.linear, "size": size}
+    if paint:
+        return render(image, crop, format_for(path), paint=paint, **how)
+    return image.apply(render, crop, format_for(path), **how)
 
 
 def _read(job: PhotoJob) -> tuple[bytes, Signature]:
