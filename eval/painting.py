@@ -36,7 +36,8 @@ def drawn_painting(side: int, seed: int = 0) -> NDArray[np.uint8]:
     strokes = (strokes - strokes.mean()) / strokes.std()
     mixed = 2.5 + 1.2 * _smooth(side, rng) + 0.35 * strokes
     colour = np.array(_COLOURS)[mixed.round().astype(int).clip(0, len(_COLOURS) - 1)]
-    return (colour * (1 + 0.22 * strokes[..., None])).clip(0, 255).astype(np.uint8)
+    lit = (colour * (1 + 0.22 * strokes[..., None])).clip(0, 255)
+    return np.asarray(lit, np.uint8)
 
 
 def _smooth(side: int, rng: np.random.Generator) -> NDArray[np.float64]:
