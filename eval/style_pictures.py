@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["STRENGTHS", "StyleStrip", "draw_style_pictures", "render_strips"]
 
 STRENGTHS = (20, 100)
-_SIZE = (240, 300)  # px of each picture
+_SIZE = (192, 240)  # px of each picture
 _QUALITY = 80
 
 Pixels = NDArray[np.uint8]
@@ -41,7 +41,7 @@ class StyleStrip:
     seen: Mapping[str, tuple[float, ...]]
 
 
-def draw_style_pictures(folder: Path, names: Sequence[str], steps: int = 60) -> list[StyleStrip]:
+def draw_style_pictures(folder: Path, names: Sequence[str], steps: int = 30) -> list[StyleStrip]:
     """``style-NAME.webp`` for each network, by its name or file; others are replaced.
 
     Raises MissingExtraError without scikit-image, and MissingModelError.
