@@ -50,9 +50,10 @@ def unread_kind(data: bytes) -> str | None:
     return "16-bit planes of colour" if bits == 16 and planes == 2 and samples > 2 else None
 
 
-def deep_header(name: str, kind: str, data: bytes) -> bytes:
-    """The header of a TIFF as Pillow would read it from ``deep_picture``, with no pixels behind it.
+def deep_header(name: str, kind: str, data: bytes) -> tuple[bytes, int]:
+    """The header of a TIFF as Pillow reads it, with no pixels behind it: that of ``deep_picture``.
 
+    And how many bytes a pixel has in the file.
     Raises ImageReadError without tifffile, and for colours other than grey and RGB.
     """
     try:
@@ -73,6 +74,7 @@ def deep_header(name: str, kind: str, data: bytes) -> bytes:
         samples, dtype = _plain(page)
         kept = {tag.code: tag.value for tag in page.tags if tag.code in (_ORIENTATION, _PROFILE)}
         size = page.imagewidth, page.imagelength
+        deep = int(page.samplesperpixel) * np.dtype(page.dtype).itemsize
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[_WIDTH], tags[_HEIGHT] = size
     tags[_BITS] = (8 * dtype.itemsize,) * samples
@@ -84,7 +86,7 @@ def deep_header(name: str, kind: str, data: bytes) -> bytes:
         tags[_EXTRA_SAMPLES] = _ALPHA
     if _PROFILE in kept:
         tags[_PROFILE] = kept[_PROFILE]
-    return b"II*\0" + struct.pack("<I", _START) + tags.tobytes(_START)
+    return b"II*\0" + struct.pack("<I", _START) + tags.tobytes(_START), deep
 
 
 def deep_picture(data: bytes) -> Image.Image:

@@ -11,7 +11,7 @@ import contextlib
 import importlib.util
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -67,6 +67,7 @@ class Header:
     lossless: bool = False  # WebP
     compression: str | None = None  # TIFF
     span: Span | None = None  # black and white of I;16; I and F need the pixels
+    deep: int = 0  # TIFF that Pillow does not read: bytes of a pixel in the file
     notes: tuple[str, ...] = ()
 
 
@@ -184,10 +185,11 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
     with reading(name, kind):
         if kind == "TIFF" and (unread := unread_kind(data)):
             notes.append(f"{unread}: colours are read as 8 bits, its dates and texts are not kept")
-            shown = deep_header(name, unread, data)
+            shown, deep = deep_header(name, unread, data)
             image = open_picture(shown, kind)
             _check_size(name, image.size, max_mpixels)
-            return _header(name, kind, image, shown, notes), data
+            header = _header(name, kind, image, shown, notes)
+            return replace(header, deep=deep), data
         if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
             _check_size(name, webp_canvas(data), max_mpixels)
         try:
