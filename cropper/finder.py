@@ -36,7 +36,7 @@ from cropper.scorers.base import isolated
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.search_task import SearchTask, TurnedPhoto
 from cropper.space import CropSpace
-from cropper.subjects import aspect_for_all, constraints_of, find_subjects
+from cropper.subjects import aspect_for_all, constraints_of, find_subjects, focus_note
 from cropper.tilt import find_tilt
 from cropper.tone import BEST, parse_filter
 from cropper.turn import Orientation, Tilt, Turn
@@ -238,6 +238,8 @@ class CropFinder:
         found = search(lambda boxes: wanted(turn.fit(boxes)), task.spaces, config, progress)
         boxes, notes = task.placed(np.array([crop.box for crop in found.crops]), bound)
         crops, whole, centre = task.ranked(boxes, bound, config.nms_iou)
+        if request.focus and (told := focus_note(request.focus, crops[0], size)):
+            notes = (*notes, told)
         return CropResult(
             source_size=size,
             search=replace(found, crops=crops),

@@ -19,6 +19,7 @@ from PIL import Image, ImageFile
 
 from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
+from cropper.image.deep_tiff import deep_picture, unread_kind
 from cropper.image.header import (
     Header,
     color_key,
@@ -270,7 +271,9 @@ class SourceImage:
         return image.reduce(factor), (x0, y0, x1, y1)
 
     def _decoded(self) -> Image.Image:
-        if self._picture is None:
+        if self._picture is None and self.format == "TIFF" and unread_kind(self._data):
+            self._picture = self._cleaned(deep_picture(self._data))
+        elif self._picture is None:
             opened = open_picture(self._data, self.format)
             part = part_of_canvas(opened)
             if self.format == "JPEG":
@@ -280,6 +283,7 @@ class SourceImage:
                 opened.load()
                 image = on_clear(opened, part) if part else opened
             self._picture = self._cleaned(image)
+        assert self._picture
         return self._picture
 
     def _from_jpeg(self, opened: ImageFile.ImageFile) -> Image.Image:
