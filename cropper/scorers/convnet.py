@@ -152,6 +152,16 @@ class ConvNetScorer:
         self.spec = replace(spec, device=self.device.type)
         self.batch = AutoBatch(self.device, batch)
 
+    @property
+    def trunk(self) -> Trunk | None:
+        """The package's, where that is the backbone."""
+        return self.module.trunk if isinstance(self.module, TrunkClassifier) else None
+
+    @property
+    def trunk_pixels(self) -> int:
+        """Area at which a whole picture is as sharp as crops are to the trunk."""
+        return int((self.preprocessing.side / _USUAL_SCALE) ** 2)
+
     def pixels(self, view: View) -> Tensor:
         """(3, H, W) as the network wants them."""
         return self.preprocessing.normalised(upload(view.pixels, self.device))
@@ -246,8 +256,7 @@ class _AffineCrops:
                 "another method"
             )
         pixels = self.levels.levels[0]
-        area = int((self.scorer.preprocessing.side / _USUAL_SCALE) ** 2)
-        width, height = input_size(self.size, area)
+        width, height = input_size(self.size, self.scorer.trunk_pixels)
         whole = torch.eye(2, 3).to(pixels)[None]
         taps = []
         with torch.no_grad():

@@ -115,6 +115,7 @@ class SelfieScorer:
     def __init__(self, taste: ConvNetScorer, geometry: FaceGeometry) -> None:
         self.taste, self.geometry = taste, geometry
         self.spec = replace(taste.spec, frames_faces=True)
+        self.trunk, self.trunk_pixels = taste.trunk, taste.trunk_pixels
 
     def bind(self, view: View) -> BoundScorer:
         taste, face = self.taste.bind(view), _largest_face(view)

@@ -292,6 +292,15 @@ class CropNetScorer:
         self.net.trunk.to(precision or (torch.float16 if self.device.type == "cuda" else None))
         self.spec = replace(spec, device=self.device.type)
 
+    @property
+    def trunk(self) -> Trunk:
+        return self.net.trunk
+
+    @property
+    def trunk_pixels(self) -> int:
+        """Area of what the trunk reads."""
+        return self.net.config.pixels
+
     def bind(self, view: View) -> BoundScorer:
         return self.bind_all([view])[0]
 
