@@ -113,5 +113,6 @@ def trunk_of(scorer: Scorer) -> tuple[Trunk, int]:
 
 
 def normalise_pixels(pixels: Tensor) -> Tensor:
-    """(..., H, W, 3) uint8 -> (..., 3, H, W) float32 in [-1, 1]."""
-    return pixels.movedim(-1, -3).to(torch.float32) / MEAN_PIXEL - 1
+    """(..., H, W, 3) uint8, or floats from 0 to 255 -> (..., 3, H, W) floats in [-1, 1]."""
+    values = pixels if pixels.is_floating_point() else pixels.to(torch.float32)
+    return values.movedim(-1, -3) / MEAN_PIXEL - 1

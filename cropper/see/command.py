@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,15 +22,14 @@ from cropper.report import render_layers
 from cropper.report.overlay import SIDE, draw_overlay
 from cropper.request import CropRequest
 from cropper.scorers import load_scorer
+from cropper.scorers.affine import as_pixels
 from cropper.see.page import Chosen, Place, check_page, layers_shown
 from cropper.see.units import Patch, TopPatches, Tower, tower_of
-from cropper.see.why import score_losses
+from cropper.see.why import STEPS, attribute_score, score_losses
 
 __all__ = ["UnitsOptions", "WhyOptions", "see_units", "see_why"]
 
 Progress = Callable[[int, int], None]
-
-
 _LAYER = "block6"  # of a sheet
 
 
@@ -54,6 +53,8 @@ class UnitsOptions:
 class WhyOptions:
     output: Path
     request: CropRequest = field(default_factory=CropRequest)
+    by: str = "occlusion"  # or gradients
+    steps: int = STEPS  # of gradients
     scorer: str = "cropnet"
     device: str = "auto"
     quality: int = 90
@@ -123,15 +124,28 @@ def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -
     check_output(options.output, overwrite=options.overwrite)
     check_no_input(options.output, [photo])
     image = load_image(photo)
-    finder = CropFinder(options.scorer, options.device)
+    by_gradients = options.by == "gradients"
+    finder = CropFinder(options.scorer, "cpu" if by_gradients else options.device)  # in 32 bits
+    if by_gradients:
+        as_pixels(finder.scorer)  # rather now than after a search
     result = finder.find(image, options.request)
     if result.best.corners:
         raise ConfigError("a turned crop's score is not explained: leave `straighten` out")
-    view = finder.scorer.spec.view(image)
-    losses = score_losses(finder, view, result.best.box, progress=progress)
-    picture = draw_overlay(image.view(SIDE), result.crops[:1], losses)
+    view, box = finder.scorer.spec.view(image), result.best.box
+    facts: dict[str, float] = {}
+    if by_gradients:
+        found = attribute_score(finder.scorer, view, box, steps=options.steps, progress=progress)
+        parts = found.parts
+        facts = {"score": found.score, "blurred": found.blurred, "missing": found.missing}
+    else:
+        parts = score_losses(finder, view, box, progress=progress)
+    picture = draw_overlay(image.view(SIDE), result.crops[:1], parts)
     write_picture(np.asarray(picture), options.output, options.quality, overwrite=options.overwrite)
-    _tell_why(photo, image, losses, options)
+    if options.as_json:
+        facts |= {"losses": parts.tolist()}
+        print_json({"input": photo, "output": str(options.output), "by": options.by, **facts})
+    else:
+        say(f"{photo} -> {options.output}: {_told(parts, facts, image)}")
     return 0
 
 
@@ -166,18 +180,18 @@ def _tell_unit(layer: str, unit: int, patches: Sequence[Patch], as_json: bool) -
         print_line(f"{layer} {unit}\t{patches[0].value:.2f}\t{names}")
 
 
-def _tell_why(
-    photo: str, image: SourceImage, losses: NDArray[np.float64], options: WhyOptions
-) -> None:
+def _told(parts: NDArray[np.float64], facts: Mapping[str, float], image: SourceImage) -> str:
     """Where the score hangs most, in the photo's pixels."""
-    if options.as_json:
-        print_json({"input": photo, "output": str(options.output), "losses": losses.tolist()})
-        return
-    row, column = np.unravel_index(int(losses.argmax()), losses.shape)
-    rows, columns = losses.shape
+    row, column = np.unravel_index(int(parts.argmax()), parts.shape)
+    rows, columns = parts.shape
     x, y = (column + 0.5) / columns * image.size[0], (row + 0.5) / rows * image.size[1]
-    least = f", and gains {-losses.min():.2f} elsewhere" if losses.min() < 0 else ""
-    say(
-        f"{photo} -> {options.output}: the score loses {losses.max():.2f} where the photo is "
-        f"blurred around ({x:.0f}, {y:.0f}){least}"
+    place, most, least = f"around ({x:.0f}, {y:.0f})", parts.max(), parts.min()
+    if not facts:
+        gains = f", and gains {-least:.2f} elsewhere" if least < 0 else ""
+        return f"the score loses {most:.2f} where the photo is blurred {place}{gains}"
+    costs = f", and another {least:+.2f}" if least < 0 else ""
+    return (
+        f"the score is {facts['score']:.2f}, and {facts['blurred']:.2f} of the blurred photo: the "
+        f"part {place} brings {most:+.2f}{costs}; {facts['missing']:+.2f} is missing, and more "
+        "`steps` find it"
     )
