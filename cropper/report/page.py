@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 from PIL import Image
 
 from cropper.image import View
+from cropper.report.overlay import cropped
 from cropper.report.records import LabelledCrop, ReportedPhoto
 
 __all__ = ["data_uri", "file_link", "filled", "picture_side", "render_page"]
@@ -49,6 +51,7 @@ def filled(template: str, **values: object) -> str:
         trim_blocks=True,
     )
     environment.filters["picture"] = data_uri
+    environment.filters["cropped"] = _cropped
     environment.filters["shown_width"] = _shown_width
     environment.filters["points"] = _points
     page = environment.get_template(template).render(values)
@@ -66,11 +69,15 @@ def _points(shown: LabelledCrop) -> str:
 
 def _shown_width(shown: LabelledCrop | ReportedPhoto) -> int:
     """px of the page, for a picture that is seen whole."""
-    if isinstance(shown, LabelledCrop):
-        width, height = shown.crop.width, shown.crop.height
-    else:
-        width, height = shown.size
+    width, height = shown.crop.layout()[0] if isinstance(shown, LabelledCrop) else shown.size
     return max(round(width * min(_HIGH / height, _WIDE / width)), 1)
+
+
+def _cropped(view: View, shown: LabelledCrop) -> str:
+    """The crop as it is written, as sharp as the view, as a page holds it."""
+    side = max(shown.crop.layout()[0]) * view.pixels.shape[1] / view.size[0]
+    picture = cropped(view, shown.crop, max(round(side), 1))
+    return data_uri(View(np.asarray(picture), picture.size))
 
 
 def data_uri(view: View) -> str:

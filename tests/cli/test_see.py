@@ -142,6 +142,22 @@ def test_why() -> None:
     assert Image.open("why.png").size == (600, 400)
 
 
+def test_why_by_gradients() -> None:
+    line = ["in/coffee.jpg", "--why", "--by", "gradients", "--steps", "4", "--aspect", "1:1"]
+    found = run(*line, "-o", "why.png", "--json")
+    assert found.exit_code == 0, found.stderr
+    record = json.loads(found.stdout)
+    parts = np.array(record["losses"])
+    assert parts.shape == (8, 12)
+    assert parts.sum() + record["missing"] == pytest.approx(record["score"] - record["blurred"])
+    best = ["best", "in/coffee.jpg", "--aspect", "1:1", "--json"]
+    judged = json.loads(CliRunner().invoke(main, best).stdout)
+    assert record["score"] == pytest.approx(judged["score"], abs=1e-3)
+    assert Image.open("why.png").size == (600, 400)
+    told = run(*line, "-o", "again.png").stderr
+    assert f"the score is {record['score']:.2f}, and {record['blurred']:.2f} of the" in told
+
+
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
@@ -156,6 +172,22 @@ def test_why() -> None:
         (["in", "--report", "a.png"], 2, "the report is a page"),
         (["in", "--report", "a.html", "--units", "1000"], 2, "a page holds 20,000 patches"),
         (["in/cat.jpg", "--why"], 2, "name it with -o"),
+        (["in", "--by", "gradients", "-o", "a.png"], 2, "--by is for --why"),
+        (["in/cat.jpg", "--why", "--steps", "9", "-o", "a.png"], 2, "of --by gradients"),
+        (
+            [
+                "in/cat.jpg",
+                "--why",
+                "--by",
+                "gradients",
+                "--scorer",
+                "cropnet+selfie",
+                "-o",
+                "a.png",
+            ],
+            2,
+            "no slopes in pixels",
+        ),
         (["in/cat.jpg", "--why", "--report", "a.html"], 2, "--report is without --why"),
         (["in", "--scorer", "cropnet", "--layer", "b", "-o", "a.png"], 2, "block17, fused"),
         (["nothing", "-o", "a.png"], 4, "no picture in nothing"),
