@@ -10,7 +10,6 @@ import heapq
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 from cropper.bulk.manifest import THE_REPORT, Manifest
 from cropper.bulk.options import BulkOptions
@@ -23,6 +22,7 @@ from cropper.report import (
     LabelledCrop,
     ReportedPhoto,
     draw_sheet,
+    file_link,
     picture_side,
     render_page,
 )
@@ -139,16 +139,11 @@ def _view(outcome: Cropped, folder: Path, side: int) -> View | None:
     return image.view(side)
 
 
-def _link(path: Path, folder: Path) -> str:
-    """From a page in a folder, as a browser reads it."""
-    return quote(os.path.relpath(path.resolve(), folder), errors="surrogateescape")
-
-
 def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) -> ReportedPhoto:
     result, requests = outcome.result, layout.requests
     crops = {
         each.crop.box: LabelledCrop(
-            requests[each.target].label, each.crop, _link(layout.root / each.path, folder)
+            requests[each.target].label, each.crop, file_link(layout.root / each.path, folder)
         )
         for each in reversed(outcome.crops)
     }
@@ -163,5 +158,5 @@ def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) ->
         outcome.state == State.SKIPPED,
         result.seconds,
         outcome.notes,
-        _link(layout.source / outcome.source, folder),
+        file_link(layout.source / outcome.source, folder),
     )

@@ -25,7 +25,7 @@ from cropper.faces import find_faces
 from cropper.image import View
 from cropper.sampling import equal_area_boxes
 from cropper.scorers import convnet
-from cropper.scorers.affine import JUDGED, BoundAffine, Reading
+from cropper.scorers.affine import JUDGED, BoundAffine, BoundPixels, Reading
 from cropper.scorers.base import BoundScorer, ScorerSpec
 from cropper.scorers.convnet import ConvNetScorer
 
@@ -115,6 +115,7 @@ class SelfieScorer:
     def __init__(self, taste: ConvNetScorer, geometry: FaceGeometry) -> None:
         self.taste, self.geometry = taste, geometry
         self.spec = replace(taste.spec, frames_faces=True)
+        self.trunk, self.trunk_pixels = taste.trunk, taste.trunk_pixels
 
     def bind(self, view: View) -> BoundScorer:
         taste, face = self.taste.bind(view), _largest_face(view)
@@ -127,6 +128,17 @@ class SelfieScorer:
 
     def bind_affine(self, view: View) -> BoundAffine:
         return _AffineSelfies(self.taste.bind_affine(view), self.geometry, _largest_face(view))
+
+    def bind_pixels(self, view: View) -> BoundPixels:
+        """The face stays where it is in ``view``, whatever the pixels become."""
+        taste, face = self.taste.bind_pixels(view), _largest_face(view)
+
+        def score(pixels: Tensor, theta: Tensor) -> Tensor:
+            boxes = equal_area_boxes(theta, (float(view.size[0]), float(view.size[1])))
+            scores = taste.score(pixels, theta)
+            return scores + self.geometry.gain(face, boxes).to(scores)
+
+        return BoundPixels(taste.pixels, score)
 
     def describe(self, view: View) -> NDArray[np.float32]:
         """(D,): as ConvNetScorer does."""
