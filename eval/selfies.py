@@ -81,7 +81,7 @@ def _see(
 ) -> Seen:
     best = after.find(image, request)
     (space,) = request.spaces(image.size)
-    scales = np.geomspace(space.min_scale, space.max_scale, _SCALES)
+    scales = np.geomspace(space.min_scale, space.max_scale, _SCALES).astype(np.float64)
     params = np.repeat(space.params(np.array([best.best.box])), _SCALES, 0)
     params[:, 0] = scales
     face = largest_face(after.scorer.spec.view(image))
