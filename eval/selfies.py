@@ -88,7 +88,7 @@ def _see(
     size = 0.0
     if face is not None:
         size = place_of(face, face.new_tensor([[0, 0, 1, 1]]))[0, 2].exp().item()
-    scores = after.bind(image)(space.boxes(params))
+    scores = np.asarray(after.bind(image)(space.boxes(params)), np.float64)
     return Seen(path, before.find(image, request), best, space, size, scales, scores)
 
 
