@@ -124,16 +124,19 @@ def _reported(outcomes: Sequence[Cropped], layout: Layout, folder: Path) -> list
 
     parallel = Parallel(cores(), backend="threading")
     side = picture_side(len(outcomes))
-    views = parallel(delayed(_view)(layout.source / each.source, side) for each in outcomes)
+    views = parallel(delayed(_view)(each, layout.source, side) for each in outcomes)
     pairs = zip(outcomes, views, strict=True)
     return [_photo(outcome, view, layout, folder) for outcome, view in pairs]
 
 
-def _view(path: Path, side: int) -> View | None:
+def _view(outcome: Cropped, folder: Path, side: int) -> View | None:
     try:
-        return load_image(path, max_mpixels=float("inf")).view(side)  # the run has seen its size
+        image = load_image(folder / outcome.source, max_mpixels=float("inf"))  # its size was seen
     except ImageReadError:  # it went away meanwhile
         return None
+    if found := outcome.result.orientation:
+        image.turn(found.turned)
+    return image.view(side)
 
 
 def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) -> ReportedPhoto:
