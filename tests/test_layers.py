@@ -41,6 +41,7 @@ LAYERS = {
     "person": 0,
     "identity": 3,
     "tilt": 2,
+    "orientation": 3,
     "sampling": 2,
     "scorers": 3,
     "transform": 4,
@@ -92,7 +93,7 @@ ONLY_IN = {
     "pydantic": {"cropper.serve"},
     "simplejpeg": {"cropper.image"},
     "starlette": {"cropper.serve"},
-    "tifffile": {"cropper.image"},
+    "tifffile": {"cropper.image", "eval.peaks"},
     "telegram": {"cropper.bot"},
     "torchvision": {
         "cropper.style.backbone",

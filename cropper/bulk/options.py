@@ -131,6 +131,8 @@ class BulkOptions:
             settings["format"] = self.kind
         if request.straighten:
             settings["straighten"] = request.straighten
+        if request.orient:
+            settings["orient"] = True
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):
@@ -145,8 +147,7 @@ class BulkOptions:
         if request.filter:
             judge = _digest_of(JUDGE) if request.filter == BEST else ""
             settings["filter"] = [request.filter, judge]
-        if self.style:
-            settings["style"] = self.style.key()
+        settings |= {"style": self.style.key()} if self.style else {}
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
 
     def _localizer_digest(self) -> str:

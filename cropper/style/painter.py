@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -33,7 +34,7 @@ class Painter:
         self._backbone = load_backbone(style.backbone)
         style.config.check_layers(self._backbone.layers)
         self._memory = available_memory()
-        self._room = Room(self._memory)
+        self._room = Room(self._memory, math.inf)
 
     def size_of(self, crop: Crop, size: Size | None) -> Size:
         """(width, height) px of the picture of a crop: ``size`` where that is asked for.
