@@ -48,12 +48,12 @@ def test_photos_are_not_enlarged(tmp_path: Path) -> None:
 
 def test_a_size_that_does_not_fit_is_refused_and_the_one_named_fits(tmp_path: Path) -> None:
     backbone = small_vgg(tmp_path)
-    config = StyleConfig(size=192, steps=1)
+    config = StyleConfig(size=96, steps=1)
     room = memory_of(backbone, config, (400, 300)) - 1
     with pytest.raises(ConfigError, match=r"takes .* GB are free: choose a smaller") as error:
         transfer(PHOTO, PHOTO, backbone, config, memory=room)
     named = int(str(error.value).rpartition(" as ")[2].split()[0])
-    assert named >= 128
+    assert named >= 64
     smaller = StyleConfig(size=named, steps=1)
     assert len([*transfer(PHOTO, PHOTO, backbone, smaller, memory=room)]) == len(smaller.levels())
 
