@@ -35,6 +35,7 @@ LAYERS = {
     "presets": 1,
     "onnx": 1,
     "turn": 1,
+    "stores": 1,
     "threads": 0,
     "faces": 2,
     "onnx_graph": 2,
@@ -69,8 +70,10 @@ LAYERS = {
 }
 # Of the packages beside cropper: all but what needs these. Keys and values are module prefixes
 ONLY_IN = {
+    "aiohttp": {"cropper.stores"},
     "click": {"cropper.cli", "eval.commands"},
     "onnxruntime": {"cropper.onnx"},
+    "fsspec": {"cropper.stores"},
     "httpx": {"cropper.bot"},
     "joblib": {"cropper.bulk", "cropper.train"},
     "PIL": {
