@@ -21,7 +21,7 @@ from cropper.bulk.prepare import Prepared, prepare
 from cropper.bulk.publish import check_publications, claim_publications, publish
 from cropper.bulk.report import BulkReport, Ending, Tally, Watcher
 from cropper.bulk.table import read_table
-from cropper.bulk.trees import LocalTree, Tree, manifest_folder
+from cropper.bulk.trees import LocalTree, StoredTree, Tree, manifest_folder
 from cropper.bulk.walk import IN_PLACE, MANIFEST
 from cropper.bulk.work import PhotoJob
 from cropper.errors import ConfigError, ImageWriteError, NoInputError
@@ -115,6 +115,8 @@ class _Run:
                 if stopped:
                     manifest.drop_plan()
             tally = Tally(prepared)
+            if isinstance(self.layout.root, StoredTree):
+                self.watcher.noted(f"the manifest of {self.layout.root} lies in {self.manifest}")
             for note in (*prepared.notes, *self.subjects.notes()):
                 self.watcher.noted(note)
             if self.options.dry_run:

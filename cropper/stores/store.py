@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -30,7 +31,7 @@ from cropper.stores.client import (
     within,
 )
 from cropper.stores.faults import is_missing, reason_of
-from cropper.stores.urls import is_http, scheme_of, shown, trimmed
+from cropper.stores.urls import is_http, name_in, scheme_of, shown, trimmed
 
 __all__ = ["Content", "Limits", "Listed", "Store", "UnsureWriteError"]
 
@@ -113,6 +114,15 @@ class Store:
         if is_http(url):
             raise ConfigError(f"{shown(url)}: nothing is put to {scheme_of(url)}://; name a store")
         return cls(url, limits)
+
+    @property
+    def suffix(self) -> str:
+        """Of its name, as a path has it."""
+        return PurePosixPath(name_in(self.url)).suffix
+
+    def exists(self) -> bool:
+        """Raises ImageWriteError where nobody tells."""
+        return self.version() is not None
 
     def version(self, path: str = "") -> Version | None:
         """None where there is no file. Raises ImageWriteError where nobody tells."""
