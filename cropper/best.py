@@ -252,6 +252,8 @@ class _Batch:
 
 
 def _check_inputs(inputs: Sequence[str]) -> None:
+    for name in filter(is_url, inputs):
+        Store(name)  # raises where nothing can be had from it
     paths = [Path(name) for name in inputs if name != STANDARD and not is_url(name)]
     for path in paths:
         if _is(path.is_dir):

@@ -83,13 +83,13 @@ def filesystem(url: str) -> Any:
     try:
         import fsspec  # noqa: PLC0415 - slow, and only for URLs
 
-        return fsspec.getfilesystem_class(scheme)
+        return fsspec.get_filesystem_class(scheme)
     except ValueError as error:
         raise ConfigError(f"{shown(url)}: fsspec knows no {scheme}://") from error
     except ImportError as error:
         told = "pip install 'cropper[remote]'"
-        if getattr(error, "name", None) != "fsspec" and scheme not in ("http", "https"):
-            told = f"{error}; http comes with pip install 'cropper[remote]'"
+        if error.name != "fsspec" and not is_http(url):
+            told = f"{str(error).rstrip('.')}, with pip"
         raise MissingExtraError(f"{shown(url)}: {scheme}:// needs a package: {told}") from error
 
 

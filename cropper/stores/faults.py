@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 from collections.abc import Iterator
 
 from cropper.stores.urls import cleaned
 
 __all__ = ["is_missing", "reason_of"]
 
+_UNKNOWN_HOST = (socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL)
 _CUT = {
     "TooManyRedirects": "too many redirects",
     "ClientPayloadError": "the connection was cut in the middle",
     "IncompleteRead": "the connection was cut in the middle",
     "ServerDisconnectedError": "the server hung up",
 }
+_NOBODY = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, *_UNKNOWN_HOST)
 _REFUSED = (401, 403)
 
 
@@ -34,8 +39,9 @@ def reason_of(error: BaseException, url: str) -> str:
         return f"access denied ({cleaned(str(last), url)}); look at the credentials"
     if name in _CUT:
         return _CUT[name]
-    if isinstance(last, OSError) and last.strerror:
-        return cleaned(last.strerror, url)
+    if isinstance(last, OSError) and last.errno:
+        why = os.strerror(last.errno) if last.errno > 0 else str(last.strerror)
+        return "the server cannot be reached: " * (last.errno in _NOBODY) + cleaned(why, url)
     return cleaned(f"{name}: {last}", url)
 
 
