@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -154,7 +155,9 @@ def version_of(about: dict[str, Any]) -> Version:
     told = {str(key).lower(): value for key, value in about.items() if value}
     for key in (*_TOLD, *_DATED):
         if key in told:
-            text = str(told[key]).removeprefix("W/").strip('"')
+            value = told[key]
+            text = str(value.timestamp() if isinstance(value, datetime) else value)
+            text = text.removeprefix("W/").strip('"')
             number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
             return int(about.get("size") or 0), number or 1
     return int(about.get("size") or 0), 0

@@ -6,20 +6,28 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from cropper.stores.urls import cleaned
 
 __all__ = ["is_missing", "reason_of"]
 
 _UNKNOWN_HOST = (socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL)
-_CUT = {
+_NAMED = {
+    "EndpointConnectionError": "the server cannot be reached",
+    "ConnectTimeoutError": "the server cannot be reached",
     "TooManyRedirects": "too many redirects",
     "ClientPayloadError": "the connection was cut in the middle",
     "IncompleteRead": "the connection was cut in the middle",
     "ServerDisconnectedError": "the server hung up",
+    **dict.fromkeys(
+        ("BadHttpMessage", "BadStatusLine", "InvalidHeader", "LineTooLong"),
+        "what the server answered is no HTTP",
+    ),
 }
 _NOBODY = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, *_UNKNOWN_HOST)
 _REFUSED = (401, 403)
+_LONGEST = 200  # characters of another's message
 
 
 def reason_of(error: BaseException, url: str) -> str:
@@ -27,22 +35,32 @@ def reason_of(error: BaseException, url: str) -> str:
     if is_missing(error):
         return "there is no such file"
     chain = list(_causes(error))
-    for each in chain:
-        status = getattr(each, "status", None)  # of aiohttp's ClientResponseError
-        if isinstance(status, int) and status >= 400:
-            remedy = "; look at the credentials" if status in _REFUSED else ""
-            told = cleaned(str(getattr(each, "message", "")), url)
-            return f"the server answered {status} {told}".rstrip() + remedy
     last = chain[-1]
-    name = type(last).__name__
-    if isinstance(last, PermissionError) or "Credentials" in name:
-        return f"access denied ({cleaned(str(last), url)}); look at the credentials"
-    if name in _CUT:
-        return _CUT[name]
-    if isinstance(last, OSError) and last.errno:
-        why = os.strerror(last.errno) if last.errno > 0 else str(last.strerror)
-        return "the server cannot be reached: " * (last.errno in _NOBODY) + cleaned(why, url)
-    return cleaned(f"{name}: {last}", url)
+    names = [type(each).__name__ for each in chain]
+    for name in filter(_NAMED.get, names):
+        return _NAMED[name]
+    for status in (getattr(each, "status", None) for each in chain):  # of a ClientResponseError
+        if status in set(HTTPStatus):
+            remedy = "; look at the credentials" if status in _REFUSED else ""
+            return f"the server answered {status} {HTTPStatus(status).phrase}{remedy}"
+    if any(isinstance(each, PermissionError) for each in chain) or "NoCredentialsError" in names:
+        return f"access denied ({_line(last, url)}); look at the credentials"
+    return (
+        _system(last, url)
+        if isinstance(last, OSError) and last.errno
+        else (f"{names[-1]}: {_line(last, url)}")
+    )
+
+
+def _system(error: OSError, url: str) -> str:
+    if error.errno not in _NOBODY:
+        return cleaned(str(error.strerror), url)
+    why = os.strerror(error.errno) if error.errno > 0 else error.strerror
+    return f"the server cannot be reached: {why}"
+
+
+def _line(error: BaseException, url: str) -> str:
+    return cleaned(str(error).partition("\n")[0], url)[:_LONGEST]
 
 
 def is_missing(error: BaseException) -> bool:

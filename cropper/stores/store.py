@@ -106,7 +106,7 @@ class Store:
 
     def named(self, path: str) -> str:
         """As messages name it."""
-        return f"{trimmed(str(self))}/{path}" if path else str(self)
+        return str(self) if path in ("", ".") else f"{trimmed(str(self))}/{path}"
 
     @classmethod
     def for_output(cls, url: str, limits: Limits) -> Store:
@@ -179,9 +179,11 @@ class Store:
         except FileExistsError:
             raise ImageWriteError(f"{name}: exists already; `overwrite` replaces it") from None
         except Exception as error:
-            message = f"{name}: not written: {self._reason(error)}"
-            if isinstance(error, PermissionError):  # so it is with all others
-                raise ImageWriteError(message) from OSError(errno.EROFS, "access denied")
+            is_lost = is_missing(error)
+            why = "there is no such bucket or folder" if is_lost else self._reason(error)
+            message = f"{name}: not written: {why}"
+            if is_lost or isinstance(error, PermissionError):  # so it is with all others
+                raise ImageWriteError(message) from OSError(errno.EROFS, why)
             raise (UnsureWriteError if begun[0] else ImageWriteError)(message) from error
 
     def put(self, data: bytes, *, overwrite: bool) -> None:
@@ -240,6 +242,11 @@ class Store:
             name = unquote(name) if is_http(self.url) else name
             yield Listed(name, is_folder, version_of(each) if told else None)
 
+    def _listed_version(self, path: str) -> Version | None:
+        """As a plan saw it, where a store dates a file otherwise than its folder does."""
+        folder, _, name = path.rpartition("/")
+        return next((each.version for each in self._list(folder) if each.name == name), None)
+
     def _read(self, path: str, wanted: Callable[[bytes], object]) -> Content:
         files, _, turn = connected(self.url, self.limits.seconds)
         most, end = self.limits.megabytes * _MEGABYTE, time.monotonic() + self.limits.seconds
@@ -277,7 +284,7 @@ class Store:
         files, _, turn = connected(self.url, self.limits.seconds)
         place = self._place(path)
         there = self._version(path)
-        if there is not None and there != replaces:
+        if there not in (None, replaces) and self._listed_version(path) != replaces:
             if self._read(path, bool)[0] == data:  # another worker wrote it and was lost
                 return there
             raise FileExistsError
