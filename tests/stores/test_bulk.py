@@ -176,6 +176,7 @@ def test_names_that_no_file_here_can_have_fail_alone(
     assert set(os.listdir(tmp_path)) == {"out"}
 
 
+@pytest.mark.slow
 def test_a_photo_that_cannot_be_fetched_fails_alone(
     bulk: Bulk, web: Server, tmp_path: Path
 ) -> None:
@@ -185,12 +186,12 @@ def test_a_photo_that_cannot_be_fetched_fails_alone(
     web.faults = {"deep/c.jpeg": "cut", "silent.png": "silent", "gone.png": "404",
                   "big.png": "endless"}  # fmt: skip
     url = web.url.replace("//", "//me:pass1234@")
-    line = (url, "out", "--time-limit", 3, "--max-fetch-mb", 5, "--report", "r.html", "--xmp")
+    line = (url, "out", "--time-limit", 12, "--max-fetch-mb", 5, "--report", "r.html", "--xmp")
     found = bulk(*line)
     assert found.exit_code == 1
     for name, why in (
         ("page.jpg", "not a picture"),
-        ("silent.png", "cannot be fetched: took longer than --time-limit 3 s"),
+        ("silent.png", "cannot be fetched: took longer than --time-limit 12 s"),
         ("gone.png", "cannot be fetched: there is no such file"),
         ("big.png", "more than 5 MB: --max-fetch-mb is the limit"),
         ("sub/deep/c.jpeg", "cannot be fetched: the connection was cut in the middle"),
@@ -231,6 +232,7 @@ def test_a_store_that_takes_nothing_ends_the_run_with_5(
     assert set(stored(bucket, "/crops")) == set(PHOTOS)
 
 
+@pytest.mark.slow
 def test_a_put_whose_end_nobody_saw_is_the_runs_own(
     bulk: Bulk, bucket: Any, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, bytes]
 ) -> None:
@@ -239,13 +241,13 @@ def test_a_put_whose_end_nobody_saw_is_the_runs_own(
     def late(self: object, path: str, value: bytes, **more: Any) -> None:
         put(self, path, value, **more)
         if path.endswith("b c.png"):
-            time.sleep(2)
+            time.sleep(12)
 
     with monkeypatch.context() as patched:
         patched.setattr(type(bucket), "pipe_file", late)
-        found = bulk("memory://bucket/photos", "memory://crops", "--time-limit", 1.5)
+        found = bulk("memory://bucket/photos", "memory://crops", "--time-limit", 8)
     assert found.exit_code == 1
-    assert "b c.png: not written: took longer than --time-limit 1.5 s" in found.stderr
+    assert "b c.png: not written: took longer than --time-limit 8 s" in found.stderr
     found = bulk("memory://bucket/photos", "memory://crops")
     assert found.exit_code == 0
     assert stored(bucket, "/crops") == wanted
