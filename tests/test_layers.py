@@ -106,6 +106,7 @@ ONLY_IN = {
     "uvicorn": {"cropper.serve"},
 }
 NUMPY_LAYERS = 1  # up to here nothing but NumPy, beside what ONLY_IN allows
+FETCHES = {"best", "bulk", "naming", "render", "stores"}  # the rooms that take URLs; no service
 TRANSFORMER_MAY_USE = {"boxes", "space", "image", "sampling", "result", "scorers", "errors"}
 
 Imports = Mapping[str, set[str]]  # module -> dotted names that it imports
@@ -234,7 +235,16 @@ def eval_reached(imports: Imports) -> list[str]:
     ]
 
 
-RULES = [upward, circles, misplaced, heavy_below, transformer_strays, eval_reached]
+def fetching(imports: Imports) -> list[str]:
+    """Rooms that could fetch URLs and are not asked to, as the service and the bot."""
+    return [
+        f"{name} imports {target}"
+        for name, target in edges(imports)
+        if room(target) == "stores" and room(name) not in FETCHES
+    ]
+
+
+RULES = [upward, circles, misplaced, heavy_below, transformer_strays, eval_reached, fetching]
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +288,9 @@ def test_no_module_breaks_the_rule(rule: object, imports: Imports) -> None:
         (transformer_strays, "spatial_transformer", "from eval.metrics import iou"),
         (eval_reached, "cropper.best", "def f():\n    from eval.metrics import iou"),
         (eval_reached, "cropper.finder", "import eval"),
+        (fetching, "cropper.serve.uploads", "def f():\n    from cropper.stores import Store"),
+        (fetching, "cropper.bot.judge", "from cropper.stores.store import Store"),
+        (misplaced, "cropper.bulk.trees", "def f():\n    import fsspec"),
     ],
 )
 def test_a_breach_is_seen(rule: object, name: str, source: str) -> None:
