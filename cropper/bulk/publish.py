@@ -129,17 +129,20 @@ def _reported(outcomes: Sequence[Cropped], layout: Layout, folder: Path) -> list
 
     parallel = Parallel(cores(), backend="threading")
     side = picture_side(len(outcomes))
-    views = parallel(delayed(_view)(layout.source, each.source, side) for each in outcomes)
+    views = parallel(delayed(_view)(each, layout.source, side) for each in outcomes)
     pairs = zip(outcomes, views, strict=True)
     return [_photo(outcome, view, layout, folder) for outcome, view in pairs]
 
 
-def _view(source: Tree, path: str, side: int) -> View | None:
+def _view(outcome: Cropped, tree: Tree, side: int) -> View | None:
     try:
-        data, _ = source.read(path, lambda: None)
-        return load_image(data, max_mpixels=float("inf")).view(side)  # the run has seen its size
+        data, _ = tree.read(outcome.source, lambda: None)
+        image = load_image(data, max_mpixels=float("inf"))  # its size was seen
     except ImageReadError:  # it went away meanwhile
         return None
+    if found := outcome.result.orientation:
+        image.turn(found.turned)
+    return image.view(side)
 
 
 def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) -> ReportedPhoto:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import html
 import os
 import re
 import secrets
@@ -79,9 +78,11 @@ class Connection:
 
     def listed(self, folder: str) -> list[Listed]:
         """What is right in a folder, and nothing that a page's links lead to elsewhere."""
+        from html import unescape  # noqa: PLC0415 - slow
+
         above, found = self.place(folder).rstrip("/"), dict[str, Listed]()
         for each in self.files.ls(above + "/" if self.is_http else above, detail=True):
-            path = html.unescape(each["name"]) if self.is_http else str(each["name"])
+            path = unescape(each["name"]) if self.is_http else str(each["name"])
             is_folder = each["type"] == "directory" or path.endswith("/")
             start, _, name = path.rstrip("/").rpartition("/")
             if start.rstrip("/") != above or (self.is_http and "?" in name):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from collections.abc import Iterator
-from http import HTTPStatus
 
 from cropper.stores.urls import cleaned
 
 __all__ = ["is_missing", "reason_of"]
 
-_UNKNOWN_HOST = (socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL)
 _NAMED = {
     "EndpointConnectionError": "the server cannot be reached",
     "ConnectTimeoutError": "the server cannot be reached",
@@ -25,13 +22,15 @@ _NAMED = {
         "what the server answered is no HTTP",
     ),
 }
-_NOBODY = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, *_UNKNOWN_HOST)
+_NOBODY = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _REFUSED = (401, 403)
 _LONGEST = 200  # characters of another's message
 
 
 def reason_of(error: BaseException, url: str) -> str:
     """In words, without the file's name."""
+    from http import HTTPStatus  # noqa: PLC0415 - slow
+
     if is_missing(error):
         return "there is no such file"
     chain = list(_causes(error))
@@ -45,18 +44,17 @@ def reason_of(error: BaseException, url: str) -> str:
             return f"the server answered {status} {HTTPStatus(status).phrase}{remedy}"
     if any(isinstance(each, PermissionError) for each in chain) or "NoCredentialsError" in names:
         return f"access denied ({_line(last, url)}); look at the credentials"
-    return (
-        _system(last, url)
-        if isinstance(last, OSError) and last.errno
-        else (f"{names[-1]}: {_line(last, url)}")
-    )
+    return _system(last, url)
 
 
-def _system(error: OSError, url: str) -> str:
-    if error.errno not in _NOBODY:
-        return cleaned(str(error.strerror), url)
-    why = os.strerror(error.errno) if error.errno > 0 else error.strerror
-    return f"the server cannot be reached: {why}"
+def _system(error: BaseException, url: str) -> str:
+    if not isinstance(error, OSError) or not error.errno:
+        return f"{type(error).__name__}: {_line(error, url)}"
+    if type(error).__name__ == "gaierror":  # of socket, which is slow to import
+        return f"the server cannot be reached: {error.strerror}"
+    if error.errno in _NOBODY:
+        return f"the server cannot be reached: {os.strerror(error.errno)}"
+    return cleaned(str(error.strerror), url)
 
 
 def _line(error: BaseException, url: str) -> str:

@@ -11,7 +11,6 @@ import errno
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
@@ -195,25 +194,27 @@ class Store:
 
     def _ask(self, work: Callable[[Connection], T], check: Callable[[], None] = _go_on) -> T:
         """What ``work`` gives or raises; _TooLongError when its time is up."""
-        done: Future[T] = Future()
+        answers, faults, done = list[T](), list[BaseException](), threading.Event()
 
         def run() -> None:
             try:
                 with connected(self.url, self.limits.seconds) as client:
-                    answer = work(client)
-                done.set_result(answer)
+                    answers.append(work(client))
             except BaseException as error:
-                done.set_exception(error)
+                faults.append(error)
+            done.set()
 
         threading.Thread(target=run, daemon=True).start()
         end = time.monotonic() + self.limits.seconds
-        while not done.done():
+        while not done.is_set():
             check()
             left = end - time.monotonic()
             if left <= 0:
                 raise _TooLongError
-            wait([done], min(left, _LOOK))
-        return done.result()
+            done.wait(min(left, _LOOK))
+        if faults:
+            raise faults[0]
+        return answers[0]
 
     def _reason(self, error: BaseException) -> str:
         if isinstance(error, _TooLongError):

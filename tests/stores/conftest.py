@@ -6,20 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
-pytest.importorskip("aiohttp")
-fsspec = pytest.importorskip("fsspec")
-
-from tests.conftest import spotted  # noqa: E402
-from tests.image.pictures import encoded  # noqa: E402
-from tests.stores.server import Server, serving  # noqa: E402
+from tests.conftest import spotted
+from tests.image.pictures import encoded
+from tests.stores.server import Server, serving
 
 PHOTOS = {"a.jpg": 0.3, "b c.png": 0.4, "sub/a.jpg": 0.6, "sub/deep/c.jpeg": 0.7}
 
 
 @pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def memory() -> Iterator[Any]:
     """``memory://``, empty before and after."""
     files = fsspec.filesystem("memory")
     files.store.clear()

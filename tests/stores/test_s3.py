@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from tests.bulk.conftest import tree
 from tests.conftest import command, spotted
 from tests.image.pictures import encoded
-from tests.stores.conftest import PHOTOS, fsspec, stored
+from tests.stores.conftest import PHOTOS, stored
 
 pytest.importorskip("s3fs")
 pytest.importorskip("moto.server")

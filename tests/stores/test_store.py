@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError, MissingExtraError
 from cropper.image import sniff
 from cropper.stores import Limits, Store, UnsureWriteError
-from tests.stores.conftest import fsspec
 from tests.stores.server import Server
 
 QUICK = Limits(seconds=1)
