@@ -115,7 +115,7 @@ class _Run:
                 if stopped:
                     manifest.drop_plan()
             tally = Tally(prepared)
-            if isinstance(self.layout.root, StoredTree):
+            if isinstance(self.layout.root, StoredTree) and self.arrivals is None:
                 self.watcher.noted(f"the manifest of {self.layout.root} lies in {self.manifest}")
             for note in (*prepared.notes, *self.subjects.notes()):
                 self.watcher.noted(note)

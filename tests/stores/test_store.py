@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
 import time
@@ -15,6 +16,8 @@ import pytest
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError, MissingExtraError
 from cropper.image import sniff
 from cropper.stores import Limits, Store, UnsureWriteError
+from cropper.stores.client import connected
+from tests.stores import folder_store
 from tests.stores.server import Server
 
 QUICK = Limits(seconds=1)
@@ -211,3 +214,59 @@ def test_a_store_that_refuses_refuses_all(memory: Any, monkeypatch: pytest.Monke
         Store("memory://b").write(b"x", "a")
     assert isinstance(told.value.__cause__, OSError)
     assert not isinstance(told.value, UnsureWriteError)
+
+
+def test_a_put_that_is_given_up_before_it_begins_does_not_begin(
+    memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, asked = threading.Event(), threading.Event()
+    info = type(memory).info
+
+    def late(self: object, path: str, **more: Any) -> Any:
+        held.wait(20)
+        asked.set()
+        return info(self, path, **more)
+
+    monkeypatch.setattr(type(memory), "info", late)
+    with pytest.raises(ImageWriteError, match="took longer than") as told:
+        Store("memory://b", QUICK).write(b"x", "a")
+    assert not isinstance(told.value, UnsureWriteError)
+    held.set()
+    assert asked.wait(20)
+    time.sleep(0.3)
+    assert memory.find("/b") == []
+
+
+def test_clients_that_may_not_be_shared_are_not(memory: Any, web: Server) -> None:
+    with connected("memory://x", 7) as one, connected("memory://y", 7) as other:
+        assert one.files is not other.files
+    with connected("memory://z", 7) as again:
+        assert again.files in (one.files, other.files)
+    with pytest.raises(OSError, match="lost"), connected("memory://z", 7) as failed:
+        raise OSError("lost")
+    with connected("memory://z", 7) as one, connected("memory://z", 7) as other:
+        assert failed.files not in (one.files, other.files)
+    with connected(web.url, 7) as one, connected(f"{web.url}/sub", 7) as other:
+        assert one.files is other.files
+
+
+def test_a_server_that_renames_onto_no_file_gets_the_new_one_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_store.setup()
+    move = folder_store.FolderStore.mv
+
+    def strict(self: Any, old: str, new: str, **more: Any) -> None:
+        if os.path.exists(new):
+            raise FileExistsError(17, "File exists")
+        move(self, old, new, **more)
+
+    monkeypatch.setattr(folder_store.FolderStore, "mv", strict)
+    store = Store(f"folder://{tmp_path}/bucket")
+    version = store.write(b"one", "sub/a")
+    store.write(b"two", "sub/a", replaces=version)
+    assert (tmp_path / "bucket/sub/a").read_bytes() == b"two"
+    assert os.listdir(tmp_path / "bucket/sub") == ["a"]
+    (tmp_path / "bucket/sub/.cropper-0123456789abcdef.tmp").write_bytes(b"left")
+    store.sweep()
+    assert os.listdir(tmp_path / "bucket/sub") == ["a"]
