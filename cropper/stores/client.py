@@ -27,6 +27,7 @@ __all__ = ["Connection", "Listed", "Version", "connected", "filesystem"]
 Version = tuple[int, int]  # bytes, and a number that changes with the content; 0: none is told
 
 _HEAD, _CHUNK = 4096, 1 << 20  # bytes: that tell a format; that are read at once
+_GRACE = 5.0  # s that a call has longer than who waits for it, who tells better what happened
 _LEFT = "/?#[]@!$&'()*+,;=:%"  # of a URL as it is
 # They hand a file over in full or not at all
 _OBJECTS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci", "tos", "memory"}
@@ -218,7 +219,7 @@ def _options(url: str, seconds: float) -> dict[str, Any]:
         return options
     import aiohttp  # noqa: PLC0415 - slow
 
-    client = {"timeout": aiohttp.ClientTimeout(total=seconds), "trust_env": True}
+    client = {"timeout": aiohttp.ClientTimeout(total=seconds + _GRACE), "trust_env": True}
     streams = {"block_size": 0, "encoded": True}  # quoted by Connection
     return {**options, **streams, "client_kwargs": client}
 

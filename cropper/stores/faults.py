@@ -18,6 +18,9 @@ _NAMED = {
     "IncompleteRead": "the connection was cut in the middle",
     "ServerDisconnectedError": "the server hung up",
     **dict.fromkeys(
+        ("FSTimeoutError", "TimeoutError", "ReadTimeoutError"), "the server took too long"
+    ),
+    **dict.fromkeys(
         ("BadHttpMessage", "BadStatusLine", "InvalidHeader", "LineTooLong"),
         "what the server answered is no HTTP",
     ),
