@@ -291,6 +291,14 @@ _OUTPUT = (
         help="Refuse larger pictures, before decoding.",
     ),
     click.option(
+        "--max-fetch-mb",
+        type=click.FloatRange(0, min_open=True),
+        default=200,
+        show_default=True,
+        metavar="MB",
+        help="Refuse larger files that are fetched from a URL.",
+    ),
+    click.option(
         "--strict",
         is_flag=True,
         help="Refuse JPEGs with damaged data, of which decoders show something.",
