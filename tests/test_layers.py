@@ -60,6 +60,7 @@ LAYERS = {
     "report": 5,
     "rank": 5,
     "console": 5,
+    "progress": 5,
     "transforms": 5,
     "best": 5,
     "bot": 5,

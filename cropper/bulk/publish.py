@@ -138,11 +138,11 @@ def _view(outcome: Cropped, tree: Tree, side: int) -> View | None:
     try:
         data, _ = tree.read(outcome.source, lambda: None)
         image = load_image(data, max_mpixels=float("inf"))  # its size was seen
+        if found := outcome.result.orientation:
+            image.turn(found.turned)
+        return image.view(side)
     except ImageReadError:  # it went away meanwhile
         return None
-    if found := outcome.result.orientation:
-        image.turn(found.turned)
-    return image.view(side)
 
 
 def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) -> ReportedPhoto:
