@@ -92,7 +92,7 @@ ONLY_IN = {
     "pydantic": {"cropper.serve"},
     "simplejpeg": {"cropper.image"},
     "starlette": {"cropper.serve"},
-    "tifffile": {"cropper.image"},
+    "tifffile": {"cropper.image", "eval.peaks"},
     "telegram": {"cropper.bot"},
     "torchvision": {
         "cropper.style.backbone",
