@@ -30,7 +30,7 @@ from cropper.boxes import Crop
 from cropper.bulk import BulkOptions, Watcher, crop_folder
 from cropper.bulk.prepare import Prepared
 from cropper.decoders import Decoders
-from cropper.errors import CropperError
+from cropper.errors import CropperError, DataError
 from cropper.image import encode, from_array
 from cropper.render import render
 from cropper.request import CropRequest
@@ -213,10 +213,14 @@ def _one(
     ]
     for thread in threads:
         thread.start()
-    slower = client.median(seconds) / usual
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        slower = client.median(seconds) / usual
+    except (OSError, http.client.HTTPException) as error:
+        raise DataError(f"under {name} an honest client was cut off: {error!r}") from error
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     told = f"an honest crop takes {slower:.1f} times {1000 * usual:.0f} ms; {max(most):.0f} MB"
     held = max(most) <= _MOST_MEMORY and (slower <= _SLOWER or name == _CROWD)
     return Attack(name, sum(tries), held, told)

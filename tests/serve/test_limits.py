@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.client import HTTPConnection
 
 import httpx
 import numpy as np
@@ -219,6 +220,24 @@ def test_a_connection_that_asks_for_nothing_is_closed(
             assert connection.recv(100) == b""
         held.let.set()
         assert answer.result().status_code == 200  # however long it took
+
+
+def test_a_connection_is_kept_after_an_answer_that_took_long(
+    monkeypatch: pytest.MonkeyPatch, held: HeldScorer, photo_bytes: bytes
+) -> None:
+    monkeypatch.setattr(Prompt, "look_seconds", 1.5)
+    with serving(held) as client, ThreadPoolExecutor(1) as threads:
+        host, port = client.base_url.host, client.base_url.port
+        connection = HTTPConnection(host, port, timeout=20)  # which does not connect anew by itself
+        connection.auto_open = 0
+        connection.connect()
+        connected = time.monotonic()
+        connection.request("POST", "/v1/crop", photo_bytes)
+        threads.submit(lambda: (time.sleep(2.8), held.let.set()))  # between the two looks
+        assert connection.getresponse().read()
+        time.sleep(max(connected + 3.4 - time.monotonic(), 0))
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
 
 
 def test_an_answer_that_is_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
