@@ -57,6 +57,10 @@ _GONE = "I cannot see that post, or not everybody may: please attach the photo t
 _POST = re.compile(r"/(?:@[^/]+(?:/statuses)?|users/[^/]+/statuses)/(\w+)/?")
 
 
+class _StrangeError(NetworkError):
+    """What no Mastodon server says to anybody."""
+
+
 class Mastodon:
     limits = Limits(text=400, long_side=2560, ratio=1000)  # of 500, less the name that is answered
     help = (
@@ -89,13 +93,13 @@ class Mastodon:
     async def open(self) -> str:
         try:
             me = await self._ask(self._client.account_verify_credentials)
-            self._me = str(me["id"])
-        except (RefusedError, TypeError, KeyError) as error:
+        except (RefusedError, _StrangeError) as error:
             raise ConfigError(
-                f"{self._own.netloc} does not answer as Mastodon does ({error}): check `server`, "
+                f"{self._own.netloc} does not answer as Mastodon does ({error}): check `server` "
                 "and the scopes of the token"
             ) from error
-        self._hosts.add(urlsplit(me.get("avatar") or "").netloc)  # where the server keeps media
+        self._me = str(me.id)
+        self._hosts.add(urlsplit(me.avatar or "").netloc)  # where the server keeps media
         return f"mastodon {self._me} {self._own.netloc}"
 
     async def newest(self) -> str | None:
@@ -272,11 +276,15 @@ class Mastodon:
         except MastodonNotFoundError as gone:
             raise RefusedError(_words(gone)) from gone
         except MastodonAPIError as failed:
-            status = failed.args[1] if len(failed.args) > 1 else None
-            if isinstance(status, int) and 400 <= status < 500:
+            status = failed.args[1]
+            if not isinstance(status, int):
+                raise _StrangeError("an answer that is no JSON") from failed
+            if 400 <= status < 500:
                 raise RefusedError(_words(failed)) from failed
             raise NetworkError(_words(failed)) from failed
         except MastodonError as failed:
+            if isinstance(failed.__context__, requests.TooManyRedirects):
+                raise _StrangeError("a redirect") from failed
             raise NetworkError(_words(failed)) from failed
 
 

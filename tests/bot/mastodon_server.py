@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.bot.server import Answer, Asked, FakeServer
-from tests.bot.telegram_server import TOKEN
 
-BOT, PERSON = "100", "200"
-_LOOKS = 2  # at an upload before it is processed
+TOKEN = "ZqHb1v-fake_token_of_a_bot_x0Yk9eWm3RtUo7LsA"
+BOT = {"id": "100", "acct": "cropper", "username": "cropper", "bot": True}
+ADA = {"id": "200", "acct": "ada", "username": "ada", "bot": False}
 
 
 class MastodonServer(FakeServer):
     """Mentions have ids from 1 on; statuses from 1001 on. A key of idempotency posts once."""
+
+    token = TOKEN
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,16 +25,18 @@ class MastodonServer(FakeServer):
         self.files: dict[str, bytes] = {}
         self.uploads: dict[str, Asked] = {}
         self.posted: list[Asked] = []
+        self.avatar = ""
+        self.looks = 2  # at an upload before it is processed
         self.after_post: Callable[[], Answer | None] = lambda: None  # what comes in its place
         self._looks: dict[str, int] = {}
         self._keys: dict[str, str] = {}
 
-    def status(self, account: str = PERSON, **more: Any) -> str:
+    def status(self, account: Any = ADA, **more: Any) -> str:
         number = str(1001 + len(self.statuses))
         self.statuses[number] = {
             "id": number,
             "created_at": _now(),
-            "account": {"id": account, "acct": "ada", "username": "ada", "bot": False},
+            "account": account,
             "content": "<p>@cropper</p>",
             "visibility": "public",
             "sensitive": False,
@@ -40,6 +44,7 @@ class MastodonServer(FakeServer):
             "in_reply_to_id": None,
             "in_reply_to_account_id": None,
             "media_attachments": [],
+            "mentions": [],
             **more,
         }
         return number
@@ -47,7 +52,7 @@ class MastodonServer(FakeServer):
     def mention(self, **status: Any) -> str:
         """Somebody's status that names the bot; the status' id."""
         with self.lock:
-            record = self.statuses[self.status(**status)]
+            record = self.statuses[self.status(**{"mentions": [BOT], **status})]
             number = str(len(self.mentions) + 1)
             told = {"id": number, "type": "mention", "created_at": _now()}
             self.mentions.append({**told, "account": record["account"], "status": record})
@@ -67,7 +72,7 @@ class MastodonServer(FakeServer):
             return Answer({"error": "The access token is invalid"}, 401)
         _, _, _, *place = asked.path.split("/")
         calls = {
-            ("GET", "accounts"): lambda: Answer({"id": BOT, "acct": "cropper"}),
+            ("GET", "accounts"): lambda: Answer({**BOT, "avatar": self.avatar}),
             ("GET", "notifications"): lambda: Answer(self._newer(asked.fields)),
             ("POST", "media"): lambda: self._uploaded(asked),
             ("GET", "media"): lambda: self._looked(place[1]),
@@ -94,7 +99,7 @@ class MastodonServer(FakeServer):
 
     def _looked(self, number: str) -> Answer:
         self._looks[number] = self._looks.get(number, 0) + 1
-        is_ready = self._looks[number] >= _LOOKS
+        is_ready = self._looks[number] >= self.looks
         url = f"{self.url}/files/{number}.jpg" if is_ready else None
         return Answer({"id": number, "type": "image", "url": url}, 200 if is_ready else 206)
 
@@ -102,7 +107,7 @@ class MastodonServer(FakeServer):
         if len(asked.fields["status"]) > 500:
             return Answer({"error": "Validation failed: Text character limit of 500 exceeded"}, 422)
         for number in asked.fields.get("media_ids[]", []):
-            if self._looks.get(number, 0) < _LOOKS:
+            if self._looks.get(number, 0) < self.looks:
                 return Answer({"error": "Cannot attach files that have not finished"}, 422)
         key = asked.headers["Idempotency-Key"]
         with self.lock:
@@ -128,3 +133,10 @@ def _missing() -> Answer:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
+
+
+def slow_down(seconds: float | None) -> Answer:
+    """429, with the time when the limit ends, as the server writes it, or without."""
+    end = datetime.now(UTC) + timedelta(seconds=seconds or 0)
+    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": end.isoformat()}
+    return Answer({"error": "Too many requests"}, 429, headers if seconds else {})
