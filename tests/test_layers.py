@@ -41,6 +41,7 @@ LAYERS = {
     "person": 0,
     "identity": 3,
     "tilt": 2,
+    "orientation": 3,
     "sampling": 2,
     "scorers": 3,
     "transform": 4,

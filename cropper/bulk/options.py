@@ -127,6 +127,8 @@ class BulkOptions:
             settings["format"] = self.kind
         if request.straighten:
             settings["straighten"] = request.straighten
+        if request.orient:
+            settings["orient"] = True
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):

@@ -10,7 +10,6 @@ import heapq
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 from cropper.bulk.manifest import THE_REPORT, Manifest
 from cropper.bulk.options import BulkOptions
@@ -23,6 +22,7 @@ from cropper.report import (
     LabelledCrop,
     ReportedPhoto,
     draw_sheet,
+    file_link,
     picture_side,
     render_page,
 )
@@ -124,28 +124,26 @@ def _reported(outcomes: Sequence[Cropped], layout: Layout, folder: Path) -> list
 
     parallel = Parallel(cores(), backend="threading")
     side = picture_side(len(outcomes))
-    views = parallel(delayed(_view)(layout.source / each.source, side) for each in outcomes)
+    views = parallel(delayed(_view)(each, layout.source, side) for each in outcomes)
     pairs = zip(outcomes, views, strict=True)
     return [_photo(outcome, view, layout, folder) for outcome, view in pairs]
 
 
-def _view(path: Path, side: int) -> View | None:
+def _view(outcome: Cropped, folder: Path, side: int) -> View | None:
     try:
-        return load_image(path, max_mpixels=float("inf")).view(side)  # the run has seen its size
+        image = load_image(folder / outcome.source, max_mpixels=float("inf"))  # its size was seen
     except ImageReadError:  # it went away meanwhile
         return None
-
-
-def _link(path: Path, folder: Path) -> str:
-    """From a page in a folder, as a browser reads it."""
-    return quote(os.path.relpath(path.resolve(), folder), errors="surrogateescape")
+    if found := outcome.result.orientation:
+        image.turn(found.turned)
+    return image.view(side)
 
 
 def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) -> ReportedPhoto:
     result, requests = outcome.result, layout.requests
     crops = {
         each.crop.box: LabelledCrop(
-            requests[each.target].label, each.crop, _link(layout.root / each.path, folder)
+            requests[each.target].label, each.crop, file_link(layout.root / each.path, folder)
         )
         for each in reversed(outcome.crops)
     }
@@ -160,5 +158,5 @@ def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) ->
         outcome.state == State.SKIPPED,
         result.seconds,
         outcome.notes,
-        _link(layout.source / outcome.source, folder),
+        file_link(layout.source / outcome.source, folder),
     )

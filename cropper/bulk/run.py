@@ -182,7 +182,7 @@ class _Run:
             return None
         if self.shared_backend:
             return self.shared_backend()
-        return stack.enter_context(open_backend(self.options, self.stop))
+        return stack.enter_context(open_backend(self.options, self.stop, self.watcher.noted))
 
     def _crop(self, manifest: Manifest, backend: Backend, tally: Tally) -> None:
         remote = self.options.backend != "local"  # other processes have other current folders

@@ -130,7 +130,9 @@ class _Watch:
     def _opened(self) -> Backend:
         """Loaded when the first photo comes, and kept."""
         if self._backend is None:
-            self._backend = self.stack.enter_context(open_backend(self.options, self.stop))
+            self._backend = self.stack.enter_context(
+                open_backend(self.options, self.stop, self.watcher.noted)
+            )
         return self._backend
 
 

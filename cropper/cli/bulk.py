@@ -74,8 +74,8 @@ _RUN = (
         "--subjects",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         metavar="TABLE",
-        help="CSV or TSV with the columns photo, keep, avoid and focus: for single photos, in "
-        "place of --keep, --avoid and --focus.",
+        help="CSV, TSV or JSON lines (.jsonl) with photo, keep, avoid and focus: for single "
+        "photos, in place of --keep, --avoid and --focus.",
     ),
     click.option("--workers", type=click.IntRange(1), metavar="N", help="Default: one a core."),
     click.option(

@@ -160,6 +160,12 @@ _TREATMENT = (
         "it as there is.",
     ),
     click.option(
+        "--orient",
+        is_flag=True,
+        help="Set a photo upright that surely lies on a side or on its head, where its EXIF does "
+        "not say so, or wrongly.",
+    ),
+    click.option(
         "--filter",
         metavar="NAME|best",
         help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "

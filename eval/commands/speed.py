@@ -21,6 +21,7 @@ __all__ = [
     "bench_style",
     "bench_threads",
     "crash",
+    "peaks",
     "scale",
     "web",
 ]
@@ -183,6 +184,19 @@ def attack(seconds: float, fuzzed: int, kills: int, seed: int) -> None:
         attacks = run_attacks(seconds, fuzzed, kills, seed, progress)
     click.echo(f"{render_attacks(attacks)}\n\n{read_environment()}")
     if not all(each.held for each in attacks):
+        raise SystemExit(1)
+
+
+@cli.command()
+def peaks() -> None:
+    """The memory that a decoder takes for 59 megapixels of each format, beside the estimate."""
+    from eval.environment import read_environment
+    from eval.peaks import render_peaks, run_peaks
+
+    with progress_bar("photos") as progress:
+        found = run_peaks(progress)
+    click.echo(f"{render_peaks(found)}\n\n{read_environment()}")
+    if any(each.viewed > each.viewed_most or each.encoded > each.encoded_most for each in found):
         raise SystemExit(1)
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from starlette.requests import Request
 
 from cropper.boxes import Boxes
-from cropper.image import View
+from cropper.image import View, load_image
 from cropper.scorers import BoundScorer
 from cropper.serve.admission import DroppedError, Ticket
 from cropper.serve.connections import Prompt
@@ -236,6 +236,28 @@ def test_an_answer_that_is_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -
             while more := connection.recv(1 << 20):  # what is on its way
                 read += more
             assert len(read) < length
+
+
+def test_photos_that_would_need_more_memory_together_are_asked_to_come_back(
+    held: HeldScorer, photo_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cropper.decoders._PATIENCE", 0.3)
+    width, height = load_image(photo_bytes).size
+    mpixels = width * height / 1e6  # by the estimate two that become WebP are too much for it
+
+    def picture(client: httpx.Client) -> httpx.Response:
+        wanted = {"Accept": "image/webp"}
+        return client.post("/v1/crop", content=photo_bytes, headers=wanted)
+
+    with serving(held, max_mpixels=mpixels) as client, ThreadPoolExecutor(1) as threads:
+        first = threads.submit(picture, client)
+        assert held.asked.wait(20)
+        refused = picture(client)
+        assert problem(refused, 503, "busy")["rule"] == "memory"
+        assert int(refused.headers["retry-after"]) >= 1
+        held.let.set()
+        assert first.result().status_code == 200
+        assert picture(client).status_code == 200
 
 
 class BrokenScorer(SpotScorer):
