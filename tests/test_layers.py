@@ -95,7 +95,7 @@ ONLY_IN = {
     "requests": {"cropper.bot"},
     "simplejpeg": {"cropper.image"},
     "starlette": {"cropper.serve"},
-    "tifffile": {"cropper.image"},
+    "tifffile": {"cropper.image", "eval.peaks"},
     "telegram": {"cropper.bot"},
     "torchvision": {
         "cropper.style.backbone",
