@@ -48,7 +48,7 @@ _PAUSE = 60.0  # s where a server is asked too often and does not say how long
 _LONGEST_PAUSE = 300.0  # s
 _PROCESSED = 10.0  # s that it may take to make an upload fit for a post
 _LOOK = 0.25  # s between two looks at that
-_HOPS = 3  # redirects: servers that fetch others' photos send to where they put them
+_REQUESTS = 4  # for a file: servers that fetch others' photos send to where they put them, or fail
 _VERSION = "4.0.0"  # whose calls are made
 _OPEN = ("public", "unlisted")
 _LONGEST_ALT = 1500  # characters
@@ -93,13 +93,15 @@ class Mastodon:
     async def open(self) -> str:
         try:
             me = await self._ask(self._client.account_verify_credentials)
+            if me.get("id") is None:
+                raise _StrangeError("an answer without an account")
         except (RefusedError, _StrangeError) as error:
             raise ConfigError(
                 f"{self._own.netloc} does not answer as Mastodon does ({error}): check `server` "
                 "and the scopes of the token"
             ) from error
         self._me = str(me.id)
-        self._hosts.add(urlsplit(me.avatar or "").netloc)  # where the server keeps media
+        self._hosts.add(urlsplit(me.avatar or self._options.url).netloc)  # where it keeps media
         return f"mastodon {self._me} {self._own.netloc}"
 
     async def newest(self) -> str | None:
@@ -169,24 +171,23 @@ class Mastodon:
 
     async def _fetched(self, url: str) -> bytes:
         """A file from the server's own hosts. Raises PhotoError."""
-        for _ in range(_HOPS):
+        for _ in range(_REQUESTS):
             if not self._is_own(url):
+                place = urlsplit(url).hostname or "another server"
                 raise PhotoError(
-                    f"This photo is at {urlsplit(url).hostname}, and I fetch from my own server "
-                    "alone: please attach it."
+                    f"This photo is at {place}, and I fetch from my own server alone: please "
+                    "attach it."
                 )
-            try:
+            with contextlib.suppress(httpx.HTTPError):
                 async with self._files.stream("GET", url) as answer:
                     if answer.has_redirect_location:
                         url = urljoin(url, answer.headers["location"])
                         continue
-                    if answer.is_server_error or answer.status_code == 429:
-                        raise NetworkError(f"a media host answers {answer.status_code}")
-                    if not answer.is_success:
+                    if answer.is_success:
+                        return await self._read(answer)
+                    if answer.is_client_error:
                         break
-                    return await self._read(answer)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise NetworkError(f"a media host: {type(error).__name__}") from error
+            await asyncio.sleep(_LOOK)
         raise PhotoError("This photo cannot be fetched: please attach it again.")
 
     async def _read(self, answer: httpx.Response) -> bytes:

@@ -139,6 +139,9 @@ def test_photos_are_fetched_from_the_servers_own_hosts_alone(
         "/photo1.jpg": [Answer(b"", 302, {"Location": f"{foreign}/files/photo0.jpg"})],
         "/photo2.jpg": [Answer(b"", 302, {"Location": "/files/photo1.jpg"})],
     }
+    mastodon.faults["/photo5.jpg"] = [Answer(b"", 500)] * 99
+    gone = f"{mastodon.url}/gone.jpg"
+    mastodon.faults["/gone.jpg"] = [Answer(b"", 404)]
     no_copy = {"id": "1", "type": "unknown", "url": None}
     with begun(tmp_path, mastodon, "--max-mb", 0.3, *MANY):
         mastodon.mention(media_attachments=[mastodon.photo(photo_jpeg, foreign)])
@@ -147,6 +150,8 @@ def test_photos_are_fetched_from_the_servers_own_hosts_alone(
         mastodon.mention(media_attachments=[mastodon.photo(b"\0" * 400_000)])
         mastodon.mention(media_attachments=[mastodon.photo(b"no picture")])
         mastodon.mention(media_attachments=[no_copy])
+        mastodon.mention(media_attachments=[mastodon.photo(photo_jpeg)])  # fails for ever
+        mastodon.mention(media_attachments=[{**mastodon.photo(photo_jpeg), "url": gone}])
         until(lambda: is_done(tmp_path, mastodon))
         assert {each.headers["Host"] for each in mastodon.requests} == {mastodon.url[7:]}
     words = told(mastodon)
@@ -155,7 +160,8 @@ def test_photos_are_fetched_from_the_servers_own_hosts_alone(
     assert words[2].startswith("Score")
     assert words[3].startswith("This file is too large: at most 0.3 MB")
     assert words[4].startswith("This file cannot be read as a picture")
-    assert "please attach it" in words[5]
+    assert words[5].startswith("This photo is at another server")
+    assert words[6] == words[7] == "This photo cannot be fetched: please attach it again."
 
 
 def test_the_host_of_the_bots_own_avatar_is_the_servers(
@@ -202,12 +208,12 @@ def test_the_server_is_waited_for_as_long_as_it_asks(
             mastodon.faults = {
                 "/notifications": [Answer(b"", 503), lambda: slow_down(2), HTML],
                 "/media": [Answer(b"", 500)],
-                "/photo0.jpg": [Answer(b"", 503)],
+                "/photo0.jpg": [Answer(b"", 503)] * 2,  # asked for again at once
                 "/statuses": [lambda: slow_down(2)],
             }
         mastodon.mention(media_attachments=[mastodon.photo(photo_jpeg)])
         until(lambda: is_done(tmp_path, mastodon))
-        assert bot.said().count("next try in") == 7
+        assert bot.said().count("next try in") == 6
         assert bot.said().count("asked to slow down; next try in") == 2
         with mastodon.lock:
             mastodon.faults = {"/notifications": [slow_down(None)]}
@@ -238,6 +244,7 @@ def test_an_upload_that_is_never_ready_is_tried_again_and_one_that_is_refused_pa
     [
         (Answer({"error": "Not Found"}, 404), "does not answer as Mastodon does"),
         (Answer(b"<html>not here</html>", 404), "does not answer as Mastodon does"),
+        (Answer({"message": "hello"}), "(an answer without an account)"),
         (HTML, "does not answer as Mastodon does (an answer that is no JSON)"),
         (Answer(b"", 301, {"Location": "/api/v2/else"}), "does not answer as Mastodon does (a"),
         (Answer({"error": "outside the authorized scopes"}, 403), "outside the authorized scopes"),
