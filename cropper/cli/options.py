@@ -15,9 +15,20 @@ if TYPE_CHECKING:
     from cropper.request import CropRequest
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["parse_size", "take_presets", "take_request", "treatment_options"]
+__all__ += ["mpixels_option", "parse_size", "take_presets", "take_request", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def mpixels_option(most: float) -> Callable[[Command], Command]:
+    """``--max-mpixels``, whose default is ``most``."""
+    return click.option(
+        "--max-mpixels",
+        type=click.FloatRange(0, min_open=True),
+        default=most,
+        show_default=True,
+        help="Refuse larger pictures, before decoding.",
+    )
 
 
 def parse_size(_: click.Context, __: click.Parameter, value: Any) -> Any:
@@ -283,13 +294,7 @@ _OUTPUT = (
         "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
     ),
     click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
-    click.option(
-        "--max-mpixels",
-        type=click.FloatRange(0, min_open=True),
-        default=200,
-        show_default=True,
-        help="Refuse larger pictures, before decoding.",
-    ),
+    mpixels_option(200),
     click.option(
         "--max-fetch-mb",
         type=click.FloatRange(0, min_open=True),
