@@ -88,6 +88,10 @@ class RemoteImage(SourceImage):
             return self.header.notes
         return self.apply(_notes)
 
+    def turn(self, quarters: int) -> None:
+        self.apply(SourceImage.turn, quarters)
+        super().turn(quarters)
+
     def expect(self, sizes: Any) -> None:
         self.apply(SourceImage.expect, sizes)
 

@@ -70,7 +70,7 @@ class Local:
         if self.stop.is_set():
             self._stopped = self._stopped or time.monotonic()
             if time.monotonic() - self._stopped > _GRACE:
-                raise ImageReadError("interrupted while it was being decoded", "interrupted")
+                raise ImageReadError("interrupted before it was done", "interrupted")
 
 
 class Dask:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -61,6 +62,8 @@ _UPRIGHT = {
     7: (Image.Transpose.TRANSVERSE, (True, True, True)),
     8: (Image.Transpose.ROTATE_90, (True, True, False)),
 }
+# Each is the one before it and a quarter turn clockwise; of a mirrored picture the second four
+_QUARTERS = ((1, 6, 3, 8), (2, 7, 4, 5))
 
 _Box = tuple[float, float, float, float]
 
@@ -119,6 +122,17 @@ class SourceImage:
             with reading(self.name, self.format):
                 self._span = span_of(self._decoded())
         return self._span
+
+    def turn(self, quarters: int) -> None:
+        """From now on what is upright is ``quarters`` quarter turns clockwise from what it was.
+
+        As if its EXIF had said so: sizes, boxes, views and crops are of the turned picture.
+        """
+        now = self.header.orientation
+        order = next(each for each in _QUARTERS if now in each)
+        orientation = order[(order.index(now) + quarters) % 4]
+        size = self.size[::-1] if quarters % 2 else self.size
+        self.header = replace(self.header, orientation=orientation, size=size)
 
     def expect(self, sizes: Sequence[tuple[int, int]]) -> None:
         """Crops will be cut to ``sizes`` (width, height): a JPEG is decoded for them right away.

@@ -13,6 +13,7 @@ from eval.commands.group import cli, command_line, progress_bar
 __all__ = [
     "attack",
     "bench",
+    "bench_bot",
     "bench_bulk",
     "bench_convnet_command",
     "bench_faces",
@@ -56,6 +57,21 @@ def bench(
         picture, scorer=scorer, device=device, candidates=candidates, repeats=repeats
     )
     click.echo(render_bench(report))
+
+
+@cli.command("bench-bot")
+@click.argument(
+    "picture", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--repeats", type=click.IntRange(1), default=8, show_default=True)
+def bench_bot(picture: Path | None, scorer: str, repeats: int) -> None:
+    """Seconds of the bot's answers, its network left out; PICTURE is as that of bench."""
+    from eval.bench_bot import render_bot, run_bot
+    from eval.environment import read_environment
+
+    seconds = run_bot(picture, scorer, repeats)
+    click.echo(f"{render_bot(seconds)}\n\n{read_environment()}\n{command_line()}")
 
 
 @cli.command("bench-bulk")
