@@ -18,6 +18,7 @@ from cropper.result import SEARCH
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
 from cropper.scorers.ensemble import parse_parts
 from cropper.space import SAME_ASPECT, canonical_aspect, parse_aspect
+from cropper.style import CropStyle
 from cropper.tone import BEST
 
 __all__ = ["BACKENDS", "BulkOptions", "each_target"]
@@ -33,6 +34,7 @@ class BulkOptions:
     requests: tuple[CropRequest, ...] = (CropRequest(),)  # differ in aspect and size alone
     scorer: str = DEFAULT_SCORER
     device: str = "auto"
+    style: CropStyle | None = None  # of the crops; of a cluster, its files by their full names
     format: str | None = None  # of the crops, as jpeg or webp; None: as their names say
     quality: int = 92
     strip: bool = False  # leave out EXIF and IPTC
@@ -76,6 +78,8 @@ class BulkOptions:
             )
         if self.xmp == "instead" and self.requests[0].filter:
             raise ConfigError("a sidecar holds no filter: write crops, or leave `filter` out")
+        if self.xmp == "instead" and self.style:
+            raise ConfigError("a sidecar holds no style: write crops, or leave `style` out")
         if self.kind and self.xmp == "instead":
             raise ConfigError("a sidecar has no format of a picture: leave `format` out")
         if not 0 <= self.min_gain < 1:
@@ -145,6 +149,7 @@ class BulkOptions:
         if request.filter:
             judge = _digest_of(JUDGE) if request.filter == BEST else ""
             settings["filter"] = [request.filter, judge]
+        settings |= {"style": self.style.key()} if self.style else {}
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
 
     def _localizer_digest(self) -> str:

@@ -16,7 +16,6 @@ from PIL import Image
 from skimage import data
 
 from cropper.cli import main
-from cropper.style import StyleConfig
 from tests.conftest import ENVIRONMENT
 from tests.style.networks import small_vgg_file
 
@@ -104,10 +103,10 @@ def test_too_little_memory_has_a_remedy(line: list[str], monkeypatch: pytest.Mon
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
         return torch.zeros((), requires_grad=True)
 
-    monkeypatch.setattr(sys.modules[StyleConfig.__module__], "variation", fail)
+    monkeypatch.setattr("cropper.style.descent.variation", fail)
     found = run(line)
     assert found.exit_code == 2
-    assert "not enough memory at 96 px: choose a smaller --size" in found.stderr
+    assert "not enough memory at 96 px: choose a smaller size" in found.stderr
 
 
 @pytest.mark.slow
