@@ -7,7 +7,7 @@ network's layers see far, and each finer size starts from the one before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -103,12 +103,15 @@ def _check_memory(
     backbone: Backbone, config: StyleConfig, size: Size, memory: float | None
 ) -> None:
     needed, room = memory_of(backbone, config, size), memory or available_memory()
-    if needed > room:
-        side = min(config.size, max(size))
-        raise ConfigError(
-            f"a long side of {side} px takes {needed / 1e9:.1f} GB, and {room / 1e9:.1f} GB are "
-            f"free: choose a smaller size, as {side * (room / needed) ** 0.5 // 32 * 32:.0f} px"
-        )
+    if needed <= room:
+        return
+    side = fitting = min(config.size, max(size))
+    while fitting > MIN_SIDE and memory_of(backbone, replace(config, size=fitting), size) > room:
+        fitting = max(fitting * 7 // 8, MIN_SIDE)
+    raise ConfigError(
+        f"a long side of {side} px takes {needed / 1e9:.1f} GB, and {room / 1e9:.1f} GB are free: "
+        f"choose a smaller size, as {fitting} px"
+    )
 
 
 def _with_remedy(steps: Iterator[Step], side: int) -> Iterator[Step]:

@@ -109,6 +109,17 @@ def test_too_little_memory_has_a_remedy(line: list[str], monkeypatch: pytest.Mon
     assert "not enough memory at 96 px: choose a smaller size" in found.stderr
 
 
+def test_a_size_that_memory_is_not_free_for_is_refused_at_once(
+    line: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cropper.style.descent.available_memory", lambda: 252e6)
+    found = run(line, "--frames", "steps")
+    assert found.exit_code == 2
+    assert "a long side of 96 px takes 0.3 GB, and 0.3 GB are free: choose a" in found.stderr
+    assert not Path("out.jpg").exists()
+    assert not Path("steps").exists()
+
+
 @pytest.mark.slow
 def test_an_interrupt_keeps_the_picture(line: list[str], tmp_path: Path) -> None:
     steps = tmp_path / "steps"
