@@ -149,6 +149,13 @@ _TREATMENT = (
         "it as there is.",
     ),
     click.option(
+        "--angle",
+        type=click.FloatRange(-45, 45),
+        default=0.0,
+        metavar="DEGREES",
+        help="Turn crops by this, clockwise: level, where the photo is tilted clockwise by it.",
+    ),
+    click.option(
         "--filter",
         metavar="NAME|best",
         help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "

@@ -89,7 +89,9 @@ def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -
     finder = CropFinder(options.scorer, options.device)
     result = finder.find(image, options.request)
     if result.best.corners:
-        raise ConfigError("a turned crop's score is not explained: leave `straighten` out")
+        raise ConfigError(
+            "a turned crop's score is not explained: leave `straighten` and `angle` out"
+        )
     view = finder.scorer.spec.view(image)
     losses = score_losses(finder, view, result.best.box, progress=progress)
     picture = draw_overlay(image.view(SIDE), result.crops[:1], losses)
