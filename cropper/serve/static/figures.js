@@ -1,5 +1,7 @@
 // What is said of the frame in view: its score, and how many prefer it to what else there is.
 
+import { inWords } from "./angle.js";
+
 const get = (id) => document.getElementById(id);
 
 /** What the crop is compared with: the whole photo only where the shape allows it to be the answer. */
@@ -11,7 +13,9 @@ function rivalOf(photo) {
 }
 
 /** Of a crop or a scored box. A scorer that cannot say has no `preferred_to_full_frame`. */
-export function showFigures(photo, { score, preferred_to_full_frame: preferred }, { w, h }) {
+export function showFigures(photo, { score, preferred_to_full_frame: preferred }, frame) {
+  const size = `${Math.round(frame.w)} by ${Math.round(frame.h)} pixels`;
+  const turned = frame.angle ? `, the photo turned ${inWords(frame.angle)}` : "";
   const rival = rivalOf(photo);
   const says = preferred !== null;
   const share = says ? `${Math.round(100 / (1 + Math.exp(rival.score - score)))} %` : "";
@@ -22,8 +26,8 @@ export function showFigures(photo, { score, preferred_to_full_frame: preferred }
   get("bar").style.width = share.replace(" ", "");
   get("score").textContent = score.toFixed(2);
   get("full").textContent = rival.score.toFixed(2);
-  get("box").setAttribute("aria-label", `Crop, ${w} by ${h} pixels`);
-  get("spoken").textContent = `Crop ${w} by ${h} pixels, score ${score.toFixed(2)}` +
+  get("box").setAttribute("aria-label", `Crop, ${size}${turned}`);
+  get("spoken").textContent = `Crop ${size}${turned}, score ${score.toFixed(2)}` +
     (share && `, ${share} would prefer it to ${rival.phrase}`);
   markStale(false);
 }

@@ -1,7 +1,7 @@
 // Crops on their way out: cut by the engine, then saved or copied.
 
 import * as api from "./engine.js";
-import { toBox } from "./geometry.js";
+import { placeOf } from "./geometry.js";
 import * as settings from "./settings.js";
 import { uniqueNames, zip } from "./zip.js";
 
@@ -10,7 +10,7 @@ const ENDINGS = { "image/jpeg": "jpg", "image/tiff": "tif" }; // where the type 
 /** The photo's frame as {name, blob}; another frame and name where they are given. */
 export async function cutOf(photo, { frame = photo.frame, label = "best", size } = {}) {
   const options = settings.cutOptions(size);
-  const blob = await api.cut(photo.file, toBox(frame), options, settings.format());
+  const blob = await api.cut(photo.file, placeOf(frame, photo.size), options, settings.format());
   const ending = ENDINGS[blob.type] ?? blob.type.split("/")[1];
   return { name: `${photo.stem}-${label}.${ending}`, blob };
 }
@@ -35,6 +35,7 @@ export const canCopy = () => Boolean(navigator.clipboard?.write && globalThis.Cl
 
 /** As PNG, which is what a clipboard holds. */
 export async function copy(photo) {
-  const png = api.cut(photo.file, toBox(photo.frame), settings.cutOptions(), "image/png");
+  const place = placeOf(photo.frame, photo.size);
+  const png = api.cut(photo.file, place, settings.cutOptions(), "image/png");
   await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
 }
