@@ -70,9 +70,7 @@ def encoded(pixels: Any, kind: str = "PNG", **options: Any) -> bytes:
     return output.getvalue()
 
 
-def ask(
-    page: Any, content: bytes, options: Any, kind: str = "image/png", angle: float = 0
-) -> Any:
+def ask(page: Any, content: bytes, options: Any, kind: str = "image/png", angle: float = 0) -> Any:
     return page.evaluate(CROP, [base64.b64encode(content).decode(), kind, options, angle])
 
 
