@@ -12,10 +12,13 @@ import click
 from cropper.errors import ConfigError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from cropper.request import CropRequest
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["parse_size", "take_presets", "take_request", "treatment_options"]
+__all__ += ["complete_preset", "complete_scorer", "parse_size", "take_presets", "take_request"]
+__all__ += ["treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -108,6 +111,30 @@ def _point(_: click.Context, __: click.Parameter, text: str | None) -> Any:
     return None if text is None else _read("parse_point", text)
 
 
+def complete_preset(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    """Names for a shell that asks how a value goes on."""
+    from cropper.presets import PRESETS  # noqa: PLC0415 - as all commands
+
+    return [each.name for each in PRESETS if each.name.startswith(text)]
+
+
+def complete_filter(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    """The same of filters."""
+    from cropper.tone import BEST, FILTERS  # noqa: PLC0415
+
+    return [name for name in (*FILTERS, BEST) if name.startswith(text)]
+
+
+def complete_scorer(_: click.Context, __: click.Parameter, text: str) -> list[CompletionItem]:
+    """The same of scorers, and files where no name goes on so."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - asked for by shells alone
+
+    from cropper.scorers import scorer_names  # noqa: PLC0415 - numpy
+
+    names = [CompletionItem(name) for name in scorer_names() if name.startswith(text)]
+    return names or [CompletionItem(text, type="file")]
+
+
 _METHOD = (
     click.option(
         "--method",
@@ -157,6 +184,7 @@ _TREATMENT = (
     ),
     click.option(
         "--filter",
+        shell_complete=complete_filter,
         metavar="NAME|best",
         help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "
         "in fade:0.5; best: what the scorer of selfies likes best, within bounds, if any.",
@@ -229,6 +257,7 @@ _FIND = (
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(
         "--scorer",
+        shell_complete=complete_scorer,
         default="cropnet",
         show_default=True,
         metavar="NAME|FILE",

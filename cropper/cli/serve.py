@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
+from cropper.cli.options import complete_scorer
 from cropper.errors import extra
 
 __all__ = ["serve"]
@@ -67,6 +68,7 @@ Examples:
 @click.option(
     "--scorer",
     "scorers",
+    shell_complete=complete_scorer,
     multiple=True,
     default=("cropnet",),
     show_default=True,

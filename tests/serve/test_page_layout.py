@@ -69,6 +69,54 @@ def test_shapes_photo_and_strip_are_in_view_and_stay(
     page.close()
 
 
+def test_all_shapes_are_seen_on_a_phone(chromium: Any, url: str, photo: Path) -> None:
+    page = chromium.new_page(**PHONE)
+    page.goto(url)
+    drop(page, photo)
+    settled(page)
+    mat = place(page, ".mat")
+    chips = [each.bounding_box() for each in page.locator("#aspects .chips label").all()]
+    boxes = [*chips, place(page, "#preset")]
+    assert len(boxes) == 11
+    for index, box in enumerate(boxes):
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert bottom(box) <= mat["y"]
+        assert box["height"] >= 39
+        for other in boxes[:index]:  # none lies over another
+            apart = max(box["x"] - other["x"] - other["width"], box["y"] - bottom(other))
+            assert max(apart, other["x"] - box["x"] - box["width"], other["y"] - bottom(box)) >= 0
+    page.close()
+
+
+def test_a_wrong_number_is_told_beside_its_field(page: Any, photo: Path) -> None:
+    drop(page, photo)
+    settled(page)
+    for field, text, rule in [
+        ("#quality", "400", "Not used: a whole number from 1 to 100"),
+        ("#min-side", "0", "Not used: a whole number from 1 to 20000"),
+        ("#size-w", "1.5", "Not used: a whole number from 1 to 99999"),
+    ]:
+        page.fill(field, text)
+        assert page.inner_text(f"{field}-rule") == rule
+        assert page.get_attribute(field, "aria-invalid") is not None
+        page.fill(field, "90")
+        assert page.locator(f"{field}-rule").count() == 0
+    page.check('input[value="own"]', force=True)
+    page.fill("#own", "wide")
+    assert "width:height, as in 5:7" in page.inner_text("#own-rule")
+
+
+def test_heads_that_cost_score_are_told(page: Any, tmp_path: Path) -> None:
+    path = tmp_path / "left.jpg"  # at 9:16 both heads fit only in a crop that the judge likes less
+    Image.fromarray(side_by_side(stranger(83), stranger(31))).save(path)
+    drop(page, path)
+    settled(page)
+    share = page.inner_text("#preferred").removesuffix(" %")
+    told = "heads are kept whole in it" in " ".join(page.locator("#notes li").all_inner_texts())
+    assert told is (int(share) < 50)
+
+
 def test_the_rival_is_the_centred_crop_of_a_shape(page: Any, photo: Path, tmp_path: Path) -> None:
     drop(page, photo)
     settled(page)

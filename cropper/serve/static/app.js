@@ -3,16 +3,17 @@
 import { Angle } from "./angle.js";
 import * as api from "./engine.js";
 import * as comparing from "./compare.js";
-import { markStale, showFigures, showNotes } from "./figures.js";
+import { markStale, preferredToRival, showFigures, showNotes } from "./figures.js";
 import { listen as listenForFiles } from "./files.js";
 import { same, toBox } from "./geometry.js";
 import { wantHeat } from "./heat.js";
 import * as kept from "./kept.js";
 import * as messages from "./messages.js";
-import { canCopy, copy, cutOf, save, saveZip } from "./output.js";
+import { canCopy, copy, cutOf, saveZip } from "./output.js";
 import { Finder, Photo } from "./photos.js";
 import * as presets from "./presets.js";
 import { samples } from "./samples.js";
+import { save } from "./save.js";
 import * as settings from "./settings.js";
 import * as several from "./several.js";
 import { Stage } from "./stage.js";
@@ -133,9 +134,12 @@ function showFrame() {
   tiles.drawPhoto(photo);
   enable();
   showKept();
+  const share = photo.found ? preferredToRival(photo, photo.found) : 1;
   const side = settings.minSide();
   const isSmall = side && Math.min(photo.frame.w, photo.frame.h) < side;
-  showNotes([...photo.notes, ...[presets.chosen()?.rule].filter(Boolean),
+  const isCut = photo.notes.some((note) => note.startsWith("no crop"));
+  const hasHeads = share < 0.5 && !isCut && photo.faces.some((face) => face.kept);
+  showNotes([...(hasHeads ? ["heads are kept whole in it, which its score does not count"] : []), ...photo.notes, ...[presets.chosen()?.rule].filter(Boolean),
     ...(isSmall ? [`the crop's shorter side has fewer than ${side} pixels`] : [])]);
   if (photo.found) showFigures(photo, photo.found, photo.frame);
   else score();

@@ -12,13 +12,18 @@ function rivalOf(photo) {
     : { score: photo.centre, name: "Centred", phrase: "the centred crop of this shape" };
 }
 
+/** The share of people who prefer a crop to that; 1 where a scorer cannot say. */
+export const preferredToRival = (photo, { score, preferred_to_full_frame: preferred }) =>
+  (preferred === null ? 1 : 1 / (1 + Math.exp(rivalOf(photo).score - score)));
+
 /** Of a crop or a scored box. A scorer that cannot say has no `preferred_to_full_frame`. */
-export function showFigures(photo, { score, preferred_to_full_frame: preferred }, frame) {
+export function showFigures(photo, crop, frame) {
+  const { score, preferred_to_full_frame: preferred } = crop;
   const size = `${Math.round(frame.w)} by ${Math.round(frame.h)} pixels`;
   const turned = frame.angle ? `, the photo turned ${inWords(frame.angle)}` : "";
   const rival = rivalOf(photo);
   const says = preferred !== null;
-  const share = says ? `${Math.round(100 / (1 + Math.exp(rival.score - score)))} %` : "";
+  const share = says ? `${Math.round(100 * preferredToRival(photo, crop))} %` : "";
   get("verdict").hidden = !says;
   get("preferred").textContent = share;
   get("rival").textContent = rival.phrase;

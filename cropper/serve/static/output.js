@@ -2,25 +2,18 @@
 
 import * as api from "./engine.js";
 import { placeOf } from "./geometry.js";
+import { save } from "./save.js";
 import * as settings from "./settings.js";
 import { uniqueNames, zip } from "./zip.js";
 
 const ENDINGS = { "image/jpeg": "jpg", "image/tiff": "tif" }; // where the type does not say it
 
-/** The photo's frame as {name, blob}; another frame and name where they are given. */
-export async function cutOf(photo, { frame = photo.frame, label = "best", size } = {}) {
+/** The photo's frame as {name, blob}, named by its shape; another frame and label where given. */
+export async function cutOf(photo, { frame = photo.frame, label = settings.label(), size } = {}) {
   const options = settings.cutOptions(size);
   const blob = await api.cut(photo.file, placeOf(frame, photo.size), options, settings.format());
   const ending = ENDINGS[blob.type] ?? blob.type.split("/")[1];
-  return { name: `${photo.stem}-${label}.${ending}`, blob };
-}
-
-export function save({ name, blob }) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return { name: `${photo.stem}_${label}.${ending}`, blob };
 }
 
 /** Files [{name, blob}] as one. */

@@ -5,6 +5,7 @@ import { loadImage, shrunk } from "./drawing.js";
 import { fromCrop, same, turned } from "./geometry.js";
 import { Trail } from "./history.js";
 import * as kept from "./kept.js";
+import * as settings from "./settings.js";
 
 const AT_ONCE = 2;
 const SMALL = 320; // px; the long side of what is kept of each photo
@@ -211,7 +212,9 @@ export class Finder {
       const options = { ...this.options, ...photo.options, ...heat };
       const { shape } = this;
       const { angle } = photo;
-      const answer = await api.crop(photo.file, options, control.signal);
+      const answer = await api.crop(photo.file, options, control.signal).catch((error) => {
+        throw new Error(settings.inFieldsWords(error.message, options));
+      });
       photo.fill(answer, shape, angle);
       await photo.keepSmall();
     } catch (error) {
