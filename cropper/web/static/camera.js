@@ -1,6 +1,7 @@
 // The camera page: the best crop of the running picture, live, and a shutter that saves both.
 
 import { ask, preference } from "./browser.js";
+import { watchLevel } from "./level.js";
 import { save } from "./save.js";
 import { Steady } from "./steady.js";
 
@@ -153,6 +154,15 @@ async function take() {
   get("spoken").textContent = "The photo and its crop are saved";
 }
 
+/** The true horizon, as the sensor has it, and how to get there. */
+function showLevel(tilt, words) {
+  get("level").textContent = words;
+  get("horizon").hidden = tilt === null || get("finder").hidden;
+  get("horizon").classList.toggle("level", words === "Level");
+  get("horizon").style.setProperty("--turn", `${-tilt}deg`);
+}
+
+watchLevel(showLevel, get("ask-level"));
 get("flip").addEventListener("click", () => {
   facing = facing === "user" ? "environment" : "user";
   start();
