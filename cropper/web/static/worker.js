@@ -1,28 +1,53 @@
 // The engine's thread: {id, ask, ...} in, {id, answer} or {id, error} out. One after the other.
 
 import { CropNet } from "./cropnet.js";
-import { findFaces } from "./faces.js";
 import { find, heatOf } from "./find.js";
 import { decode, read, viewOf } from "./pixels.js";
 import { open } from "./runtime.js";
 import { Turn } from "./turn.js";
 import { warped } from "./warp.js";
 
-const loaded = Promise.all(["trunk.onnx", "head.onnx", "yunet.onnx"].map(open));
+const loaded = Promise.all(["trunk.onnx", "head.onnx"].map(open));
+const looker = new Worker(new URL("looker.js", import.meta.url), { type: "module" });
+const looking = new Map(); // id -> {resolve, reject}
+let looks = 0;
 let last = null; // {photo, view, bound, turned}: of the photo that was asked about last
 let working = Promise.resolve();
 
 async function bind(view, turn) {
-  const [trunk, head, yunet] = await loaded;
+  const [trunk, head] = await loaded;
   const { config } = await (siteInfo ??= fetch(new URL("site.json", import.meta.url)).then((it) => it.json()));
-  let faces = null;
+  const faces = facesIn(view, turn.size);
   return {
     objective: await new CropNet(trunk, head, config).bind(view, turn.size),
-    faces: () => (faces ??= findFaces(yunet, view, turn.size)),
+    faces: () => faces,
     turn,
   };
 }
 let siteInfo = null;
+
+looker.onmessage = ({ data: { id, faces, error } }) => {
+  const { resolve, reject } = looking.get(id);
+  looking.delete(id);
+  if (error === undefined) resolve(faces);
+  else reject(new Error(error));
+};
+
+looker.onerror = (event) => {
+  for (const { reject } of looking.values()) reject(new Error(event.message || "the face detector has stopped"));
+  looking.clear();
+};
+
+/** The faces in a view, found beside all else. */
+function facesIn({ data, width, height }, size) {
+  const found = new Promise((resolve, reject) => {
+    looks += 1;
+    looking.set(looks, { resolve, reject });
+    looker.postMessage({ id: looks, view: { data, width, height }, size });
+  });
+  found.catch(() => {}); // told to whoever asks for them
+  return found;
+}
 
 /** Of a photo turned by an angle; the photo as it is and one angle are kept. */
 async function boundOf(file, photo, angle = 0) {
