@@ -235,7 +235,8 @@ def render_web(report: WebReport) -> str:
     best, shown = np.mean(report.jitter, 0)
     lines += [
         "",
-        f"a picture of a film: {middle:.0f} ms [{low:.0f}, {high:.0f}], {1e3 / middle:.0f} a second",
+        f"a picture of a film: {middle:.0f} ms [{low:.0f}, {high:.0f}], "
+        f"{1e3 / middle:.0f} a second",
         f"{len(report.frames)} pictures in {report.minutes:.1f} minutes; memory of all processes "
         f"{report.held[0]:.0f} MB after the first film, {report.held[len(report.held) // 2]:.0f} "
         f"half-way, {report.held[-1]:.0f} at the end, {max(report.held):.0f} at most",
