@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from tests.conftest import ENVIRONMENT
+from cropper.cli import main
+from tests.conftest import ENVIRONMENT, CliRunner
 from tests.faces import side_by_side, stranger
 from tests.serve.browser import DESKTOP, PHONE, best, drop, frame, settled
 
@@ -107,14 +108,16 @@ def test_a_wrong_number_is_told_beside_its_field(page: Any, photo: Path) -> None
     assert "width:height, as in 5:7" in page.inner_text("#own-rule")
 
 
-def test_heads_that_cost_score_are_told(page: Any, tmp_path: Path) -> None:
-    path = tmp_path / "left.jpg"  # at 9:16 both heads fit only in a crop that the judge likes less
-    Image.fromarray(side_by_side(stranger(83), stranger(31))).save(path)
-    drop(page, path)
+def test_heads_that_cost_score_are_told(page: Any, photo: Path) -> None:
+    drop(page, photo)  # at 4:3 her head is in a crop that the judge likes less than the middle
     settled(page)
-    share = page.inner_text("#preferred").removesuffix(" %")
-    told = "heads are kept whole in it" in " ".join(page.locator("#notes li").all_inner_texts())
-    assert told is (int(share) < 50)
+    assert "heads" not in page.inner_text("#notes")
+    page.check('input[value="4:3"]', force=True)
+    page.wait_for_selector('#notes:has-text("heads are kept whole in it")')
+    assert int(page.inner_text("#preferred").removesuffix(" %")) < 50
+    found = CliRunner().invoke(main, ["best", str(photo), "--aspect", "4:3", "--dry-run"])
+    assert "no better than a centred crop" in found.stderr
+    assert "heads are kept whole in it" in found.stderr
 
 
 def test_the_rival_is_the_centred_crop_of_a_shape(page: Any, photo: Path, tmp_path: Path) -> None:
