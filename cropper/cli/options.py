@@ -17,10 +17,21 @@ if TYPE_CHECKING:
     from cropper.request import CropRequest
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["complete_preset", "complete_scorer", "parse_size", "take_presets", "take_request"]
-__all__ += ["treatment_options"]
+__all__ += ["complete_preset", "complete_scorer", "mpixels_option", "parse_size"]
+__all__ += ["take_presets", "take_request", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def mpixels_option(most: float) -> Callable[[Command], Command]:
+    """``--max-mpixels``, whose default is ``most``."""
+    return click.option(
+        "--max-mpixels",
+        type=click.FloatRange(0, min_open=True),
+        default=most,
+        show_default=True,
+        help="Refuse larger pictures, before decoding.",
+    )
 
 
 def parse_size(_: click.Context, __: click.Parameter, value: Any) -> Any:
@@ -183,6 +194,12 @@ _TREATMENT = (
         help="Turn crops by this, clockwise: level, where the photo is tilted clockwise by it.",
     ),
     click.option(
+        "--orient",
+        is_flag=True,
+        help="Set a photo upright that surely lies on a side or on its head, where its EXIF does "
+        "not say so, or wrongly.",
+    ),
+    click.option(
         "--filter",
         shell_complete=complete_filter,
         metavar="NAME|best",
@@ -313,12 +330,14 @@ _OUTPUT = (
         "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
     ),
     click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
+    mpixels_option(200),
     click.option(
-        "--max-mpixels",
+        "--max-fetch-mb",
         type=click.FloatRange(0, min_open=True),
         default=200,
         show_default=True,
-        help="Refuse larger pictures, before decoding.",
+        metavar="MB",
+        help="Refuse larger files that are fetched from a URL.",
     ),
     click.option(
         "--strict",

@@ -31,8 +31,8 @@ CROPPING = ("best", "bulk", "watch")  # commands that keys outside of tables are
 LOOKS = {
     *("aspect", "size", "preset", "method", "shear", "min-scale", "max-scale", "min-pixels"),
     *("keep", "if-absent", "avoid", "focus", "fit", "background", "straighten", "angle"),
-    *("filter", "top-k", "seed", "no-enlarge", "format", "quality", "strip", "linear", "strict"),
-    *("include", "exclude", "min-gain"),
+    *("orient", "filter", "top-k", "seed", "no-enlarge", "format", "quality", "strip", "linear"),
+    *("strict", "include", "exclude", "min-gain"),
 }
 _PREFIX = "CROPPER"
 _MOST = 1 << 16  # bytes of a file
