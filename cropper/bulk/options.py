@@ -72,9 +72,11 @@ class BulkOptions:
             raise ConfigError("`cluster` is the address of a dask or ray cluster: add `backend`")
         if self.xmp not in (None, "beside", "instead"):
             raise ConfigError(f"xmp is 'beside' or 'instead', got {self.xmp!r}")
-        if self.xmp and (self.method != SEARCH or self.requests[0].straighten):
+        first = self.requests[0]
+        if self.xmp and (self.method != SEARCH or first.straighten or first.angle):
             raise ConfigError(
-                "a sidecar describes an upright crop: leave `xmp`, or `method` and `straighten` out"
+                "a sidecar describes an upright crop: leave `xmp`, or `method`, `straighten` and "
+                "`angle` out"
             )
         if self.xmp == "instead" and self.requests[0].filter:
             raise ConfigError("a sidecar holds no filter: write crops, or leave `filter` out")
@@ -131,10 +133,8 @@ class BulkOptions:
                 settings[name] = True
         if self.kind:
             settings["format"] = self.kind
-        if request.straighten:
-            settings["straighten"] = request.straighten
-        if request.orient:
-            settings["orient"] = True
+        turns = {name: getattr(request, name) for name in ("straighten", "angle", "orient")}
+        settings |= {name: value for name, value in turns.items() if value}
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):

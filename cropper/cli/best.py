@@ -10,6 +10,7 @@ import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
 from cropper.cli.options import (
+    complete_preset,
     find_options,
     method_options,
     output_options,
@@ -61,7 +62,12 @@ Examples:
     metavar="WxH",
     help="Exact size of the output in pixels.",
 )
-@click.option("--preset", metavar="NAME", help="A size by its name, from `cropper presets`.")
+@click.option(
+    "--preset",
+    shell_complete=complete_preset,
+    metavar="NAME",
+    help="A size by its name, from `cropper presets`.",
+)
 @method_options
 @find_options
 @style_options

@@ -16,6 +16,7 @@ from cropper.cli.group import EXIT_CODES, main
 from cropper.cli.options import (
     Command,
     add_options,
+    complete_preset,
     find_options,
     method_options,
     output_options,
@@ -60,6 +61,7 @@ _PLACES = (
     click.option(
         "--preset",
         "presets",
+        shell_complete=complete_preset,
         multiple=True,
         metavar="NAME",
         help="A size by its name, from `cropper presets`; may be repeated.",

@@ -249,7 +249,9 @@ def bench_faces(known: int, repeats: int) -> None:
 @click.option("--limit", type=click.IntRange(2), default=200, show_default=True,
     help="Photos, spread over those that are there.")  # fmt: skip
 @click.option("--frames", type=click.IntRange(3), default=600, show_default=True)
-def web(site: Path, photos: Path, limit: int, frames: int) -> None:
+@click.option("--minutes", type=click.FloatRange(0), default=0.0,
+    help="Of films at least: whether memory stays flat.")  # fmt: skip
+def web(site: Path, photos: Path, limit: int, frames: int, minutes: float) -> None:
     """The engine in a Chromium beside that in Python: boxes, scores, times, bytes."""
     from cropper.listing import list_pictures
     from eval.environment import read_environment
@@ -258,7 +260,7 @@ def web(site: Path, photos: Path, limit: int, frames: int) -> None:
     found = list_pictures([photos])
     some = found[:: max(len(found) // limit, 1)][:limit]
     with progress_bar("photos") as show:
-        report = run_web(site, some, frames, show)
+        report = run_web(site, some, frames, minutes, show)
     click.echo(f"{render_web(report)}\n\n{read_environment()}\n{command_line()}")
 
 
