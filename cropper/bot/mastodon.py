@@ -284,9 +284,11 @@ class Mastodon:
                 raise RefusedError(_words(failed)) from failed
             raise NetworkError(_words(failed)) from failed
         except MastodonError as failed:
-            if isinstance(failed.__context__, requests.TooManyRedirects):
+            cause = failed.__context__
+            if isinstance(cause, requests.TooManyRedirects):
                 raise _StrangeError("a redirect") from failed
-            raise NetworkError(_words(failed)) from failed
+            told = type(cause).__name__ if cause else _words(failed)
+            raise NetworkError(f"{self._own.netloc}: {told}") from failed
 
 
 async def _in_thread(call: Callable[[], Any]) -> Any:
