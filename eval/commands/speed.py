@@ -180,8 +180,11 @@ def attack(seconds: float, fuzzed: int, kills: int, seed: int) -> None:
     from eval.attack import render_attacks, run_attacks
     from eval.environment import read_environment
 
+    attacks = []
     with progress_bar("attacks") as progress:
-        attacks = run_attacks(seconds, fuzzed, kills, seed, progress)
+        for found in run_attacks(seconds, fuzzed, kills, seed, progress):
+            attacks.append(found)
+            click.echo(f"{found.name}: {found.told}", err=True)
     click.echo(f"{render_attacks(attacks)}\n\n{read_environment()}")
     if not all(each.held for each in attacks):
         raise SystemExit(1)
