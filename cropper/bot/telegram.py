@@ -49,7 +49,7 @@ class Telegram:
     def __init__(self, token: str, options: BotOptions) -> None:
         self._options = options
 
-        server = options.server
+        server = options.url
         self._bot = Bot(
             token,
             f"{server}/bot",
@@ -154,10 +154,10 @@ class Telegram:
             seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
             raise NetworkError("asked to slow down", wait=seconds, maybe_done=False) from busy
         except error.InvalidToken:
-            host = urlsplit(self._options.server).netloc
+            host = urlsplit(self._options.url).netloc
             raise ConfigError(
                 f"{host} does not take the token of {self._options.token_file}: ask @BotFather for "
-                "it, and check `api_url`"
+                "it, and check `server`"
             ) from None
         except error.Conflict as other:
             raise NetworkError(f"another process has this bot's messages: {other}") from other

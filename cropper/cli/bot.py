@@ -21,10 +21,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 Examples:
   cropper bot telegram --token-file telegram.token
   cropper bot telegram --token-file telegram.token --aspect 4:5 --filter best
+  cropper bot mastodon --token-file mastodon.token --server https://mastodon.example
 """
     + EXIT_CODES
 )
-@click.argument("network", type=click.Choice(["telegram"]))
+@click.argument("network", type=click.Choice(["telegram", "mastodon"]))
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -33,9 +34,10 @@ Examples:
     help="Holds the bot's token, in a line that nobody else may read (chmod 600).",
 )
 @click.option(
-    "--api-url",
+    "--server",
     metavar="URL",
-    help="A Bot API server of your own, in the place of Telegram's.",
+    help="The network's: that of the account for Mastodon; a Bot API server of your own for "
+    "Telegram, else Telegram's.",
 )
 @click.option(
     "--state",
