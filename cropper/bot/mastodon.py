@@ -103,7 +103,7 @@ class Mastodon:
     async def _mentions(self, **which: Any) -> list[Any]:
         """The newest first."""
         found = await self._ask(self._client.notifications, types=["mention"], **which)
-        if not isinstance(found, list):
+        if not isinstance(found, list) or not all(hasattr(each, "id") for each in found):
             raise NetworkError("the server does not answer with notifications")
         return found
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import treatment_options
+from cropper.cli.options import max_mpixels_option, treatment_options
 
 __all__ = ["bot"]
 
@@ -67,13 +67,7 @@ Examples:
     show_default=True,
     help="Refuse larger files; Telegram's own server gives bots none above 20.",
 )
-@click.option(
-    "--max-mpixels",
-    type=click.FloatRange(0, min_open=True),
-    default=60,
-    show_default=True,
-    help="Refuse larger pictures, before decoding.",
-)
+@max_mpixels_option(60)
 @click.option(
     "--queue",
     type=click.IntRange(1),
@@ -102,7 +96,8 @@ Examples:
 def bot(keep: tuple[str, ...], **options: Any) -> None:
     """Answer people's photos with their best crop, its score and what the judge thinks.
 
-    A photo that is sent to the bot, or that a message to it replies to, is answered in one message.
+    A photo that is sent to the bot, or that a message to it replies to, is answered in one message;
+    on Mastodon also one of a post that is linked.
     Nothing of it is kept. docs/bot.md says how to set one up.
     """
     from cropper.bot import BotOptions, run  # noqa: PLC0415 - numpy and pillow

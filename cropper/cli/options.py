@@ -15,9 +15,19 @@ if TYPE_CHECKING:
     from cropper.request import CropRequest
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["parse_size", "take_presets", "take_request", "treatment_options"]
+__all__ += ["max_mpixels_option", "parse_size", "take_presets", "take_request", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def max_mpixels_option(default: float) -> Callable[[Command], Command]:
+    return click.option(
+        "--max-mpixels",
+        type=click.FloatRange(0, min_open=True),
+        default=default,
+        show_default=True,
+        help="Refuse larger pictures, before decoding.",
+    )
 
 
 def parse_size(_: click.Context, __: click.Parameter, value: Any) -> Any:
@@ -277,13 +287,7 @@ _OUTPUT = (
         "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
     ),
     click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
-    click.option(
-        "--max-mpixels",
-        type=click.FloatRange(0, min_open=True),
-        default=200,
-        show_default=True,
-        help="Refuse larger pictures, before decoding.",
-    ),
+    max_mpixels_option(200),
     click.option(
         "--strict",
         is_flag=True,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Answer:
     content: Any = None  # bytes, or what JSON holds
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    drip: float = 0.0  # s before each byte of the content
 
 
 class FakeServer:
@@ -81,11 +83,13 @@ def serving(server: FakeServer) -> Iterator[None]:
                 content = json.dumps(content).encode()
             self.send_response(answer.status)
             kind = "image/jpeg" if answer.content is content else "application/json"
-            for name, value in {"Content-Type": kind, **answer.headers}.items():
+            length = {"Content-Type": kind, "Content-Length": str(len(content))}
+            for name, value in {**length, **answer.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            for part in [content] if not answer.drip else map(int.to_bytes, content):
+                time.sleep(answer.drip)
+                self.wfile.write(part)
 
         do_GET = do_POST = _any  # noqa: N815 - the library's names
 
