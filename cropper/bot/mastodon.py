@@ -10,9 +10,12 @@ import asyncio
 import contextlib
 import io
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -32,6 +35,8 @@ from cropper.bot.options import BotOptions
 from cropper.errors import ConfigError
 
 __all__ = ["Mastodon"]
+
+T = TypeVar("T")
 
 _POLL = 3.0  # s; a server takes 300 requests in 5 minutes
 _ANSWER = 10.0  # s for the server to read or write
@@ -227,7 +232,11 @@ class Mastodon:
     async def _ask(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """The library is not asynchronous: in a thread; and its errors as the bot's own."""
         with self._told():
-            return await asyncio.to_thread(call, *arguments, **options)
+            try:
+                async with asyncio.timeout(_WHOLE + _ANSWER):
+                    return await _in_thread(partial(call, *arguments, **options))
+            except TimeoutError:
+                raise NetworkError("the server does not end its answer") from None
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -268,6 +277,22 @@ class _Session(requests.Session):
                     raise requests.Timeout("the answer is too slow, or too long")
         answer.raw = io.BytesIO(body)
         return answer
+
+
+def _in_thread(call: Callable[[], T]) -> asyncio.Future[T]:
+    """In one that the process does not wait for at its end, as it does for a pool's."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(call())
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return asyncio.wrap_future(future)
 
 
 def _pictures(post: Any) -> list[Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -278,6 +280,33 @@ def test_a_wait_that_is_asked_for_is_kept_within_reason(
         asyncio.run(network(mastodon, tmp_path).open())
     assert caught.value.wait == pytest.approx(wait, abs=5)
     assert len(mastodon.requests) == 1
+
+
+def test_a_head_without_an_end_is_not_waited_for(
+    tmp_path: Path, mastodon: MastodonServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time."""
+    from cropper.bot.network import NetworkError  # noqa: PLC0415
+
+    monkeypatch.setenv("NO_PROXY", "*")
+    for name in ("_ANSWER", "_WHOLE"):
+        monkeypatch.setattr(f"cropper.bot.mastodon.{name}", 0.5)
+
+    def drip(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError), listener.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while not over.wait(0.05):
+                connection.sendall(b"a")
+
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=[listener], daemon=True).start()
+        mastodon.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        started = time.monotonic()
+        with pytest.raises(NetworkError, match="does not end its answer"):
+            asyncio.run(network(mastodon, tmp_path).open())
+        assert time.monotonic() - started < 10
+        over.set()
 
 
 def test_an_upload_that_is_never_ready_and_a_lone_server(
