@@ -94,7 +94,8 @@ def _filtered(crop: Crop) -> str:
 
 def verdicts(result: CropResult) -> list[str]:
     """What can be said of how much better the best crop is, and of why a photo was not turned."""
-    return [each for each in (_certainty(result), _left_tilted(result)) if each]
+    told = (_set_upright(result), _certainty(result), _left_tilted(result))
+    return [each for each in told if each]
 
 
 def _certainty(result: CropResult) -> str:
@@ -113,6 +114,19 @@ def _certainty(result: CropResult) -> str:
         return f"hardly better than {other} ({share:.0%} prefer it)"
     more = "" if result.has_shape else f", {centre:.0%} to a centred one"
     return f"{share:.0%} prefer it to {other}{more}"
+
+
+def _set_upright(result: CropResult) -> str:
+    """How a photo was set upright, or why not."""
+    found = result.orientation
+    if found is None:
+        return ""
+    turn = f"turned {90 * found.quarters} degrees clockwise"
+    if found.turned:
+        return f"set upright: {turn}"
+    if not found.quarters:
+        return "upright as it is"
+    return f"left as it is: likely upright {turn}, but only {found.probability:.0%} sure"
 
 
 def _left_tilted(result: CropResult) -> str:

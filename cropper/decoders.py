@@ -24,23 +24,26 @@ from typing import Any, TypeVar
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from cropper.errors import ImageReadError
-from cropper.image import Header, SourceImage, Span, View, load_image
+from cropper.errors import CropperError, ImageReadError
+from cropper.image import MOST_BYTES, Header, Output, SourceImage, Span, View, load_image, needed
 
-__all__ = ["Decoders", "RemoteImage"]
+__all__ = ["Decoders", "NoRoomError", "RemoteImage"]
 
 Answer = TypeVar("Answer")
 Check = Callable[[], None]
 
-# That decoding and encoding take at most: a WebP's canvases, its copies and a crop's
-BYTES_PER_PIXEL = 28
 _BASE = 256_000_000  # bytes beside pixels: the upload, tables
 _A_CORE = 16_000_000  # bytes of a codec's thread
 _UNBOUNDED = 1 << 61  # bytes
 _LOOK_SECONDS = 0.2  # between two looks at whether anybody still waits
 _OPEN_SECONDS = 10.0  # for a header: no honest one takes a tenth of a second
 _LONGEST = 1e6  # s; what the system counts
+_PATIENCE = 5.0  # s that a photo waits for memory
 _MAIN = "from cropper.decoders import main; main()"
+
+
+class NoRoomError(CropperError):
+    """Other photos have had the memory for too long."""
 
 
 class RemoteImage(SourceImage):
@@ -85,6 +88,10 @@ class RemoteImage(SourceImage):
             return self.header.notes
         return self.apply(_notes)
 
+    def turn(self, quarters: int) -> None:
+        self.apply(SourceImage.turn, quarters)
+        super().turn(quarters)
+
     def expect(self, sizes: Any) -> None:
         self.apply(SourceImage.expect, sizes)
 
@@ -108,17 +115,18 @@ class Decoders:
     def __init__(
         self, max_mpixels: float, together: float = math.inf, *, strict: bool = False
     ) -> None:
-        """``together``: megapixels that may be open at once; more wait, first come, first served.
+        """``together``: bytes that open photos may need at once, by their headers; more wait.
 
-        A photo has at most ``max_mpixels``, and no damaged data where that is ``strict``.
+        One alone is always let in. A photo has at most ``max_mpixels``, and no damaged data where
+        that is ``strict``.
         """
         self.max_mpixels, self.strict = max_mpixels, strict
-        pixels = min(BYTES_PER_PIXEL * 1e6 * max_mpixels, _UNBOUNDED)
+        pixels = min(MOST_BYTES * 1e6 * max_mpixels, _UNBOUNDED)
         self._memory = _BASE + _A_CORE * (os.cpu_count() or 1) + int(pixels)
         self._idle: list[_Decoder] = []
         self._lock = threading.Lock()  # of what is idle, and of being closed
         self._closed = False
-        self._room = _Room(together * 1e6)
+        self._room = _Room(together)
 
     def __enter__(self) -> Decoders:
         return self
@@ -139,12 +147,17 @@ class Decoders:
 
     @contextlib.contextmanager
     def open(
-        self, data: bytes, name: str, seconds: float, check: Check = lambda: None
+        self,
+        data: bytes,
+        name: str,
+        seconds: float,
+        check: Check = lambda: None,
+        output: Output | None = None,
     ) -> Iterator[RemoteImage]:
         """A photo, ``seconds`` of whose time may go into decoding and encoding.
 
-        ``check`` is called while a decoder works; what it raises ends that. Raises what
-        ``load_image`` raises.
+        ``check`` is called while a decoder works; what it raises ends that. ``output`` says what
+        will be encoded, if anything. Raises what ``load_image`` raises, and NoRoomError.
         """
         decoder = self._take()
         image = None
@@ -154,7 +167,7 @@ class Decoders:
             limit = min(_OPEN_SECONDS, seconds)
             header = decoder.ask(name, limit, check, load_image, given)
             del data, given
-            with self._room.taken(header.size[0] * header.size[1], check):
+            with self._room.taken(needed(header, output), check):
                 image = RemoteImage(name, header, decoder, seconds, check)
                 yield image
         finally:
@@ -250,34 +263,30 @@ class _Decoder:
 
 
 class _Room:
-    """For so many pixels at once; who comes first waits first."""
+    """For so many bytes at once; what is small may pass what is large and waits."""
 
-    def __init__(self, pixels: float) -> None:
-        self._pixels, self._taken = pixels, 0
-        self._turn, self._left = threading.Lock(), threading.Condition()
+    def __init__(self, size: float) -> None:
+        self._size, self._taken = size, 0
+        self._left = threading.Condition()
 
     @contextlib.contextmanager
-    def taken(self, pixels: int, check: Check) -> Iterator[None]:
-        while not self._turn.acquire(timeout=_LOOK_SECONDS):
-            check()
-        with self._turn_ended(), self._left:
-            while self._taken and self._taken + pixels > self._pixels:
+    def taken(self, amount: int, check: Check) -> Iterator[None]:
+        end = time.monotonic() + _PATIENCE
+        with self._left:
+            while self._taken and self._taken + amount > self._size:
+                if time.monotonic() > end:
+                    raise NoRoomError(
+                        f"a photo of some {amount / 1e6:.0f} MB found no room in {_PATIENCE:g} s"
+                    )
                 self._left.wait(_LOOK_SECONDS)
                 check()
-            self._taken += pixels
+            self._taken += amount
         try:
             yield
         finally:
             with self._left:
-                self._taken -= pixels
+                self._taken -= amount
                 self._left.notify_all()
-
-    @contextlib.contextmanager
-    def _turn_ended(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            self._turn.release()
 
 
 def _span(image: SourceImage) -> Span | None:

@@ -20,6 +20,7 @@ from cropper.identity.wanted import Wanted, find_wanted
 from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.image.per_view import PerView
 from cropper.image.toning import is_grey
+from cropper.orientation import find_orientation
 from cropper.request import COSTLY_BUDGET, CropFields, CropRequest, constrained
 from cropper.result import SEARCH, CropResult, FoundPerson
 from cropper.scorers import (
@@ -35,10 +36,10 @@ from cropper.scorers.base import isolated
 from cropper.search import Objective, Progress, SearchConfig, search
 from cropper.search_task import SearchTask, TurnedPhoto
 from cropper.space import CropSpace
-from cropper.subjects import aspect_for_all, constraints_of, find_subjects
+from cropper.subjects import aspect_for_all, constraints_of, find_subjects, focus_note
 from cropper.tilt import find_tilt
 from cropper.tone import BEST, parse_filter
-from cropper.turn import Tilt, Turn
+from cropper.turn import Orientation, Tilt, Turn
 
 if TYPE_CHECKING:
     from cropper.best_filter import FilterFinder
@@ -90,6 +91,7 @@ class CropFinder:
         self._transformers: dict[tuple[str, Path | None], TransformFinder] = {}
         self._filters: FilterFinder | None = None
         self._levels: PerView[tuple[Tilt, TurnedPhoto | None]] = PerView()
+        self._orientations: PerView[Orientation] = PerView()
 
     def __reduce__(self) -> tuple[type[CropFinder], tuple[str | Scorer, str]]:
         """Pickled as what it was made of: a scorer by name is loaded again at the other end."""
@@ -153,9 +155,10 @@ class CropFinder:
         """The best crops of a photo, best first, in pixels of the upright source.
 
         ``photo`` is a path, bytes, an open file, a Pillow image, an (H, W, 3) array or tensor, or a
-        SourceImage. ``fields`` are those of CropRequest, and replace those of ``request``. Each
-        crop is scored again as it will be cut. ``objective`` is what ``bind`` gave for this photo
-        and ``view`` what the scorer sees of it, for several searches of one photo. Where no crop
+        SourceImage, which ``orient`` turns. ``fields`` are those of CropRequest, and replace those
+        of ``request``. Each crop is scored again as it will be cut. ``objective`` is what ``bind``
+        gave for this photo and ``view`` what the scorer sees of it, for several searches of one
+        photo. Where no crop
         meets the constraints, the result has those that come nearest and says so in its notes.
         Raises CropTooSmallError where the best has fewer pixels than it has to have, and what
         ``open_photo``, ``CropRequest`` and ``search`` raise.
@@ -163,6 +166,7 @@ class CropFinder:
         started = time.perf_counter()
         request = replace(request or CropRequest(), **fields)
         image = open_photo(photo)
+        orientation = self.set_upright(image) if request.orient else None
         if request.method == SEARCH:
             view = view or self.scorer.spec.view(image)
             people = find_wanted(request.people, image) if request.people else None
@@ -175,9 +179,28 @@ class CropFinder:
         if not result.copied:
             request.check_pixels(result.best)
         size = None if result.copied else request.size
-        return replace(result, seconds=time.perf_counter() - started, size=size, source=image)
+        return replace(
+            result,
+            seconds=time.perf_counter() - started,
+            size=size,
+            orientation=orientation,
+            source=image,
+        )
 
     __call__ = find
+
+    def set_upright(self, image: SourceImage) -> Orientation:
+        """Turns a photo that surely lies on a side or on its head; looks at each photo once.
+
+        For callers who make its view before ``find`` does.
+        """
+
+        def look(image: SourceImage) -> Orientation:
+            found = find_orientation(self.scorer.spec.view(image))
+            image.turn(found.turned)
+            return found
+
+        return self._orientations.get(image, look)
 
     def _task(self, view: View, request: CropRequest, objective: Objective | None) -> SearchTask:
         """In the photo as it is, or turned where that is asked for and the photo is tilted."""
@@ -215,6 +238,8 @@ class CropFinder:
         found = search(lambda boxes: wanted(turn.fit(boxes)), task.spaces, config, progress)
         boxes, notes = task.placed(np.array([crop.box for crop in found.crops]), bound)
         crops, whole, centre = task.ranked(boxes, bound, config.nms_iou)
+        if request.focus and (told := focus_note(request.focus, crops[0], size)):
+            notes = (*notes, told)
         return CropResult(
             source_size=size,
             search=replace(found, crops=crops),

@@ -104,6 +104,7 @@ class CropFields(TypedDict, total=False):
     fit: str
     background: str
     straighten: str | None
+    orient: bool
     filter: str | None
     constraints: tuple[Constraint, ...]
 
@@ -144,6 +145,7 @@ class CropRequest:
     fit: str = "crop"  # or pad, blur, extend: what is done where the shape would cut what is kept
     background: str = "white"  # colour of pad
     straighten: str | None = None  # crop, or only: a tilted photo is turned level, and cropped
+    orient: bool = False  # a photo that surely lies on a side, or on its head, is set upright first
     filter: str | None = None  # of the crops' tones: NAME[:STRENGTH] as parse_filter reads, or best
     constraints: tuple[Constraint, ...] = ()
 
@@ -206,6 +208,10 @@ class CropRequest:
         if self.straighten not in (None, *STRAIGHTENED):
             told = ", ".join(STRAIGHTENED)
             raise ConfigError(f"`straighten` is one of {told}, got {self.straighten!r}")
+        if self.orient and (own or self.focus):
+            raise ConfigError(
+                "boxes and points are of the photo as it is: leave them out, or `orient`"
+            )
         if self.straighten and method != SEARCH:
             raise ConfigError(f"`straighten` turns a search: {method} turns by itself, use one")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cropper.boxes import Box, Crop
 from cropper.image import SourceImage
-from cropper.turn import Tilt
+from cropper.turn import Orientation, Tilt
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -88,6 +88,7 @@ class CropResult:
     absent: tuple[str, ...] = ()  # who of them is not found
     copied: bool = False  # the whole photo, since they are absent
     tilt: Tilt | None = None  # None: nobody looked
+    orientation: Orientation | None = None  # None: nobody looked
     has_shape: bool = False  # one was asked for, so that the whole photo is no answer
     source: SourceImage | None = field(default=None, repr=False, compare=False)
 
@@ -200,6 +201,7 @@ class CropResult:
             "candidates": self.search.evaluations,
             "seconds": round(self.seconds, 4),
             **({} if self.tilt is None else self.tilt.to_dict()),
+            **({} if self.orientation is None else self.orientation.to_dict()),
             **affine,
         }
 

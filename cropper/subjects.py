@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Box, Boxes, as_boxes, clip, overhang
+from cropper.boxes import Box, Boxes, Crop, as_boxes, clip, overhang
 from cropper.faces import Face, find_faces
 from cropper.image import View
 from cropper.person import Person
@@ -31,6 +31,7 @@ __all__ = [
     "aspect_for_all",
     "constraints_of",
     "find_subjects",
+    "focus_note",
 ]
 
 _HEADROOM = 0.2  # heights of the face, where the shape has room for it
@@ -223,6 +224,32 @@ class _BoundFocus:
     def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
         off = self._off(boxes)
         return np.where(off > _SLACK, _MISSED + off, 0.0)
+
+
+def focus_note(point: Point, crop: Crop, size: tuple[int, int]) -> str:
+    """Why a crop of a photo of ``size`` has its focus elsewhere than asked, if that may surprise.
+
+    Nothing where it lies in the crop's middle half, or as near to it as the photo's edges allow.
+    """
+    place = _in_pixels(point, size)
+    if (place > size).any():
+        return "the point of `focus` lies outside of the photo of {}x{} px".format(*size)
+    if crop.corners:  # a turned crop, with other edges
+        return ""
+    box = as_boxes(crop.box)
+    low, high = box[0, :2], box[0, 2:]
+    middle, sides = (low + high) / 2, high - low
+    spans = sides >= np.array(size) - _SLACK
+    across, down = spans & (np.abs(place - middle) > sides / 4 + _SLACK)
+    if across or down:
+        told = ": the crop is the whole photo"
+        if not spans.all():
+            told = " from side to side: the crop is as wide as the photo"
+            told = told if across else " up and down: the crop is as high as the photo"
+        return f"`focus` has no effect{told}; a smaller `max_scale` gives it room"
+    if not _BoundFocus(place, size).mask(box)[0]:
+        return "`focus` is not in the crop's middle half: what is kept or avoided comes first"
+    return ""
 
 
 def around_kept(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]) -> Boxes:

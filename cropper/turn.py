@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from cropper.boxes import Box, Boxes, Corners, Crop, clip, snap
 from cropper.image import View
 
-__all__ = ["Tilt", "Turn"]
+__all__ = ["Orientation", "Tilt", "Turn"]
 
 _SURE = 0.5  # probability of a tilt, from which on a photo is turned
+_SURELY_UP = 0.9  # probability of an orientation, from which on a photo is turned
 _SEEN = 2.0  # degrees; photos that people publish are level to about that
 
 
@@ -48,6 +49,27 @@ class Tilt:
             "angle": round(self.turned, 2),
             "tilt": round(self.angle, 2),
             "tilt_probability": round(self.probability, 4),
+        }
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """Which side of a photo is up."""
+
+    quarters: int  # by which it is to be turned clockwise, the likeliest of 0 to 3
+    probability: float  # that it is upright then
+
+    @property
+    def turned(self) -> int:
+        """The quarters by which to turn the photo: 0 where nobody could be sure."""
+        return self.quarters if self.probability >= _SURELY_UP else 0
+
+    def to_dict(self) -> dict[str, float]:
+        """The stable JSON fields."""
+        return {
+            "turned": 90 * self.turned,
+            "orientation": 90 * self.quarters,
+            "orientation_probability": round(self.probability, 4),
         }
 
 

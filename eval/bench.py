@@ -22,6 +22,7 @@ from cropper.errors import ConfigError
 from cropper.faces import FaceFinder
 from cropper.finder import CropFinder, search_config
 from cropper.image import encode, from_array, load_image
+from cropper.orientation import find_orientation
 from cropper.request import CropRequest
 from cropper.scorers.cropnet.config import CropNetConfig
 from cropper.search import SearchConfig, search
@@ -90,6 +91,7 @@ def run_bench(
         ("usual, after decode", lambda: search(finder.bind_view(view), space, usual), None),
         ("faces", lambda: faces.find(replace(view)), None),  # a copy: one view is asked about once
         ("tilt", lambda: find_tilt(view), None),
+        ("orientation", lambda: find_orientation(view), None),
     ]
     timings = [Timing(name, times(work, repeats), base) for name, work, base in stages]
     if isinstance(config_of := getattr(finder.scorer, "config", None), CropNetConfig):

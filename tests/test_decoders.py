@@ -15,15 +15,16 @@ import numpy as np
 import pytest
 
 from cropper.boxes import Crop
-from cropper.decoders import Decoders
+from cropper.decoders import Decoders, NoRoomError
 from cropper.errors import ImageReadError, ImageTooLargeError
-from cropper.image import SourceImage, load_image
+from cropper.image import MOST_BYTES, Output, SourceImage, load_image, needed
 from cropper.render import render
 from eval.bombs import heavy_files
 from tests.conftest import ENVIRONMENT
 from tests.image.pictures import encoded, photo, whole_files
 
 PNG = encoded(photo(), "PNG")
+NEEDS = needed(load_image(PNG).header)
 
 
 def sleep(image: SourceImage, seconds: float) -> None:
@@ -32,6 +33,12 @@ def sleep(image: SourceImage, seconds: float) -> None:
 
 def allocate(image: SourceImage, size: int) -> int:
     return len(bytes(size))
+
+
+def resident(image: SourceImage, what: str) -> int:
+    """Bytes, now (VmRSS) or at most until now (VmHWM)."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(status.partition(f"{what}:")[2].split()[0]) * 1024
 
 
 class GoneError(Exception):
@@ -120,9 +127,13 @@ def test_memory_is_bounded_by_the_system(decoders: Decoders) -> None:
 def test_the_bound_is_enough_for_the_largest_pictures(name: str) -> None:
     content = heavy_files()[name]
     with Decoders(max_mpixels=60) as decoders, decoders.open(content, name, 60) as image:
+        before = image.apply(resident, "VmRSS")
         assert image.view(256).pixels.max() == 0
+        assert image.apply(resident, "VmHWM") - before <= needed(image.header)
         whole = Crop.of(np.array([0.0, 0.0, *image.size]), 0.0)
         assert image.apply(render, whole, image.format)
+        most = needed(image.header, Output(None))
+        assert image.apply(resident, "VmHWM") - before <= most <= MOST_BYTES * 60e6
 
 
 def test_work_that_nobody_waits_for_ends(decoders: Decoders) -> None:
@@ -145,7 +156,7 @@ def test_a_photo_that_was_given_back_is_no_other_photo(decoders: Decoders) -> No
 
 def test_photos_wait_until_there_is_room() -> None:
     order: list[str] = []
-    with Decoders(max_mpixels=1, together=0.01) as decoders:  # 10,000 px; a photo has 6,144
+    with Decoders(max_mpixels=1, together=NEEDS * 1.5) as decoders:
 
         def second() -> None:
             with decoders.open(PNG, "second", 60):
@@ -158,6 +169,23 @@ def test_photos_wait_until_there_is_room() -> None:
             order.append("first")
         thread.join(30)
     assert order == ["first", "second"]
+
+
+def test_a_photo_waits_no_longer_than_its_patience_and_a_smaller_one_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cropper.decoders._PATIENCE", 0.5)
+    small = encoded(photo(48, 32), "PNG")
+    with (
+        Decoders(max_mpixels=1, together=NEEDS * 1.5) as decoders,
+        decoders.open(PNG, "first", 60),
+    ):
+        with decoders.open(small, "small", 60) as image:
+            assert image.view(20).pixels.shape == (13, 20, 3)
+        with pytest.raises(NoRoomError, match="no room"), decoders.open(PNG, "second", 60):
+            pass
+    with Decoders(max_mpixels=1, together=1) as decoders, decoders.open(PNG, "alone", 60) as image:
+        assert image.size == (96, 64)
 
 
 @pytest.mark.parametrize("name", ["PIL", "numpy", "struct", "sitecustomize"])

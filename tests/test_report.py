@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from skimage import data
 
 from cropper.boxes import Crop
 from cropper.finder import ScoreMap
-from cropper.image import View
+from cropper.image import View, from_array
+from cropper.render import cut
 from cropper.report import draw_overlay
+from cropper.report.overlay import cropped
+from cropper.tone import Filter, Tone
 
 BEST = Crop(40, 20, 160, 100, 1.0)
 OTHER = Crop(0, 60, 120, 140, 0.5)
@@ -57,6 +63,18 @@ def test_a_frame_lies_just_inside_the_crop(shrunk: int) -> None:
         assert (shown[y, x] == 255).all()
     for y, x in ((y0 - 1, x0 + 9), (y1, x0 + 9), (y0 + 9, x0 - 1), (y0 + 9, x1)):
         assert (shown[y, x] < 150).all()
+
+
+def test_a_crop_is_shown_as_it_is_cut_from_the_photo() -> None:
+    """Turned, with its filter and its border; from a view of half the photo's size."""
+    photo = from_array(data.astronaut())
+    border = Filter("best", Tone(saturation=0.2, fade=0.2, border=0.1))
+    corners = ((100.0, 60.0), (400.0, 110.0), (360.0, 350.0), (60.0, 300.0))
+    crop = replace(Crop.within(corners, 1.0, photo.size), filter=border)
+    expected = np.asarray(cut(photo, crop, crop.layout((200, 160))[0]), float)
+    shown = cropped(photo.view(256), crop, 200)
+    assert shown.size == (200, 160)
+    assert np.abs(np.asarray(shown, float) - expected).mean() < 3
 
 
 def test_a_frame_shows_on_white_too() -> None:

@@ -182,6 +182,47 @@ def test_a_focus_lies_in_the_middle_half_where_the_edges_allow(
         assert off < 0.25 + slack or high >= side - 1
 
 
+class Large(Low):
+    """Likes large crops."""
+
+    def bind(self, view: View) -> BoundScorer:
+        return BoundScorer(lambda boxes: boxes[:, 2] - boxes[:, 0], view.size, 1000)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"focus": (0.5, 0.5)}, ""),
+        ({"focus": (0.02, 0.02), "max_scale": 0.5}, ""),  # as near as the edges allow
+        ({"focus": (0.1, 0.5), "aspect": "original"}, "no effect: the crop is the whole photo"),
+        ({"focus": (0.1, 0.5), "aspect": "free"}, "no effect"),
+        ({"focus": (0.4, 0.1)}, "no effect up and down: the crop is as high as the photo"),
+        (
+            {"focus": (0.1, 0.5), "aspect": "3:1"},
+            "no effect from side to side: the crop is as wide",
+        ),
+        ({"focus": (0.5, 0.5), "aspect": "3:1"}, ""),
+        ({"focus": (401, 20)}, "lies outside of the photo of 400x300 px"),
+        ({"focus": (0.2, 0.5), "keep": ((0.6, 0, 1, 1),)}, "kept or avoided comes first"),
+    ],
+)
+def test_a_focus_without_effect_is_told(asked: dict[str, Any], told: str) -> None:
+    notes = CropFinder(Large()).find(BLANK, **{"aspect": "1:1", "keep": ("none",), **asked}).notes
+    about = [note for note in notes if "focus" in note]
+    assert [told in note for note in about] == [True] * bool(told)
+
+
+def test_a_focus_without_effect_is_told_in_the_shell(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    BLANK.cut((0, 0, 400, 300)).save("blank.png")
+    line = ["best", "blank.png", "--aspect", "4:3", "--min-scale", "1", "--focus", ".1,.5"]
+    found = CliRunner().invoke(main, [*line, "-o", "out.png"])
+    assert found.exit_code == 0
+    assert "note: --focus has no effect: the crop is the whole photo; a smaller --max-scale" in (
+        found.stderr
+    )
+
+
 def test_a_focus_on_the_shell_is_in_pixels_or_fractions(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     BLANK.cut((0, 0, 400, 300)).save("blank.png")

@@ -1,26 +1,31 @@
 """Mastodon, through Mastodon.py: mentions are answered where they stand.
 
-Its server keeps mentions, so they are asked for after the last that is done. An answer is known by
-its key for an hour, and then by its place below the mention.
+Photos are fetched from the server and its media host, never from another place that a post names.
+An answer is known by its idempotency key for an hour, and then by its place below the mention.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from functools import partial
-from typing import Any, TypeVar
+from html import unescape
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
-import mastodon
 import requests
+from mastodon import Mastodon as Client
+from mastodon import (
+    MastodonAPIError,
+    MastodonError,
+    MastodonNotFoundError,
+    MastodonRatelimitError,
+    MastodonUnauthorizedError,
+)
 
 from cropper.bot.network import (
     Asked,
@@ -36,151 +41,168 @@ from cropper.errors import ConfigError
 
 __all__ = ["Mastodon"]
 
-T = TypeVar("T")
-
-_POLL = 3.0  # s; a server takes 300 requests in 5 minutes
+_POLL = 2.0  # s; a server takes 300 requests in 5 minutes
 _ANSWER = 10.0  # s for the server to read or write
-_WHOLE = 30.0  # s for an answer to come whole
-_MOST = 16_000_000  # bytes of an answer
-_PROCESSED = 15.0  # s that it may take to make an upload fit for a post
-_LOOK = 0.5  # s between two looks at that
-_HOPS = 3  # redirects of a photo's address
-_SLOW_DOWN = 30.0  # s, where the server asks for that and says no time
-_LONGEST_WAIT = 1800.0  # s; the window in which a server counts uploads
-_LONGEST_ALT = 1500  # characters
+_LONGEST = 30.0  # s of one call, however slowly its parts come
+_PAUSE = 60.0  # s where a server is asked too often and does not say how long
+_LONGEST_PAUSE = 300.0  # s
+_PROCESSED = 10.0  # s that it may take to make an upload fit for a post
+_LOOK = 0.25  # s between two looks at that
+_REQUESTS = 4  # for a file: servers that fetch others' photos send to where they put them, or fail
 _VERSION = "4.0.0"  # whose calls are made
 _OPEN = ("public", "unlisted")
-_GONE = "I cannot see that post: please attach the photo."
-_UNREAD = "This photo cannot be fetched: please attach it again."
+_LONGEST_ALT = 1500  # characters
+_LONGEST_WARNING = 60  # characters of a content warning: it counts among the 500 of a post
+_GONE = "I cannot see that post, or not everybody may: please attach the photo to the mention."
+_POST = re.compile(r"/(?:@[^/]+(?:/statuses)?|users/[^/]+/statuses)/(\w+)/?")
+
+
+class _StrangeError(NetworkError):
+    """What no Mastodon server says to anybody."""
 
 
 class Mastodon:
     limits = Limits(text=400, long_side=2560, ratio=1000)  # of 500, less the name that is answered
+    help = (
+        "Mention me with a photo attached, in a reply to a post that has one, or with a link to "
+        "such a post on my server, and I answer with its best crop, its score and why. "
+        "No photo is kept."
+    )
     ids_last = float("inf")
 
     def __init__(self, token: str, options: BotOptions) -> None:
         self._options = options
         self._own = urlsplit(options.url)
-        self.help = (
-            "Mention me with a photo attached, in a reply to a post that has one, or with a link "
-            f"to a post on {self._own.netloc}, and I answer with its best crop, its score and why. "
-            "I read no other links. No photo is kept."
-        )
-        self._link = re.compile(
-            rf'href="{re.escape(options.url)}/(?:[^"]*/)?(?:@[^"/]+|statuses)/(\d+)/?"'
-        )
-        self._session = _Session()
-        self._client = mastodon.Mastodon(
+        self._hosts = {self._own.netloc}
+        session = requests.Session()
+        session.max_redirects = 0  # a POST would become a GET elsewhere
+        # Without a version the library asks /api/v1/instance, and where that fails it calls itself
+        # to ask again, without end; it reads the version only where it is to check it
+        self._client = Client(
             access_token=token,
             api_base_url=options.url,
-            session=self._session,
-            request_timeout=_ANSWER,
             ratelimit_method="throw",
+            request_timeout=_ANSWER,
             user_agent="cropper",
-            # Unsaid, the library asks for the version; where it gets none it asks again, for ever.
             mastodon_version=_VERSION,
-            version_check_mode="created",  # "none" ignores the version
+            version_check_mode="created",
+            session=session,
         )
         self._files = httpx.AsyncClient(timeout=_ANSWER)  # without the token
 
     async def open(self) -> str:
         try:
             me = await self._ask(self._client.account_verify_credentials)
-        except RefusedError as error:
+            if me.get("id") is None:
+                raise _StrangeError("an answer without an account")
+        except (RefusedError, _StrangeError) as error:
             raise ConfigError(
-                f"{self._own.netloc}: {error}: check `server` and the token"
-            ) from None
-        if not getattr(me, "id", None):
-            raise ConfigError(f"{self._own.netloc} does not answer as Mastodon: check `server`")
+                f"{self._own.netloc} does not answer as Mastodon does ({error}): check `server` "
+                "and the scopes of the token"
+            ) from error
         self._me = str(me.id)
+        self._hosts.add(urlsplit(me.avatar or self._options.url).netloc)  # where it keeps media
         return f"mastodon {self._me} {self._own.netloc}"
 
     async def newest(self) -> str | None:
-        found = await self._mentions(limit=1)
+        found = await self._ask(self._client.notifications, limit=1)
         return str(found[0].id) if found else "0"
 
     async def receive(self, after: str | None) -> list[Asked]:
-        found = await self._mentions(min_id=after, limit=40)
+        found = await self._ask(
+            self._client.notifications, min_id=after, limit=40, types=["mention"]
+        )
         if not found:
             await asyncio.sleep(_POLL)
         return [self._asked(each) for each in reversed(found)]
 
-    async def _mentions(self, **which: Any) -> list[Any]:
-        """The newest first."""
-        found = await self._ask(self._client.notifications, types=["mention"], **which)
-        if not isinstance(found, list) or not all(hasattr(each, "id") for each in found):
-            raise NetworkError("the server does not answer with notifications")
-        return found
-
-    def _asked(self, told: Any) -> Asked:
-        """What the library cannot read is passed over, as is what machines say."""
+    def _asked(self, mention: Any) -> Asked:
         try:
-            account, post = told.account, told.status
-            person, when = str(account.id), told.created_at.timestamp()
-            talks = person != self._me and not account.bot and post.id is not None
-            if not _pictures(post) and not self._link.search(post.content):
-                talks = talks and str(post.in_reply_to_account_id) != self._me  # thanks, say
-        except (AttributeError, TypeError):
-            return Asked(str(told.id), "", 0.0, None, to_bot=False)
-        return Asked(str(told.id), person, when, post, to_bot=talks)
+            account, status = mention.account, mention.status
+            talks = str(account.id) != self._me and not account.bot
+            if str(status.in_reply_to_account_id) == self._me:  # thanks are no question
+                talks = talks and bool(_pictures(status) or self._linked(status))
+            when = mention.created_at.timestamp()
+            return Asked(str(mention.id), str(account.id), when, status, to_bot=talks)
+        except (AttributeError, TypeError):  # of what is missing: it holds up no other
+            return Asked(str(mention.id), "", 0.0, None, to_bot=False)
 
     async def photo(self, asked: Asked) -> Photo | None:
-        post = asked.message
-        if not _pictures(post):
-            link = self._link.search(post.content)
-            other = link[1] if link else post.in_reply_to_id
-            if other is None:
-                return None
-            post = await self._other(other, asked.person)
-        pictures = _pictures(post)
-        if not pictures:
+        seen = await self._seen(asked.message)
+        if seen is None:
             return None
-        alt = f"The best crop of a photo: {pictures[0].description or 'not described'}"
-        return Photo(await self._fetched(pictures[0].url or ""), (alt[:_LONGEST_ALT], post))
+        pictures = _pictures(seen)
+        if not pictures:
+            raise PhotoError(self.help)
+        told = pictures[0].description or "it has no description"
+        alt = f"The best crop of a photo: {told}"
+        return Photo(await self._fetched(pictures[0].url or ""), (alt[:_LONGEST_ALT], seen))
 
-    async def _other(self, number: str, person: str) -> Any:
-        """A post that the person may see too. Raises PhotoError."""
+    async def _seen(self, mention: Any) -> Any:
+        """The post that should have a photo: the mention, or what it links to or replies to.
+
+        None in a conversation that named the bot before: replies go on naming it. Raises
+        PhotoError for a post that not everybody may see, unless it is the person's own.
+        """
+        if _pictures(mention):
+            return mention
+        linked = self._linked(mention)
+        number = linked or mention.in_reply_to_id
+        if number is None:
+            return mention
         try:
             post = await self._ask(self._client.status, number)
         except RefusedError:
             raise PhotoError(_GONE) from None
-        if post.visibility not in _OPEN and str(post.account.id) != person:
+        if post.visibility not in _OPEN and post.account.id != mention.account.id:
             raise PhotoError(_GONE)
+        if not linked and any(str(each.id) == self._me for each in post.mentions):
+            return None
         return post
 
+    def _linked(self, status: Any) -> str | None:
+        """The id of the first post of this server that a post links to."""
+        for link in re.findall(r'href="([^"]*)"', status.content or ""):
+            url = unescape(link)
+            found = _POST.fullmatch(urlsplit(url).path)
+            if found and url.startswith(f"{self._own.scheme}://{self._own.netloc}/"):
+                return found[1]
+        return None
+
     async def _fetched(self, url: str) -> bytes:
-        """The file at an address that the server gave. Raises PhotoError."""
-        for _ in range(_HOPS):
-            place = urlsplit(url)
-            if place.scheme != self._own.scheme or not place.hostname or place.username:
-                raise PhotoError(_UNREAD)
-            try:
-                async with self._files.stream(
-                    "GET", url, headers={"Accept-Encoding": "identity"}
-                ) as answer:
+        """A file from the server's own hosts. Raises PhotoError."""
+        for _ in range(_REQUESTS):
+            if not self._is_own(url):
+                place = urlsplit(url).hostname or "another server"
+                raise PhotoError(
+                    f"This photo is at {place}, and I fetch from my own server alone: please "
+                    "attach it."
+                )
+            with contextlib.suppress(httpx.HTTPError):
+                async with self._files.stream("GET", url) as answer:
                     if answer.has_redirect_location:
                         url = urljoin(url, answer.headers["location"])
                         continue
-                    if (
-                        answer.is_server_error
-                        or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
-                    ):
-                        raise NetworkError(f"the host of a photo answers {answer.status_code}")
-                    if not answer.is_success:
+                    if answer.is_success:
+                        return await self._read(answer)
+                    if answer.is_client_error:
                         break
-                    return await self._read(answer)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise NetworkError(f"the host of a photo: {type(error).__name__}") from error
-        raise PhotoError(_UNREAD)
+            await asyncio.sleep(_LOOK)
+        raise PhotoError("This photo cannot be fetched: please attach it again.")
 
     async def _read(self, answer: httpx.Response) -> bytes:
         data = bytearray()
-        async for part in answer.aiter_raw():
+        async for part in answer.aiter_bytes():
             data += part
             if len(data) > self._options.max_bytes:
-                most = self._options.max_mb
-                raise PhotoError(f"This file is too large: at most {most:g} MB are taken.")
+                raise PhotoError(self._options.too_large)
         return bytes(data)
+
+    def _is_own(self, url: str) -> bool:
+        """Whether it is of the server, of a host below it or of where it keeps media."""
+        place = urlsplit(url)
+        below = place.netloc.endswith(f".{self._own.netloc}")
+        return place.scheme == self._own.scheme and (below or place.netloc in self._hosts)
 
     async def answered(self, asked: Asked) -> bool:
         try:
@@ -193,18 +215,20 @@ class Mastodon:
         )
 
     async def send(self, asked: Asked, reply: Reply, photo: Photo | None) -> None:
+        """To no more people than saw both the mention and the photo."""
         mention = asked.message
         alt, seen = photo.origin if photo else ("", mention)
         media = [await self._uploaded(reply.picture, alt)] if reply.picture is not None else None
         is_open = mention.visibility in _OPEN and seen.visibility in _OPEN
+        warning = mention.spoiler_text or seen.spoiler_text or ""
         await self._ask(
             self._client.status_post,
             f"@{mention.account.acct} {reply.text}",
             in_reply_to_id=mention.id,
             media_ids=media,
-            visibility="unlisted" if is_open else "direct",  # the bot's followers are other people
+            visibility="unlisted" if is_open else "direct",
             sensitive=bool(mention.sensitive or seen.sensitive),
-            spoiler_text=mention.spoiler_text or seen.spoiler_text or None,
+            spoiler_text=warning[:_LONGEST_WARNING] or None,
             idempotency_key=f"cropper-{asked.id}",
         )
 
@@ -218,7 +242,7 @@ class Mastodon:
             file_name="crop.jpg",
         )
         end = time.monotonic() + _PROCESSED
-        while not media.url:
+        while not media.get("url"):
             if time.monotonic() > end:
                 raise NetworkError("the server does not make an upload ready", maybe_done=False)
             await asyncio.sleep(_LOOK)
@@ -227,73 +251,73 @@ class Mastodon:
 
     async def close(self) -> None:
         await self._files.aclose()
-        self._session.close()
 
     async def _ask(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """The library is not asynchronous: in a thread; and its errors as the bot's own."""
         with self._told():
             try:
-                async with asyncio.timeout(_WHOLE + _ANSWER):
-                    return await _in_thread(partial(call, *arguments, **options))
+                async with asyncio.timeout(_LONGEST):
+                    return await _in_thread(lambda: call(*arguments, **options))
             except TimeoutError:
-                raise NetworkError("the server does not end its answer") from None
+                raise NetworkError(f"no answer within {_LONGEST:.0f} s") from None
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except mastodon.MastodonRatelimitError as busy:
-            left = (self._client.ratelimit_reset or 0) - time.time()
-            wait = min(left + 1, _LONGEST_WAIT) if left > 0 else _SLOW_DOWN
-            raise NetworkError("asked to slow down", wait=wait) from busy
-        except mastodon.MastodonAPIError as failed:
-            status = failed.args[1] if len(failed.args) > 1 else None
+        except MastodonRatelimitError as busy:
+            reset = self._client.ratelimit_reset
+            wait = min(max(reset - time.time(), 1.0), _LONGEST_PAUSE) if reset else _PAUSE
+            raise NetworkError("asked to slow down", wait=wait, maybe_done=False) from busy
+        except MastodonUnauthorizedError:
+            raise ConfigError(
+                f"{self._own.netloc} does not take the token of {self._options.token_file}: "
+                "make one under Preferences, Development"
+            ) from None
+        except MastodonNotFoundError as gone:
+            raise RefusedError(_words(gone)) from gone
+        except MastodonAPIError as failed:
+            status = failed.args[1]
             if not isinstance(status, int):
-                raise NetworkError("the server answers no JSON: is it Mastodon?") from failed
-            said = " ".join(str(each) for each in failed.args[1:] if each)
-            if status == httpx.codes.UNAUTHORIZED or "authorized scopes" in said:
-                raise ConfigError(
-                    f"{self._own.netloc} does not take the token of {self._options.token_file} "
-                    f"({said}): make one under Preferences, Development, as docs/bot.md says"
-                ) from None
-            if httpx.codes.is_client_error(status):
-                raise RefusedError(said) from failed
-            raise NetworkError(f"the server answers {said}") from failed
-        except mastodon.MastodonError as failed:
-            raise NetworkError(failed) from failed
+                raise _StrangeError("an answer that is no JSON") from failed
+            if 400 <= status < 500:
+                raise RefusedError(_words(failed)) from failed
+            raise NetworkError(_words(failed)) from failed
+        except MastodonError as failed:
+            if isinstance(failed.__context__, requests.TooManyRedirects):
+                raise _StrangeError("a redirect") from failed
+            raise NetworkError(_words(failed)) from failed
 
 
-class _Session(requests.Session):
-    """Goes nowhere else with the token; answers come whole within a time and a size, or fail."""
+async def _in_thread(call: Callable[[], Any]) -> Any:
+    """What the call comes to; one that is given up holds up neither the bot nor its end."""
+    events, future = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        end = time.monotonic() + _WHOLE
-        answer = super().send(request, **{**options, "stream": True, "allow_redirects": False})
-        body = bytearray()
-        with contextlib.closing(answer.raw) as raw:
-            while part := raw.read1(decode_content=True):
-                body += part
-                if time.monotonic() > end or len(body) > _MOST:
-                    raise requests.Timeout("the answer is too slow, or too long")
-        answer.raw = io.BytesIO(body)
-        return answer
-
-
-def _in_thread(call: Callable[[], T]) -> asyncio.Future[T]:
-    """In one that the process does not wait for at its end, as it does for a pool's."""
-    future: Future[T] = Future()
-
-    def work() -> None:
-        if not future.set_running_or_notify_cancel():
+    def tell(found: Any, error: BaseException | None) -> None:
+        if future.done():
             return
-        try:
-            future.set_result(call())
-        except Exception as error:
+        if error is None:
+            future.set_result(found)
+        else:
             future.set_exception(error)
 
+    def work() -> None:
+        found, failed = None, None
+        try:
+            found = call()
+        except Exception as error:  # for the one who waits
+            failed = error
+        with contextlib.suppress(RuntimeError):  # the bot has ended
+            events.call_soon_threadsafe(tell, found, failed)
+
     threading.Thread(target=work, daemon=True).start()
-    return asyncio.wrap_future(future)
+    return await future
 
 
-def _pictures(post: Any) -> list[Any]:
-    return [each for each in post.media_attachments if each.type == "image"]
+def _pictures(status: Any) -> list[Any]:
+    """Those that the server has no copy of are of an unknown type."""
+    return [each for each in status.media_attachments if each.type in ("image", "unknown")]
+
+
+def _words(error: MastodonError) -> str:
+    return " ".join(str(each) for each in error.args if each)

@@ -17,7 +17,7 @@ __all__ = ["NETWORKS", "BotOptions", "read_token"]
 NETWORKS = ("telegram", "mastodon")
 _TELEGRAM = "https://api.telegram.org"
 _LONGEST_TOKEN = 4096  # bytes
-_TOKEN = {"telegram": r"[0-9]+:[A-Za-z0-9_-]{20,}", "mastodon": r"[!-~]{16,}"}
+_TOKEN = {"telegram": r"[0-9]+:[A-Za-z0-9_-]{20,}", "mastodon": r"[A-Za-z0-9._~+=-]{16,}"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class BotOptions:
 
     network: str  # one of NETWORKS
     token_file: Path
-    server: str | None = None  # that of the account on Mastodon; None: Telegram's own
+    server: str | None = None  # its URL; None: Telegram's own
     state: Path | None = None  # None: beside the token
     request: CropRequest = field(default_factory=CropRequest)
     scorer: str = "cropnet"
@@ -51,7 +51,6 @@ class BotOptions:
 
     @property
     def url(self) -> str:
-        """Of the server, without a slash at its end."""
         return (self.server or _TELEGRAM).rstrip("/")
 
     @property
@@ -62,6 +61,11 @@ class BotOptions:
     def max_bytes(self) -> int:
         """Of a photo's file."""
         return int(self.max_mb * 1e6)
+
+    @property
+    def too_large(self) -> str:
+        """For who sends a file that is larger."""
+        return f"This file is too large: at most {self.max_mb:g} MB are taken."
 
 
 def read_token(path: Path, network: str) -> str:

@@ -19,7 +19,7 @@ from cropper.finder import CropFinder
 
 __all__ = ["run"]
 
-_LOGGERS = ("asyncio", "httpcore", "httpx", "telegram", "urllib3")
+_LOGGERS = ("asyncio", "httpcore", "httpx", "mastodon", "telegram", "urllib3")
 
 
 def run(options: BotOptions, say: Callable[[str], None]) -> None:

@@ -96,12 +96,12 @@ class Telegram:
             return bool(text or _attached(message))
         return self._to_bot.search(text) is not None
 
-    async def photo(self, asked: Asked) -> Photo | None:
+    async def photo(self, asked: Asked) -> Photo:
         message: Message = asked.message
         sources = (message, message.reply_to_message, message.external_reply)
         part = next(filter(None, map(_attached, sources)), None)
         if part is None or not _is_picture(part):
-            return None
+            raise PhotoError(self.help)
         self._check_size(part.file_size)
         with self._told():
             try:
@@ -117,8 +117,7 @@ class Telegram:
 
     def _check_size(self, size: int | None) -> None:
         if size and size > self._options.max_bytes:
-            most = self._options.max_mb
-            raise PhotoError(f"This file is too large: at most {most:g} MB are taken.")
+            raise PhotoError(self._options.too_large)
 
     async def answered(self, asked: Asked) -> bool:
         return False

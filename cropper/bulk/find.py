@@ -52,14 +52,16 @@ class PhotoFinder:
 
     def find(self, image: SourceImage, own: CropFields | None = None) -> tuple[CropResult, ...]:
         """``own`` are fields of this photo alone. Raises what ``CropFinder.find`` raises."""
-        view = self.finder.scorer.spec.view(image) if self.is_search else None
         self._look(image, own)
+        view = self.finder.scorer.spec.view(image) if self.is_search else None
         objective = self.finder.bind_view(view) if view else None
         with self._turn:
             return self._find(image, view, objective, own)
 
     def _look(self, image: SourceImage, own: CropFields | None) -> None:
-        """For people to keep: slow, and in the caller's own thread."""
+        """For what is up and for people to keep: slow, and in the caller's own thread."""
+        if self.requests[0].orient:
+            self.finder.set_upright(image)
         if replace(self.requests[0], **(own or {})).people:
             look(image)
 
@@ -102,8 +104,8 @@ class ThreadedPhotoFinder(PhotoFinder):
         self._thread.close()
 
     def find(self, image: SourceImage, own: CropFields | None = None) -> tuple[CropResult, ...]:
-        view = self.finder.scorer.spec.view(image)
         self._look(image, own)
+        view = self.finder.scorer.spec.view(image)
         find_subjects(replace(self.requests[0], **(own or {})), view)
         return self._thread.ask(view, lambda objective: self._find(image, view, objective, own))
 

@@ -47,7 +47,9 @@ class BulkOptions:
     workers: int | None = None  # None: one a core; of a cluster, what it has
     backend: str = "local"
     cluster: str | None = None  # address of a scheduler; None: one on this machine, for the run
-    time_limit: float = 120.0  # s that one photo may be decoded and encoded for
+    time_limit: float = 120.0  # s that one photo may be decoded for; also fetched, put to a store
+    max_fetch_mb: float = 200  # of one photo in a store, megabytes
+    manifest: Path | None = None  # a folder for that of crops in a store
     batch_size: int = 16  # photos that a GPU looks at together; a CPU takes them one by one
     restart: bool = False  # forget earlier runs instead of going on
     dry_run: bool = False
@@ -127,6 +129,8 @@ class BulkOptions:
             settings["format"] = self.kind
         if request.straighten:
             settings["straighten"] = request.straighten
+        if request.orient:
+            settings["orient"] = True
         if request.constraints:
             settings["constraints"] = [repr(each) for each in request.constraints]
         if request.method == SEARCH and (request.keep != ("none",) or request.avoid):

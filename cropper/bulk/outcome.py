@@ -16,7 +16,7 @@ from cropper.canvas import Canvas
 from cropper.request import CropRequest
 from cropper.result import CropResult, SearchResult, StopReason
 from cropper.tone import Filter
-from cropper.turn import Tilt
+from cropper.turn import Orientation, Tilt
 
 __all__ = [
     "STAYS",
@@ -139,6 +139,7 @@ class Cropped:
                 "size": result.size,
                 "faces": result.faces,
                 "tilt": result.tilt and asdict(result.tilt),
+                "orientation": result.orientation and asdict(result.orientation),
                 **({"absent": result.absent} if result.absent else {}),
                 "full_frame_score": result.full_frame_score,
                 "centre_score": result.centre_score,
@@ -246,6 +247,8 @@ def outcome_from_json(text: str) -> Outcome:
     own["absent"] = tuple(record.get("absent", ()))
     tilt = record.get("tilt")
     own["tilt"] = Tilt(float(tilt["angle"]), float(tilt["probability"])) if tilt else None
+    up = record.get("orientation")
+    own["orientation"] = Orientation(int(up["quarters"]), float(up["probability"])) if up else None
     width, height = map(int, record["source_size"])
     result = CropResult(source_size=(width, height), search=found, **own)
     signature = Signature(**record["signature"])

@@ -13,7 +13,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cropper.bulk.find import (
@@ -31,7 +31,9 @@ from cropper.threads import cores
 
 __all__ = ["Backend", "Dask", "Local", "Ray", "open_backend"]
 
+_SILENT = logging.CRITICAL + 1
 Jobs = Iterable[PhotoJob]
+Note = Callable[[str], None]
 _GRACE = 2.0  # s that photos which are being decoded have left when a run is to end
 
 
@@ -68,7 +70,7 @@ class Local:
         if self.stop.is_set():
             self._stopped = self._stopped or time.monotonic()
             if time.monotonic() - self._stopped > _GRACE:
-                raise ImageReadError("interrupted while it was being decoded", "interrupted")
+                raise ImageReadError("interrupted before it was done", "interrupted")
 
 
 class Dask:
@@ -109,15 +111,18 @@ Backend = Local | Dask | Ray
 
 
 @contextlib.contextmanager
-def open_backend(options: BulkOptions, stop: threading.Event) -> Iterator[Backend]:
-    """Workers, ready. Raises MissingModelError or MissingExtraError for what is not there."""
+def open_backend(options: BulkOptions, stop: threading.Event, note: Note) -> Iterator[Backend]:
+    """Workers, ready; ``note`` is told of those of Dask that are lost, in a thread of its own.
+
+    Raises MissingModelError or MissingExtraError for what is not there.
+    """
     if options.backend == "local":
         with one_core_each() as limit:
             finder = load_photo_finder(options)
             limit()
             yield Local(finder, options, stop)
     elif options.backend == "dask":
-        with _dask(options):
+        with _dask(options, note):
             yield Dask()
     else:
         with _ray(options):
@@ -125,7 +130,7 @@ def open_backend(options: BulkOptions, stop: threading.Event) -> Iterator[Backen
 
 
 @contextlib.contextmanager
-def _dask(options: BulkOptions) -> Iterator[None]:
+def _dask(options: BulkOptions, note: Note) -> Iterator[None]:
     with extra("dask"):
         import distributed  # noqa: PLC0415 - slow
     connect: Any = distributed.Client  # it has no types
@@ -134,16 +139,48 @@ def _dask(options: BulkOptions) -> Iterator[None]:
             "n_workers": options.workers or cores(),
             "threads_per_worker": 1,
             "dashboard_address": None,
+            "silence_logs": _SILENT,  # of its processes
         }
     else:
         place = {"address": options.cluster}
-    try:
-        with _children_ignore_ctrl_c():
-            client = connect(**place)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"no Dask scheduler at {options.cluster}: {error}") from error
-    with client:
-        yield
+
+    def told(event: tuple[float, Any]) -> None:
+        what = event[1]
+        if what["action"] == "remove-worker" and not what.get("expected"):
+            note("a worker of Dask was lost: its photos go to another")
+
+    with _without_logs("distributed"):
+        try:
+            with _children_ignore_ctrl_c():
+                client = connect(**place)
+        except (OSError, RuntimeError, ValueError) as error:
+            if options.cluster is None:
+                raise ConfigError(
+                    f"the workers of Dask did not start ({error}): try again, or fewer `workers`"
+                ) from error
+            raise ConfigError(f"no Dask scheduler at {options.cluster}: {error}") from error
+        with client:
+            client.subscribe_topic("all", told)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(Exception):  # the scheduler has gone
+                    client.unsubscribe_topic("all")
+
+
+@contextlib.contextmanager
+def _without_logs(name: str) -> Iterator[None]:
+    """A package's own log, tracebacks in it, stays away from where people read.
+
+    For good after an exception: what is left of a cluster is closed when the process ends.
+    """
+    handlers = logging.getLogger(name).handlers
+    before = [handler.level for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(_SILENT)
+    yield
+    for handler, level in zip(handlers, before, strict=True):
+        handler.setLevel(level)
 
 
 @contextlib.contextmanager

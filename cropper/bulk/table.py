@@ -6,14 +6,18 @@ others are written as on the shell and may be missing or empty::
     photo,keep,avoid,focus
     trip/a.jpg,"120,80,200,200;largest",,
     trip/b.jpg,,"0,.9,1,.1",".5,.3"
+
+Or JSON lines, where the name ends in ``.jsonl``: an object a photo, with the same names and texts.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +27,8 @@ from cropper.request import CropFields, CropRequest, parse_box, parse_kept, pars
 __all__ = ["SubjectTable", "read_table"]
 
 _COLUMNS = {"keep", "avoid", "focus"}
+
+_Line = tuple[int, Callable[[], Mapping[str | None, Any]]]  # its number, and its cells
 
 
 @dataclass
@@ -55,6 +61,20 @@ def read_table(path: Path | None, request: CropRequest) -> SubjectTable:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"`subjects`: {path} cannot be read: {error}") from error
+    lines = _json_lines(text) if path.suffix.lower() == ".jsonl" else _cells(path, text)
+    rows: dict[str, CropFields] = {}
+    for number, read in lines:
+        try:
+            photo, row = _row(read(), request)
+            if photo in rows:
+                raise ConfigError(f"{photo} has a row already")
+        except ConfigError as error:
+            raise ConfigError(f"{path}, line {number}: {error}") from error
+        rows[photo] = row
+    return SubjectTable(rows, set(rows))
+
+
+def _cells(path: Path, text: str) -> Iterator[_Line]:
     header = text.partition("\n")[0]
     lines = csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in header else ",")
     names = lines.fieldnames or []
@@ -62,16 +82,30 @@ def read_table(path: Path | None, request: CropRequest) -> SubjectTable:
         raise ConfigError(
             f"{path}: the header has photo and any of keep, avoid and focus, got {header!r}"
         )
-    rows: dict[str, CropFields] = {}
     for cells in lines:
-        try:
-            photo, row = _row(cells, request)
-        except ConfigError as error:
-            raise ConfigError(f"{path}, line {lines.line_num}: {error}") from error
-        if photo in rows:
-            raise ConfigError(f"{path}, line {lines.line_num}: {photo} has a row already")
-        rows[photo] = row
-    return SubjectTable(rows, set(rows))
+        yield lines.line_num, partial(dict, cells)
+
+
+def _json_lines(text: str) -> Iterator[_Line]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield number, partial(_object, line)
+
+
+def _object(line: str) -> Mapping[str | None, Any]:
+    """Raises ConfigError for anything but an object of the table's names and texts."""
+    try:
+        found = json.loads(line)
+    except (RecursionError, ValueError) as error:
+        raise ConfigError(f"it is no JSON: {error}") from error
+    if not isinstance(found, dict) or "photo" not in found or found.keys() - _COLUMNS - {"photo"}:
+        raise ConfigError(
+            f"it is an object with photo and any of keep, avoid and focus, got {line[:60]}"
+        )
+    for name, value in found.items():
+        if not isinstance(value, str | None):
+            raise ConfigError(f"{name} is a text, written as on the shell, got {value!r}")
+    return found
 
 
 def _row(cells: Mapping[str | None, Any], request: CropRequest) -> tuple[str, CropFields]:

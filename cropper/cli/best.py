@@ -30,6 +30,8 @@ Examples:
   cropper best me.jpg --preset avatar
   cropper best photo.jpg --top-k 3 --aspect free --overlay why.jpg
   cat photo.jpg | cropper best - > cropped.jpg
+  cropper best https://host/photo.jpg            -> photo-best.jpg here
+  cropper best s3://bucket/a.jpg -o s3://bucket/b.jpg
 """
     + EXIT_CODES
 )
@@ -61,6 +63,14 @@ Examples:
     metavar="FILE|TEMPLATE",
     help="Also draw the crop, the runners-up and a heat map of the score over position.",
 )
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each fetch and put of a URL.",
+)
 @click.option("--dry-run", is_flag=True, help="Find crops and write nothing.")
 @click.option(
     "--skip-existing",
@@ -70,7 +80,10 @@ Examples:
 @output_options
 @threads_option
 def best(inputs: tuple[str, ...], preset: str | None, **options: Any) -> None:
-    """Write the best crop of each IN, beside it unless -o says where. '-' is standard input."""
+    """Write the best crop of each IN, beside it unless -o says where. '-' is standard input.
+
+    IN and OUT may be URLs; the crop of one goes to the current folder unless -o says where.
+    """
     from cropper.best import BestOptions, crop_files  # noqa: PLC0415 - numpy and pillow
 
     if preset is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import max_mpixels_option, treatment_options
+from cropper.cli.options import mpixels_option, treatment_options
 
 __all__ = ["bot"]
 
@@ -36,8 +36,7 @@ Examples:
 @click.option(
     "--server",
     metavar="URL",
-    help="The network's: that of the account for Mastodon; a Bot API server of your own for "
-    "Telegram, else Telegram's.",
+    help="That of the account on Mastodon; for Telegram a Bot API server of your own, if any.",
 )
 @click.option(
     "--state",
@@ -67,7 +66,7 @@ Examples:
     show_default=True,
     help="Refuse larger files; Telegram's own server gives bots none above 20.",
 )
-@max_mpixels_option(60)
+@mpixels_option(60)
 @click.option(
     "--queue",
     type=click.IntRange(1),
@@ -97,8 +96,7 @@ def bot(keep: tuple[str, ...], **options: Any) -> None:
     """Answer people's photos with their best crop, its score and what the judge thinks.
 
     A photo that is sent to the bot, or that a message to it replies to, is answered in one message;
-    on Mastodon also one of a post that is linked.
-    Nothing of it is kept. docs/bot.md says how to set one up.
+    on Mastodon a mention is one. Nothing of it is kept. docs/bot.md says how to set one up.
     """
     from cropper.bot import BotOptions, run  # noqa: PLC0415 - numpy and pillow
     from cropper.console import say  # noqa: PLC0415

@@ -74,8 +74,8 @@ _RUN = (
         "--subjects",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         metavar="TABLE",
-        help="CSV or TSV with the columns photo, keep, avoid and focus: for single photos, in "
-        "place of --keep, --avoid and --focus.",
+        help="CSV, TSV or JSON lines (.jsonl) with photo, keep, avoid and focus: for single "
+        "photos, in place of --keep, --avoid and --focus.",
     ),
     click.option("--workers", type=click.IntRange(1), metavar="N", help="Default: one a core."),
     click.option(
@@ -91,7 +91,15 @@ _RUN = (
         default=120.0,
         show_default=True,
         metavar="SECONDS",
-        help="For decoding and encoding one photo; beyond it the photo has failed.",
+        help="For decoding and encoding one photo, and for each fetch and put of a URL; beyond it "
+        "the photo has failed.",
+    ),
+    click.option(
+        "--manifest",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Where the record of a run lies whose OUT_DIR is a URL. Default: a folder below "
+        "~/.local/state/cropper, by OUT_DIR's name.",
     ),
     click.option("--cluster", metavar="ADDRESS", help="Of a scheduler. Default: one for this run."),
     click.option(
@@ -147,6 +155,7 @@ Examples:
   cropper bulk photos -o crops --preset post --preset story
   cropper bulk photos -o crops --include '*.jpg' --exclude 'raw/**' --report crops.html
   cropper bulk photos -o photos --xmp-only --min-gain 0.6
+  cropper bulk s3://bucket/photos -o s3://bucket/crops
 """
     + EXIT_CODES
 )
@@ -158,7 +167,7 @@ def bulk(
     output: str,
     **options: Any,
 ) -> None:
-    """Crop every photo below IN_DIR into the same tree below OUT_DIR.
+    """Crop every photo below IN_DIR into the same tree below OUT_DIR; both may be URLs.
 
     Run it again after a cut or a change: only what is missing, new, changed or failed is done.
     """

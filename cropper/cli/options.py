@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from cropper.request import CropRequest
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["max_mpixels_option", "parse_size", "take_presets", "take_request", "treatment_options"]
+__all__ += ["mpixels_option", "parse_size", "take_presets", "take_request", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def max_mpixels_option(default: float) -> Callable[[Command], Command]:
+def mpixels_option(most: float) -> Callable[[Command], Command]:
+    """``--max-mpixels``, whose default is ``most``."""
     return click.option(
         "--max-mpixels",
         type=click.FloatRange(0, min_open=True),
-        default=default,
+        default=most,
         show_default=True,
         help="Refuse larger pictures, before decoding.",
     )
@@ -159,6 +160,12 @@ _TREATMENT = (
         "it as there is.",
     ),
     click.option(
+        "--orient",
+        is_flag=True,
+        help="Set a photo upright that surely lies on a side or on its head, where its EXIF does "
+        "not say so, or wrongly.",
+    ),
+    click.option(
         "--filter",
         metavar="NAME|best",
         help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "
@@ -287,7 +294,15 @@ _OUTPUT = (
         "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
     ),
     click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
-    max_mpixels_option(200),
+    mpixels_option(200),
+    click.option(
+        "--max-fetch-mb",
+        type=click.FloatRange(0, min_open=True),
+        default=200,
+        show_default=True,
+        metavar="MB",
+        help="Refuse larger files that are fetched from a URL.",
+    ),
     click.option(
         "--strict",
         is_flag=True,

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.progress import progress
 from cropper.errors import extra
+from cropper.progress import progress
 
 __all__ = ["map_command", "rank_command", "score_command", "selfie_command"]
 

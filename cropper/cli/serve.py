@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import max_mpixels_option
+from cropper.cli.options import mpixels_option
 from cropper.errors import extra
 
 __all__ = ["serve"]
@@ -50,7 +50,7 @@ Examples:
     show_default=True,
     help="Refuse larger uploads, before reading them.",
 )
-@max_mpixels_option(60)
+@mpixels_option(60)
 @click.option(
     "--queue",
     type=click.IntRange(1),

@@ -30,8 +30,8 @@ NAME = "cropper.toml"
 CROPPING = ("best", "bulk", "watch")  # commands that keys outside of tables are for
 LOOKS = {
     *("aspect", "size", "preset", "method", "shear", "min-scale", "max-scale", "min-pixels"),
-    *("keep", "if-absent", "avoid", "focus", "fit", "background", "straighten", "filter", "top-k"),
-    *("seed", "no-enlarge", "format", "quality", "strip", "linear", "strict", "include"),
+    *("keep", "if-absent", "avoid", "focus", "fit", "background", "straighten", "orient", "filter"),
+    *("top-k", "seed", "no-enlarge", "format", "quality", "strip", "linear", "strict", "include"),
     *("exclude", "min-gain"),
 }
 _PREFIX = "CROPPER"

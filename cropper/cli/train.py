@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import main, threads_option
+from cropper.cli.options import Command, add_options
 from cropper.errors import extra
 
 __all__ = ["train"]
@@ -144,24 +146,34 @@ def train_localizer_command(
     click.echo(f"wrote {out / 'localizer'}.safetensors", err=True)
 
 
+def _photos_alone(out: str, told: str) -> Callable[[Command], Command]:
+    """The options of trainings that need photos and no labels."""
+    options = (
+        click.argument(
+            "folders",
+            metavar="DIR...",
+            nargs=-1,
+            required=True,
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+        ),
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path, file_okay=False),
+            default=Path(out),
+            show_default=True,
+            help=told,
+        ),
+        click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's."),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+        click.option("--limit", type=click.IntRange(1), help="Only this many photos."),
+    )
+    return lambda command: add_options(command, options)
+
+
 @train.command("tilt")
-@click.argument(
-    "folders",
-    metavar="DIR...",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+@_photos_alone(
+    "runs/tilt", "Folder for the weights, and for the turned windows, 2 GB of 3,400 photos."
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs/tilt"),
-    show_default=True,
-    help="Folder for the weights, and for the turned windows, 2 GB of 3,400 photos.",
-)
-@click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--limit", type=click.IntRange(1), help="Only this many photos.")
 def train_tilt_command(
     folders: tuple[Path, ...], out: Path, epochs: int | None, seed: int, limit: int | None
 ) -> None:
@@ -177,6 +189,27 @@ def train_tilt_command(
         config = replace(config, epochs=epochs)
     train_tilt(folders, out, config, limit=limit, log=partial(click.echo, err=True))
     click.echo(f"wrote {out / 'tilt'}.safetensors", err=True)
+
+
+@train.command("orientation")
+@_photos_alone("runs/orientation", "Folder for the weights.")
+def train_orientation_command(
+    folders: tuple[Path, ...], out: Path, epochs: int | None, seed: int, limit: int | None
+) -> None:
+    """Train what --orient asks, from photos alone: they are turned by quarters.
+
+    Of a folder with annotations.json its split 'train' is used, of others all pictures. What is
+    read of 3,400 photos takes 3 GB of memory.
+    """
+    with extra("torch"):
+        from cropper.train.orientation import OrientationConfig  # noqa: PLC0415
+        from cropper.train.orientation import train_orientation as fit  # noqa: PLC0415
+
+    config = OrientationConfig(seed=seed)
+    if epochs is not None:
+        config = replace(config, epochs=epochs)
+    fit(folders, out, config, limit=limit, log=partial(click.echo, err=True))
+    click.echo(f"wrote {out / 'orientation'}.safetensors", err=True)
 
 
 @train.command("faces")

@@ -76,6 +76,8 @@ A TABLE of posts has the columns image, likes, followers, tags, posted_at and op
     help="To start from: torchvision's own (fetched once), none, or a file.")  # fmt: skip
 @click.option("--side", type=click.IntRange(16), default=224, show_default=True,
     help="Pixels of the network's input; 32 k + 1 for the trunk.")  # fmt: skip
+@click.option("--geometry/--no-geometry", default=True, show_default=True,
+    help="The place of the largest face as its own part of the score.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--batch", type=click.IntRange(2), default=32, show_default=True)
 @click.option("--rate", type=click.FloatRange(0, min_open=True), default=5e-5, show_default=True,
@@ -114,16 +116,16 @@ def train_selfies_command(
         train_tiles(tiles, trunk, out, seed=seed, device=device, log=log)
         return
     selfies = with_pictures(_read(sources[0], options, seed))
+    known = {field.name for field in fields(SelfiesConfig)}
+    config = SelfiesConfig(seed=seed, **{k: v for k, v in options.items() if k in known})
     if options["require_face"]:
-        from cropper.train.selfies.faces import with_faces  # noqa: PLC0415 - an extra
+        from cropper.train.selfies.faces import look_for_faces, with_faces  # noqa: PLC0415
 
-        selfies = with_faces(selfies, log)
+        selfies = with_faces(look_for_faces(selfies, log, config.long_side))
     if options["labels_only"]:
         write_labels(selfies, out)
         print_line(selfies.summary)
         return
-    known = {field.name for field in fields(SelfiesConfig)}
-    config = SelfiesConfig(seed=seed, **{k: v for k, v in options.items() if k in known})
     train_selfies(selfies, out, config, device=device, workers=options["workers"], log=log)
     log(f"wrote {out / config.name}.safetensors")
 

@@ -2,10 +2,11 @@
 
 Read the files as the way of a picture: ``formats`` tells what a file is, ``structure`` what would
 take too long to read, ``icc`` and ``metadata`` what it says beside its pixels, ``header`` all that
-can be known before decoding, ``damage`` what decoders are silent about, ``pixels`` what Pillow's
-modes and colour profiles mean, ``linear`` averages light, ``source`` decodes and cuts,
-``per_view`` keeps what is found in a view, ``photo`` takes whatever holds a photo, ``padding`` and
-``toning`` change a crop, ``exif`` keeps metadata true for it, ``output`` encodes, ``files`` writes.
+can be known before decoding, ``memory`` how much that will take, ``damage`` what decoders are
+silent about, ``pixels`` what Pillow's modes and colour profiles mean, ``linear`` averages light,
+``source`` decodes and cuts, ``per_view`` keeps what is found in a view, ``photo`` takes whatever
+holds a photo, ``padding`` and ``toning`` change a crop, ``exif`` keeps metadata true for it,
+``output`` encodes, ``files`` writes.
 """
 
 from cropper.image.files import (
@@ -26,6 +27,7 @@ from cropper.image.formats import (
     sniff,
 )
 from cropper.image.header import Header
+from cropper.image.memory import MOST_BYTES, Output, needed
 from cropper.image.output import encode, writable_format
 from cropper.image.photo import Photo, from_array, load_image, open_photo
 from cropper.image.pixels import Span
@@ -36,8 +38,10 @@ from cropper.image.view import View
 __all__ = [
     "EXTENSION_OF",
     "FORMATS",
+    "MOST_BYTES",
     "FileId",
     "Header",
+    "Output",
     "Photo",
     "SourceImage",
     "Span",
@@ -51,6 +55,7 @@ __all__ = [
     "is_cut_off",
     "load_image",
     "make_folder",
+    "needed",
     "open_photo",
     "parse_format",
     "read_below",

@@ -11,14 +11,14 @@ import contextlib
 import importlib.util
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cropper.errors import CropperError, ImageReadError, ImageTooLargeError
 from cropper.image import exif
-from cropper.image.deep_tiff import plain_tiff, unread_kind
+from cropper.image.deep_tiff import deep_header, unread_kind
 from cropper.image.formats import (
     FORMATS,
     broken_end,
@@ -67,6 +67,7 @@ class Header:
     lossless: bool = False  # WebP
     compression: str | None = None  # TIFF
     span: Span | None = None  # black and white of I;16; I and F need the pixels
+    deep: int = 0  # TIFF that Pillow does not read: bytes of a pixel in the file
     notes: tuple[str, ...] = ()
 
 
@@ -183,8 +184,12 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
         notes.append("a broken PNG chunk behind the pixels, so what follows was ignored")
     with reading(name, kind):
         if kind == "TIFF" and (unread := unread_kind(data)):
-            data = plain_tiff(name, unread, data, lambda size: _check_size(name, size, max_mpixels))
             notes.append(f"{unread}: colours are read as 8 bits, its dates and texts are not kept")
+            shown, deep = deep_header(name, unread, data)
+            image = open_picture(shown, kind)
+            _check_size(name, image.size, max_mpixels)
+            header = _header(name, kind, image, shown, notes)
+            return replace(header, deep=deep), data
         if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
             _check_size(name, webp_canvas(data), max_mpixels)
         try:

@@ -176,13 +176,24 @@ def resample(
         left, top, part = 0, 0, image  # nothing to convert, and resize() reads what weighs in alone
     else:
         part = averageable(image.crop((left, top, right, bottom)))
-    if part.mode == "F":  # one NaN or infinity would spread over all pixels around it
-        low, high = span_of(part)
-        part = Image.fromarray(np.nan_to_num(np.asarray(part), nan=low, posinf=high, neginf=low))
+    if part.mode == "F":
+        part = _finite(part)
     # reduce() averages whole pixels first, the filter does the rest; it doesn't know I;16
     gap = None if part.mode == "I;16" else 3.0
     inner = (x0 - left, y0 - top, x1 - left, y1 - top)
     return part.resize(size, FILTER, inner, gap)
+
+
+def _finite(image: Image.Image) -> Image.Image:
+    """F without NaN and infinities, one of which would spread over all pixels around it."""
+    if all(np.isfinite(strip).all() for _, strip in strips(image)):
+        return image
+    low, high = span_of(image)
+    finite = Image.new("F", image.size)
+    for top, strip in strips(image):
+        values = np.nan_to_num(strip, nan=low, posinf=high, neginf=low)
+        finite.paste(Image.fromarray(values), (0, top))
+    return finite
 
 
 def weighing(

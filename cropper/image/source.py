@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +19,7 @@ from PIL import Image, ImageFile
 
 from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
+from cropper.image.deep_tiff import deep_picture, unread_kind
 from cropper.image.header import (
     Header,
     color_key,
@@ -60,6 +62,8 @@ _UPRIGHT = {
     7: (Image.Transpose.TRANSVERSE, (True, True, True)),
     8: (Image.Transpose.ROTATE_90, (True, True, False)),
 }
+# Each is the one before it and a quarter turn clockwise; of a mirrored picture the second four
+_QUARTERS = ((1, 6, 3, 8), (2, 7, 4, 5))
 
 _Box = tuple[float, float, float, float]
 
@@ -118,6 +122,17 @@ class SourceImage:
             with reading(self.name, self.format):
                 self._span = span_of(self._decoded())
         return self._span
+
+    def turn(self, quarters: int) -> None:
+        """From now on what is upright is ``quarters`` quarter turns clockwise from what it was.
+
+        As if its EXIF had said so: sizes, boxes, views and crops are of the turned picture.
+        """
+        now = self.header.orientation
+        order = next(each for each in _QUARTERS if now in each)
+        orientation = order[(order.index(now) + quarters) % 4]
+        size = self.size[::-1] if quarters % 2 else self.size
+        self.header = replace(self.header, orientation=orientation, size=size)
 
     def expect(self, sizes: Sequence[tuple[int, int]]) -> None:
         """Crops will be cut to ``sizes`` (width, height): a JPEG is decoded for them right away.
@@ -256,7 +271,9 @@ class SourceImage:
         return image.reduce(factor), (x0, y0, x1, y1)
 
     def _decoded(self) -> Image.Image:
-        if self._picture is None:
+        if self._picture is None and self.format == "TIFF" and unread_kind(self._data):
+            self._picture = self._cleaned(deep_picture(self._data))
+        elif self._picture is None:
             opened = open_picture(self._data, self.format)
             part = part_of_canvas(opened)
             if self.format == "JPEG":
@@ -266,6 +283,7 @@ class SourceImage:
                 opened.load()
                 image = on_clear(opened, part) if part else opened
             self._picture = self._cleaned(image)
+        assert self._picture
         return self._picture
 
     def _from_jpeg(self, opened: ImageFile.ImageFile) -> Image.Image:

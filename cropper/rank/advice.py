@@ -64,6 +64,7 @@ class Advice:
     in_crop: Place | None
     notes: tuple[str, ...]  # on what the crop cannot keep
     best: Place | None  # the mean of the best selfies, where the scorer knows it
+    by_likes: bool  # these are what a training on likes was shown, and the score is log-odds
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -81,7 +82,8 @@ class Advice:
 
     def lines(self) -> Iterator[str]:
         """In words, what helps most first."""
-        range_of = "; the best selfies of 2015 had 1, the worst -1" if self.best else ""
+        best = "pictures that were liked" if self.by_likes else "best selfies of 2015"
+        range_of = f"; the {best} had 1, the worst -1" if self.best and not self.by_likes else ""
         yield f"{self.path}: {self.score:.2f} by {self.scorer}{range_of}"
         yield from (f"  {gain:+.2f}  {change}" for change, gain in helpful(self.gains))
         x0, y0 = round(self.crop.x0), round(self.crop.y0)
@@ -91,7 +93,7 @@ class Advice:
             yield "  no face was found: of selfies it knows those with one"
         elif self.in_crop and self.best:
             faces = "face" if self.faces == 1 else f"largest of {self.faces} faces"
-            yield f"  {faces:24}{'photo':>7}{'crop':>7}{'best':>7}  (the best selfies of 2015)"
+            yield f"  {faces:24}{'photo':>7}{'crop':>7}{'best':>7}  (the {best})"
             for name, what in (
                 ("size", "share of the side"),
                 ("across", "centre, from the left"),
@@ -143,6 +145,7 @@ def advise_on(path: Path, finder: CropFinder, request: CropRequest) -> Advice:
         in_crop=_place(faces, result.best.box),
         notes=result.notes,
         best=_best_place(finder.scorer),
+        by_likes=isinstance(finder.scorer, SelfieScorer) and finder.scorer.by_likes,
     )
 
 

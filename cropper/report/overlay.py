@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,12 @@ from PIL import Image, ImageDraw
 
 from cropper.boxes import Crop
 from cropper.finder import CropFinder
-from cropper.image import SourceImage, View
+from cropper.image import SourceImage, View, from_array
+from cropper.image.toning import toned
+from cropper.render import cut
 from cropper.result import CropResult
 
-__all__ = ["SIDE", "draw_overlay", "explain"]
+__all__ = ["SIDE", "cropped", "draw_overlay", "explain"]
 
 # Dark blue, teal, yellow: equal steps in lightness, legible to colour-blind eyes
 _COLOURS = np.array(
@@ -31,21 +34,37 @@ def explain(finder: CropFinder, source: SourceImage, result: CropResult) -> Imag
     return draw_overlay(source.view(SIDE), result.crops, heat.scores)
 
 
+def cropped(view: View, crop: Crop, side: int) -> Image.Image:
+    """The crop as it is written, its filter and what is around it too, from the view's pixels.
+
+    RGB, its long side ``side`` px.
+    """
+    source = from_array(view.pixels)
+    scale = np.array(source.size) / np.array(view.size)
+    corners = np.clip(np.array(crop.quad) * scale, 0, source.size)
+    (width, height), _ = crop.layout()
+    shrink = side / max(width, height)
+    size = (max(round(width * shrink), 1), max(round(height * shrink), 1))
+    return cut(source, replace(crop, corners=tuple(map(tuple, corners.tolist()))), size)
+
+
 def draw_overlay(
     view: View, crops: Sequence[Crop], heat: NDArray[np.float64] | None = None
 ) -> Image.Image:
     """The view with the best crop bright and framed, runners-up as thin frames, heat beneath.
+
+    The best crop has the tones of its filter.
 
     Turned crops are drawn by their corners over the boxes around them.
 
     The heat is (rows, columns) over the view, from the lowest value (dark) to the highest (yellow);
     where it is NaN the view stays as it is.
     """
-    canvas = view.pixels.astype(np.float64)
-    height, width = canvas.shape[:2]
+    height, width = view.pixels.shape[:2]
+    scale = np.array([width / view.size[0], height / view.size[1]] * 2)
+    canvas = _filtered(view, crops[0], scale[:2]).astype(np.float64)
     if heat is not None:
         canvas = _with_heat(canvas, heat)
-    scale = np.array([width / view.size[0], height / view.size[1]] * 2)
     frames = [np.array(crop.box) * scale for crop in crops]
     x0, y0 = np.floor(frames[0][:2]).astype(int)
     x1, y1 = np.ceil(frames[0][2:]).astype(int)
@@ -64,6 +83,17 @@ def draw_overlay(
         for colour, extra in (((0, 0, 0), 2), ((255, 210, 60), 0)):
             draw.line([*corners, corners[0]], fill=colour, width=line + extra)
     return picture
+
+
+def _filtered(view: View, crop: Crop, scale: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The view's pixels, those of the crop with its filter."""
+    if not crop.filter:
+        return view.pixels
+    picture = Image.fromarray(view.pixels)
+    inside = Image.new("1", picture.size)
+    ImageDraw.Draw(inside).polygon([tuple(point * scale) for point in np.array(crop.quad)], fill=1)
+    picture.paste(toned(picture, crop.filter.tone), mask=inside)
+    return np.asarray(picture)
 
 
 def _frame(

@@ -16,6 +16,12 @@ class LabelledCrop:
     crop: Crop
     link: str = ""  # to its file, from the report; none was written where it is empty
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it is written as the photo has it, upright and with nothing around it."""
+        crop = self.crop
+        return not (crop.corners or crop.canvas or (crop.filter and crop.filter.tone.changes))
+
 
 @dataclass(frozen=True)
 class ReportedPhoto:

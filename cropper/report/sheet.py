@@ -5,12 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cropper.image import from_array
-from cropper.image.toning import toned
-from cropper.report.overlay import draw_overlay
+from cropper.report.overlay import cropped, draw_overlay
 from cropper.report.records import ReportedPhoto
 
 __all__ = ["CELL", "draw_sheet"]
@@ -44,18 +41,10 @@ def draw_sheet(photos: Sequence[ReportedPhoto], columns: int = 3) -> Image.Image
 def _pair(photo: ReportedPhoto) -> tuple[Image.Image, Image.Image]:
     view = photo.view
     assert view is not None
-    shown, source = photo.crops[0], from_array(view.pixels)
-    before = draw_overlay(view, [shown.crop])
-    scale = np.array(source.size) / np.array(view.size)
-    corners = np.clip(np.array(shown.crop.quad) * scale, 0, source.size)
-    sides = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
-    shrink = CELL / max(sides)
-    size = (max(round(sides[0] * shrink), 1), max(round(sides[1] * shrink), 1))
-    after = source.warp(corners, size).convert("RGB")
-    if shown.crop.filter:
-        after = toned(after, shown.crop.filter.tone)
+    crop = photo.crops[0].crop
+    before = draw_overlay(view, [crop])
     before.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
-    return before, after
+    return before, cropped(view, crop, CELL)
 
 
 def _centred(picture: Image.Image, x: int, y: int) -> tuple[int, int]:

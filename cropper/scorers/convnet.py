@@ -24,7 +24,7 @@ from cropper.boxes import Boxes, normalise
 from cropper.errors import ConfigError, MissingModelError
 from cropper.image import View
 from cropper.sampling import Pyramid, pyramid, sample_affine, sample_boxes
-from cropper.scorers.affine import JUDGED, BoundAffine, Reading
+from cropper.scorers.affine import JUDGED, BoundAffine, BoundPixels, Reading
 from cropper.scorers.auto_batch import AutoBatch
 from cropper.scorers.base import BoundScorer, ScorerSpec
 from cropper.scorers.checkpoint import load_weights
@@ -51,8 +51,8 @@ class Preprocessing:
         return asdict(self)
 
     def normalised(self, pixels: Tensor) -> Tensor:
-        """(H, W, 3) uint8 -> (3, H, W) as the network wants them."""
-        values = pixels.movedim(2, 0).float() / 255
+        """(H, W, 3) uint8, or floats from 0 to 255 -> (3, H, W) as the network wants them."""
+        values = (pixels if pixels.is_floating_point() else pixels.float()).movedim(2, 0) / 255
         mean, std = values.new_tensor(self.mean), values.new_tensor(self.std)
         return (values - mean[:, None, None]) / std[:, None, None]
 
@@ -152,12 +152,29 @@ class ConvNetScorer:
         self.spec = replace(spec, device=self.device.type)
         self.batch = AutoBatch(self.device, batch)
 
+    @property
+    def trunk(self) -> Trunk | None:
+        """The package's, where that is the backbone."""
+        return self.module.trunk if isinstance(self.module, TrunkClassifier) else None
+
+    @property
+    def trunk_pixels(self) -> int:
+        """Area at which a whole picture is as sharp as crops are to the trunk."""
+        return int((self.preprocessing.side / _USUAL_SCALE) ** 2)
+
     def pixels(self, view: View) -> Tensor:
         """(3, H, W) as the network wants them."""
         return self.preprocessing.normalised(upload(view.pixels, self.device))
 
     def bind_affine(self, view: View) -> BoundAffine:
         return _AffineCrops(self, self.pixels(view), view.size)
+
+    def bind_pixels(self, view: View) -> BoundPixels:
+        def score(pixels: Tensor, theta: Tensor) -> Tensor:
+            seen = self.preprocessing.normalised(pixels.to(self.device))
+            return _AffineCrops(self, seen, view.size)(theta)
+
+        return BoundPixels(view.pixels, score)
 
     def bind(self, view: View) -> BoundScorer:
         levels = pyramid(self.pixels(view))
@@ -223,7 +240,7 @@ class _AffineCrops:
         preprocessing = self.scorer.preprocessing
         crops = sample_affine(_read(self.levels, reading), theta, preprocessing.read_size)
         logits: Tensor = self.scorer.module(preprocessing.enlarged(crops).to(self.scorer.dtype))
-        return logits.flatten().float()
+        return logits.flatten().to(crops)
 
     def _by_features(self, theta: Tensor, reading: Reading) -> Tensor:
         means = []
@@ -246,8 +263,7 @@ class _AffineCrops:
                 "another method"
             )
         pixels = self.levels.levels[0]
-        area = int((self.scorer.preprocessing.side / _USUAL_SCALE) ** 2)
-        width, height = input_size(self.size, area)
+        width, height = input_size(self.size, self.scorer.trunk_pixels)
         whole = torch.eye(2, 3).to(pixels)[None]
         taps = []
         with torch.no_grad():

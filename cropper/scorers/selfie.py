@@ -4,8 +4,10 @@ A head that was trained on whole selfies is asked by a search about crops that n
 posted, and there it is wrong. Where the face belongs is known better: the density of its place and
 size among the best selfies, over that among any crops of selfies, is highest at one place and falls
 on all sides. A crop's score is the ConvNet's, the logarithm of that ratio as far as the crop
-changes it, and a price of cutting. A whole picture's score is the ConvNet's alone, which has seen
-its face. A face that is smaller than selfies have it says nothing.
+changes it, and a price of cutting. A face that is smaller than selfies have it says nothing.
+
+A whole picture's score is the ConvNet's alone, which has seen its face, unless that was trained on
+what the face's place leaves unexplained: then the place's own log-odds are a part of it.
 """
 
 from __future__ import annotations
@@ -25,14 +27,23 @@ from cropper.faces import find_faces
 from cropper.image import View
 from cropper.sampling import equal_area_boxes
 from cropper.scorers import convnet
-from cropper.scorers.affine import JUDGED, BoundAffine, Reading
+from cropper.scorers.affine import JUDGED, BoundAffine, BoundPixels, Reading
 from cropper.scorers.base import BoundScorer, ScorerSpec
 from cropper.scorers.convnet import ConvNetScorer
 
-__all__ = ["FaceGeometry", "Gaussian", "SelfieScorer", "load", "place_of"]
+__all__ = [
+    "FaceGeometry",
+    "Gaussian",
+    "PlaceOdds",
+    "SelfieScorer",
+    "largest_face",
+    "load",
+    "place_of",
+]
 
 _AREA = 1.0  # of a crop's log area: what is cut away has to be worth it
 _FLOOR = -1.0  # log ratio below which places are about equally bad
+_FAR = 3.0  # deviations from the mean; beyond them a place is worth what it is there
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
@@ -70,18 +81,42 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
+class PlaceOdds:
+    """Log-odds that a picture is liked by its face's place: a quadratic within bounds."""
+
+    mean: tuple[float, ...]  # (3,), of ``place_of``
+    deviation: tuple[float, ...]  # (3,)
+    weights: tuple[float, ...]  # (10,), of ``terms``
+    faceless: float  # log-odds of a picture without a face
+
+    def terms(self, places: Tensor) -> Tensor:
+        """(N, 3) -> (N, 10): 1, the standardised place, and its products."""
+        off = (places - places.new_tensor(self.mean)) / places.new_tensor(self.deviation)
+        off = off.clamp(-_FAR, _FAR)
+        first, second = torch.triu_indices(3, 3)
+        return torch.cat([torch.ones_like(off[:, :1]), off, off[:, first] * off[:, second]], 1)
+
+    def __call__(self, places: Tensor) -> Tensor:
+        """(N, 3) -> (N,); that of NaN is ``faceless``."""
+        odds = self.terms(places) @ places.new_tensor(self.weights)
+        return odds.nan_to_num(self.faceless)
+
+
+@dataclass(frozen=True)
 class FaceGeometry:
     """Where the largest face of a picture is, in liked ones and in any."""
 
     liked: Gaussian
     usual: Gaussian  # of any crops of selfies
     least: float  # log size, as place_of has it, below which a face is no selfie's
+    odds: PlaceOdds | None = None  # of whole pictures, where the ConvNet leaves them out
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> FaceGeometry:
         """Raises TypeError for what ``to_dict`` did not give."""
         liked, usual = Gaussian(**stored["liked"]), Gaussian(**stored["usual"])
-        return cls(liked, usual, stored["least"])
+        odds = stored.get("odds")
+        return cls(liked, usual, stored["least"], PlaceOdds(**odds) if odds else None)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -89,6 +124,14 @@ class FaceGeometry:
     def log_ratio(self, places: Tensor) -> Tensor:
         """(N, 3) -> (N,): how much likelier places are among the liked."""
         return self.liked.log_density(places) - self.usual.log_density(places)
+
+    def whole(self, face: Tensor | None) -> float:
+        """(4,), normalised, or None: what the place adds to the score of a whole picture."""
+        if self.odds is None:
+            return 0.0
+        if face is None:
+            return self.odds.faceless
+        return self.odds(place_of(face, face.new_tensor([_WHOLE]))).item()
 
     def gain(self, face: Tensor | None, boxes: Tensor) -> Tensor:
         """(4,) or None and (N, 4), normalised -> (N,): what crops gain over the whole picture."""
@@ -115,26 +158,45 @@ class SelfieScorer:
     def __init__(self, taste: ConvNetScorer, geometry: FaceGeometry) -> None:
         self.taste, self.geometry = taste, geometry
         self.spec = replace(taste.spec, frames_faces=True)
+        self.trunk, self.trunk_pixels = taste.trunk, taste.trunk_pixels
+
+    @property
+    def by_likes(self) -> bool:
+        """Learned from likes, so that scores of whole pictures are log-odds."""
+        return self.geometry.odds is not None
 
     def bind(self, view: View) -> BoundScorer:
-        taste, face = self.taste.bind(view), _largest_face(view)
+        taste, face = self.taste.bind(view), largest_face(view)
+        whole = self.geometry.whole(face)
 
         def score(boxes: Boxes) -> NDArray[np.floating]:
             where = torch.from_numpy(normalise(boxes, view.size))
-            return np.asarray(taste.score_chunk(boxes) + self.geometry.gain(face, where).numpy())
+            gain = self.geometry.gain(face, where).numpy()
+            return np.asarray(taste.score_chunk(boxes) + gain + whole)
 
         return BoundScorer(score, view.size, self.spec.batch_size)
 
     def bind_affine(self, view: View) -> BoundAffine:
-        return _AffineSelfies(self.taste.bind_affine(view), self.geometry, _largest_face(view))
+        return _AffineSelfies(self.taste.bind_affine(view), self.geometry, largest_face(view))
+
+    def bind_pixels(self, view: View) -> BoundPixels:
+        """The face stays where it is in ``view``, whatever the pixels become."""
+        taste, face = self.taste.bind_pixels(view), largest_face(view)
+
+        def score(pixels: Tensor, theta: Tensor) -> Tensor:
+            boxes = equal_area_boxes(theta, (float(view.size[0]), float(view.size[1])))
+            scores = taste.score(pixels, theta)
+            return scores + self.geometry.gain(face, boxes).to(scores)
+
+        return BoundPixels(taste.pixels, score)
 
     def describe(self, view: View) -> NDArray[np.float32]:
         """(D,): as ConvNetScorer does."""
         return self.taste.describe(view)
 
 
-def _largest_face(view: View) -> Tensor | None:
-    """(4,) xyxy, normalised to the picture."""
+def largest_face(view: View) -> Tensor | None:
+    """(4,) xyxy, normalised to the picture; None where there is none."""
     faces = find_faces(view)
     if not faces:
         return None
@@ -163,5 +225,5 @@ class _AffineSelfies:
 
     def __call__(self, theta: Tensor, reading: Reading = JUDGED) -> Tensor:
         boxes = equal_area_boxes(theta, (float(self.size[0]), float(self.size[1])))
-        scores = self.taste(theta, reading)
+        scores = self.taste(theta, reading) + self.geometry.whole(self.face)
         return scores + self.geometry.gain(self.face, boxes).to(scores)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cropper.errors import ConfigError
+from cropper.scorers.affine import on_torch
 from cropper.scorers.base import Scorer
 from cropper.scorers.cropnet.config import MEAN_PIXEL, STAGES, TAPS, input_size
 
@@ -96,16 +97,22 @@ class Trunk(nn.Module):
         return stride_8, stride_16, x
 
 
-def trunk_of(scorer: Scorer) -> Trunk:
-    """Raises ConfigError for a scorer that does not run the trunk on pixels."""
-    trunk = getattr(getattr(scorer, "module", None), "trunk", None)
+def trunk_of(scorer: Scorer) -> tuple[Trunk, int]:
+    """A scorer's trunk, and the area, px, at which it is shown a whole picture.
+
+    Raises ConfigError for a scorer that has none.
+    """
+    scorer = on_torch(scorer)
+    trunk, pixels = getattr(scorer, "trunk", None), getattr(scorer, "trunk_pixels", 0)
     if not isinstance(trunk, Trunk):
         raise ConfigError(
-            f"{scorer.spec.name} has no trunk whose layers are known: use `scorer=convnet`"
+            f"{scorer.spec.name} has no trunk whose layers are known: choose cropnet, convnet, "
+            "selfie or a checkpoint of their kinds"
         )
-    return trunk
+    return trunk, pixels
 
 
 def normalise_pixels(pixels: Tensor) -> Tensor:
-    """(..., H, W, 3) uint8 -> (..., 3, H, W) float32 in [-1, 1]."""
-    return pixels.movedim(-1, -3).to(torch.float32) / MEAN_PIXEL - 1
+    """(..., H, W, 3) uint8, or floats from 0 to 255 -> (..., 3, H, W) floats in [-1, 1]."""
+    values = pixels if pixels.is_floating_point() else pixels.to(torch.float32)
+    return values.movedim(-1, -3) / MEAN_PIXEL - 1

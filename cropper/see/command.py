@@ -1,8 +1,8 @@
-"""``cropper see`` without its shell: pictures in, a sheet or an overlay out."""
+"""``cropper see`` without its shell: pictures in, a sheet, a page or an overlay out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,32 +12,39 @@ from numpy.typing import NDArray
 from cropper.console import print_json, print_line, say
 from cropper.errors import ConfigError, NoInputError
 from cropper.finder import CropFinder
-from cropper.image import SourceImage, View, load_image
+from cropper.image import SourceImage, load_image
 from cropper.listing import list_pictures
 from cropper.rank.commands import Failures, counted
 from cropper.rank.sheet import Canvas, fitted
 from cropper.rank.stream import UnreadablePhoto, read_ahead
-from cropper.render import check_no_input, check_output, write_picture
+from cropper.render import check_free, check_no_input, check_output, write, write_picture
+from cropper.report import render_layers
 from cropper.report.overlay import SIDE, draw_overlay
 from cropper.request import CropRequest
 from cropper.scorers import load_scorer
-from cropper.see.units import Patch, TopPatches, trunk_tower
-from cropper.see.why import score_losses
+from cropper.scorers.affine import as_pixels
+from cropper.see.page import Chosen, Place, check_page, layers_shown
+from cropper.see.units import Patch, TopPatches, Tower, tower_of
+from cropper.see.why import STEPS, attribute_score, score_losses
 
 __all__ = ["UnitsOptions", "WhyOptions", "see_units", "see_why"]
 
 Progress = Callable[[int, int], None]
+_LAYER = "block6"  # of a sheet
 
 
 @dataclass(frozen=True)
 class UnitsOptions:
-    output: Path
-    layer: str = "block6"
-    units: int = 9
+    """``output`` or ``report`` is given."""
+
+    output: Path | None = None  # a sheet of one layer
+    report: Path | None = None  # a page of all layers
+    layer: str | None = None  # one of the scorer's; of a sheet, None is block6
+    units: int = 9  # of a layer
     top: int = 9
     scorer: str = "convnet"
     tile: int = 96  # px
-    quality: int = 90
+    quality: int = 90  # of a sheet
     as_json: bool = False
     overwrite: bool = False
 
@@ -46,6 +53,8 @@ class UnitsOptions:
 class WhyOptions:
     output: Path
     request: CropRequest = field(default_factory=CropRequest)
+    by: str = "occlusion"  # or gradients
+    steps: int = STEPS  # of gradients
     scorer: str = "cropnet"
     device: str = "auto"
     quality: int = 90
@@ -56,12 +65,18 @@ class WhyOptions:
 def see_units(
     inputs: Sequence[str], options: UnitsOptions, progress: Progress | None = None
 ) -> int:
-    """A sheet with a row for each unit, best patch first, and a line for each."""
-    check_output(options.output, overwrite=options.overwrite)
+    """A sheet of a layer, a row for each unit with its best patch first, or a page of all layers.
+
+    Prints a line for each unit.
+    """
+    target = _checked_target(options)
     paths = list_pictures(inputs)
-    check_no_input(options.output, inputs)
-    tower = trunk_tower(load_scorer(options.scorer, "cpu"), options.layer)
-    found = TopPatches(tower, options.top)
+    check_no_input(target, inputs)
+    tower = tower_of(load_scorer(options.scorer, "cpu"))
+    layer = options.layer or ("" if options.report else _LAYER)
+    found = TopPatches(tower, [layer] if layer else [], options.top)
+    if options.report:
+        check_page(len(found.layers), options.units, options.top)
     failures = Failures(options.as_json)
     for path, view in counted(read_ahead(paths, tower.view), len(paths), progress):
         if isinstance(view, UnreadablePhoto):
@@ -69,16 +84,39 @@ def see_units(
         else:
             found.add(path, view)
     chosen = found.choose(options.units)
-    if not chosen:
+    if not any(chosen.values()):
         raise NoInputError(f"none of {len(paths)} pictures could be read")
-    sheet = Canvas(len(chosen), options.top, options.tile)
-    for row, (_, patches) in enumerate(chosen):
-        for column, patch in enumerate(patches):
-            sheet.put(row, column, _tile(patch, options.tile))
-    write_picture(sheet.pixels, options.output, options.quality, overwrite=options.overwrite)
-    for unit, patches in chosen:  # after the sheet: who reads them may leave early
-        _tell_unit(unit, patches, options)
+    tiles = _tiles(chosen, tower, options.tile, failures)
+    if options.report:
+        layers = layers_shown(found, chosen, tiles, target.resolve().parent)
+        summary = (
+            f"{len(paths) - failures.count} photos. Of each layer the units that stand out "
+            "most, each with the parts of photos that excite it most, one of a photo."
+        )
+        page = render_layers(f"What {options.scorer} sees", summary, layers, options.tile)
+        write(page.encode(), target, overwrite=options.overwrite)
+    else:
+        sheet = Canvas(len(chosen[layer]), options.top, options.tile)
+        for (_, row, column), pixels in tiles:
+            sheet.put(row, column, pixels)
+        write_picture(sheet.pixels, target, options.quality, overwrite=options.overwrite)
+    for name, units in chosen.items():  # after the file: who reads them may leave early
+        for unit, patches in units:
+            _tell_unit(name, unit, patches, options.as_json)
     return failures.end(len(paths))
+
+
+def _checked_target(options: UnitsOptions) -> Path:
+    """Raises ConfigError for none or two, and for one that may not be written."""
+    if options.output and not options.report:
+        check_output(options.output, overwrite=options.overwrite)
+        return options.output
+    if options.output or not options.report:
+        raise ConfigError("name a sheet with `output`, or a page of all layers with `report`")
+    if options.report.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"the report is a page, as in layers.html, got {options.report}")
+    check_free(options.report, overwrite=options.overwrite)
+    return options.report
 
 
 def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -> int:
@@ -86,44 +124,74 @@ def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -
     check_output(options.output, overwrite=options.overwrite)
     check_no_input(options.output, [photo])
     image = load_image(photo)
-    finder = CropFinder(options.scorer, options.device)
+    by_gradients = options.by == "gradients"
+    finder = CropFinder(options.scorer, "cpu" if by_gradients else options.device)  # in 32 bits
+    if by_gradients:
+        as_pixels(finder.scorer)  # rather now than after a search
     result = finder.find(image, options.request)
     if result.best.corners:
         raise ConfigError("a turned crop's score is not explained: leave `straighten` out")
-    view = finder.scorer.spec.view(image)
-    losses = score_losses(finder, view, result.best.box, progress=progress)
-    picture = draw_overlay(image.view(SIDE), result.crops[:1], losses)
+    view, box = finder.scorer.spec.view(image), result.best.box
+    facts: dict[str, float] = {}
+    if by_gradients:
+        found = attribute_score(finder.scorer, view, box, steps=options.steps, progress=progress)
+        parts = found.parts
+        facts = {"score": found.score, "blurred": found.blurred, "missing": found.missing}
+    else:
+        parts = score_losses(finder, view, box, progress=progress)
+    picture = draw_overlay(image.view(SIDE), result.crops[:1], parts)
     write_picture(np.asarray(picture), options.output, options.quality, overwrite=options.overwrite)
-    _tell_why(photo, image, losses, options)
+    if options.as_json:
+        facts |= {"losses": parts.tolist()}
+        print_json({"input": photo, "output": str(options.output), "by": options.by, **facts})
+    else:
+        say(f"{photo} -> {options.output}: {_told(parts, facts, image)}")
     return 0
 
 
-def _tile(patch: Patch, tile: int) -> NDArray[np.uint8]:
-    height, width = patch.pixels.shape[:2]
-    return fitted(View(patch.pixels, (width, height)), tile)
+def _tiles(
+    chosen: Chosen, tower: Tower, tile: int, failures: Failures
+) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+    """Every patch in its place, ``tile`` px.
+
+    Its photo is read once more for it, so that a run over many keeps names and boxes alone.
+    """
+    photos: dict[Path, list[tuple[Place, Patch]]] = {}
+    for layer, units in chosen.items():
+        for row, (_, patches) in enumerate(units):
+            for column, patch in enumerate(patches):
+                photos.setdefault(patch.path, []).append(((layer, row, column), patch))
+    for path, view in read_ahead(photos, tower.view):
+        if isinstance(view, UnreadablePhoto):  # gone since it was seen
+            failures.add(view)
+            continue
+        for place, patch in photos[path]:
+            shown = patch.of(view)
+            if shown.pixels.size:  # else the photo has become another
+                yield place, fitted(shown, tile)
 
 
-def _tell_unit(unit: int, patches: Sequence[Patch], options: UnitsOptions) -> None:
-    if options.as_json:
+def _tell_unit(layer: str, unit: int, patches: Sequence[Patch], as_json: bool) -> None:
+    if as_json:
         of = [{"input": str(p.path), "value": p.value, "box": list(p.box)} for p in patches]
-        print_json({"layer": options.layer, "unit": unit, "patches": of})
+        print_json({"layer": layer, "unit": unit, "patches": of})
     else:
         names = " ".join(patch.path.name for patch in patches)
-        print_line(f"{options.layer} {unit}\t{patches[0].value:.2f}\t{names}")
+        print_line(f"{layer} {unit}\t{patches[0].value:.2f}\t{names}")
 
 
-def _tell_why(
-    photo: str, image: SourceImage, losses: NDArray[np.float64], options: WhyOptions
-) -> None:
+def _told(parts: NDArray[np.float64], facts: Mapping[str, float], image: SourceImage) -> str:
     """Where the score hangs most, in the photo's pixels."""
-    if options.as_json:
-        print_json({"input": photo, "output": str(options.output), "losses": losses.tolist()})
-        return
-    row, column = np.unravel_index(int(losses.argmax()), losses.shape)
-    rows, columns = losses.shape
+    row, column = np.unravel_index(int(parts.argmax()), parts.shape)
+    rows, columns = parts.shape
     x, y = (column + 0.5) / columns * image.size[0], (row + 0.5) / rows * image.size[1]
-    least = f", and gains {-losses.min():.2f} elsewhere" if losses.min() < 0 else ""
-    say(
-        f"{photo} -> {options.output}: the score loses {losses.max():.2f} where the photo is "
-        f"blurred around ({x:.0f}, {y:.0f}){least}"
+    place, most, least = f"around ({x:.0f}, {y:.0f})", parts.max(), parts.min()
+    if not facts:
+        gains = f", and gains {-least:.2f} elsewhere" if least < 0 else ""
+        return f"the score loses {most:.2f} where the photo is blurred {place}{gains}"
+    costs = f", and another {least:+.2f}" if least < 0 else ""
+    return (
+        f"the score is {facts['score']:.2f}, and {facts['blurred']:.2f} of the blurred photo: the "
+        f"part {place} brings {most:+.2f}{costs}; {facts['missing']:+.2f} is missing, and more "
+        "`steps` find it"
     )

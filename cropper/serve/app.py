@@ -18,7 +18,7 @@ from cropper.decoders import Decoders
 from cropper.errors import ConfigError, CropperError, ScorerOutputError
 from cropper.finder import CropFinder
 from cropper.identity import KnownPeople
-from cropper.image import EXTENSION_OF
+from cropper.image import EXTENSION_OF, MOST_BYTES
 from cropper.presets import PRESETS
 from cropper.scoring_thread import ScoringThread
 from cropper.serve.admission import Admission, Ticket
@@ -94,7 +94,8 @@ class _Service:
             for name, finder in self.finders.items()
         }
         self.admission = Admission(self.options.queue, workers, self.metrics)
-        decoders = Decoders(self.options.max_mpixels, together=self.options.max_mpixels)
+        most = self.options.max_mpixels
+        decoders = Decoders(most, together=MOST_BYTES * 1e6 * most)
         with decoders:
             decoders.start(workers)
             seconds = self.options.answer_seconds

@@ -14,6 +14,8 @@ __all__ = ["Prompt"]
 _MAX_SILENT = 1 << 17  # bytes with neither the end of a head nor any of a body in them
 _MANY_PIECES = 1000  # of a body, from which on
 _SMALLEST_PIECE = 64  # bytes are what they have at least, on average
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FIRST_PROBE = 0.1  # s from the first _CONTINUE to the second; then twice as long each time
 
 
 class Prompt(HttpToolsProtocol):
@@ -28,7 +30,7 @@ class Prompt(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._seen: tuple[Any, int] = (None, 0)
+        self._seen: tuple[Any, bool, int] = (None, True, 0)
         self._silent = self._pieces = self._body = 0
         self._watch()
 
@@ -41,6 +43,22 @@ class Prompt(HttpToolsProtocol):
         super().data_received(data)
         if self._silent > _MAX_SILENT and not self.transport.is_closing():
             self.send_400_response("The request's head is too long.")
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that says no more is answered what it has asked in full, then let go."""
+        if self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        self._probe(_FIRST_PROBE)
+        return True
+
+    def _probe(self, seconds: float) -> None:
+        """Write to a client that may have gone altogether: only then is the connection reset."""
+        if self.transport.is_closing() or self.cycle.response_started:
+            return
+        if not self.pipeline and self.cycle.scope["http_version"] != "1.0":  # which knows no 1xx
+            self.transport.write(_CONTINUE)
+        self.loop.call_later(seconds, self._probe, 2 * seconds)
 
     def on_headers_complete(self) -> None:
         self._silent = self._pieces = self._body = 0
@@ -67,8 +85,9 @@ class Prompt(HttpToolsProtocol):
 
     def _look(self) -> None:
         cycle: Any = self.cycle  # the latest request; None before the first
-        now = (cycle, self.transport.get_write_buffer_size())
-        if now == self._seen and (cycle is None or cycle.response_complete):
+        answered = cycle is None or cycle.response_complete
+        now = (cycle, answered, self.transport.get_write_buffer_size())
+        if now == self._seen and answered:
             self.transport.abort()  # a close would wait for the reader
         else:
             self._seen = now

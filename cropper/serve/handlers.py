@@ -15,7 +15,7 @@ from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import BoxError
 from cropper.finder import CropFinder, ScoreMap
 from cropper.identity import KnownPeople, look
-from cropper.image import FORMATS, View, sniff
+from cropper.image import FORMATS, Output, View, sniff
 from cropper.render import render
 from cropper.result import CropResult, preference
 from cropper.scorers import ScorerSpec
@@ -150,7 +150,7 @@ class Handlers:
             raise ProblemError("bad-option", "aspect is one for a picture", rule="aspect")
         only = options.model_copy(update={"top_k": 1, "heat": False})
         judge = self._judge(options.scorer)
-        with self._opened(ticket, data) as source:
+        with self._opened(ticket, data, self._output(options, kind)) as source:
             best = self._find(ticket, source, only, judge)[0][0].best
             ticket.check()
             return self._encoded(source, best, options, kind, best)
@@ -161,7 +161,7 @@ class Handlers:
         """The caller's own box as a picture."""
         self._check_size(options.size)
         judge = self._judge(options.scorer)
-        with self._opened(ticket, data) as source:
+        with self._opened(ticket, data, self._output(options, kind)) as source:
             if options.size:  # a small JPEG is scaled from what was decoded to be judged: as there
                 judge.spec.view(source)
             ticket.check()
@@ -208,15 +208,25 @@ class Handlers:
         }
 
     @contextlib.contextmanager
-    def _opened(self, ticket: Ticket, data: bytes) -> Iterator[RemoteImage]:
+    def _opened(
+        self, ticket: Ticket, data: bytes, output: Output | None = None
+    ) -> Iterator[RemoteImage]:
         if sniff(data) is None:
             raise ProblemError(
                 "not-a-picture",
                 f"a photo is {', '.join(FORMATS)} by its content; its name and type do not count",
                 rule="format",
             )
-        with self.decoders.open(data, _NAME, self.seconds, ticket.check) as source:
+        with self.decoders.open(data, _NAME, self.seconds, ticket.check, output) as source:
             yield source
+
+    def _output(self, options: CropOptions | CutOptions, kind: str | None) -> Output:
+        """How large what is encoded may be, as far as it is known before the photo is."""
+        pixels = options.size[0] * options.size[1] if options.size else 0.0
+        fitted = isinstance(options, CropOptions) and options.fit != "crop"
+        if fitted and not options.size:
+            pixels = self.max_mpixels * 1e6
+        return Output(kind, pixels, changed=fitted or options.filter is not None)
 
     def _check_size(self, size: tuple[int, int] | None) -> None:
         if size and size[0] * size[1] > self.max_mpixels * 1e6:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from cropper.decoders import NoRoomError
 from cropper.errors import (
     ConfigError,
     CropperError,
@@ -26,6 +27,7 @@ from cropper.errors import (
 __all__ = ["GONE", "HANDLERS", "KINDS", "MEDIA_TYPE", "Kind", "ProblemError", "problem_response"]
 
 MEDIA_TYPE = "application/problem+json"
+_ROOM_COMES = "5"  # s
 GONE = 499  # for the metrics: nobody is there any more to read it
 
 
@@ -54,7 +56,7 @@ KINDS = {
     "too-few-pixels": Kind(422, "The photo is too small", "Send a larger photo, or ask for less."),
     "cannot-encode": Kind(422, "The format cannot hold the crop", "Ask for another format."),
     "internal": Kind(500, "The service failed", "Report it, with the service's log."),
-    "busy": Kind(503, "The queue is full", "Try again after Retry-After seconds."),
+    "busy": Kind(503, "The service is busy", "Try again after Retry-After seconds."),
     "not-ready": Kind(503, "The service is not ready", "Try again later."),
     "too-slow": Kind(504, "The answer took too long", "Ask for less, or a smaller budget."),
 }
@@ -111,6 +113,9 @@ def _from_library(error: CropperError) -> ProblemError:
 async def _handle(_: Request, error: Exception) -> Response:
     if isinstance(error, ClientDisconnect):
         return Response(status_code=GONE)
+    if isinstance(error, NoRoomError):
+        told = f"{error}: other photos are being decoded"
+        error = ProblemError("busy", told, {"Retry-After": _ROOM_COMES}, rule="memory")
     if isinstance(error, CropperError):
         error = _from_library(error)
     if isinstance(error, HTTPException):  # the router's own

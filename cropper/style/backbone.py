@@ -106,7 +106,8 @@ def load_backbone(name: str | Path) -> Backbone:
     255 less ImageNet's means. Raises MissingModelError.
     """
     if str(name) == "trunk":
-        return TrunkBackbone(trunk_of(load_scorer("convnet", "cpu")).requires_grad_(False))
+        trunk, _ = trunk_of(load_scorer("convnet", "cpu"))
+        return TrunkBackbone(trunk.requires_grad_(False))
     if str(name) in BACKBONES:
         return Vgg(_fetched(str(name)), _normalised)
     path = Path(name)

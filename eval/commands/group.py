@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cropper.errors import exit_on_error
+from cropper.progress import progress
 
 __all__ = ["cli", "command_line", "in_folder", "progress_bar", "writing"]
-
-Progress = Callable[[int, int], None]
 
 
 class _Group(click.Group):
@@ -45,19 +45,11 @@ def writing(path: Path) -> Iterator[None]:
         raise SystemExit(5) from error
 
 
-@contextlib.contextmanager
-def progress_bar(what: str) -> Iterator[Progress | None]:
-    """A bar on stderr, only where that is a terminal."""
-    if not (sys.stderr and sys.stderr.isatty()):
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only where a bar is seen
-    from rich.progress import Progress as Bar  # noqa: PLC0415
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+# what is measured is printed when all is done
+progress_bar = functools.partial(progress, shares_terminal=False)
 
 
 def command_line() -> str:
-    return shlex.join(["python", "-m", "eval", *sys.argv[1:]])
+    """As it was typed: of this group, or of ``cropper``, which has ``compare`` too."""
+    name = click.get_current_context().find_root().info_name or ""
+    return f"{name} {shlex.join(sys.argv[1:])}"

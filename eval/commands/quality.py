@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from eval.methods import Method
     from eval.report import Report
 
-__all__ = ["attention", "benchmark", "calibration", "faces", "heads", "regret", "tilt"]
+__all__ = ["attention", "benchmark", "calibration", "faces", "heads", "regret"]
 
 
 @cli.command()
@@ -282,33 +282,6 @@ def attention(
     with progress_bar("photos") as progress:
         count, found = measure_attention(root, split, methods, limit, progress)
     click.echo(f"{render_attention(count, found)}\n\n{read_environment()}\n{command_line()}")
-
-
-@cli.command()
-@click.option(
-    "--root", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with annotations.json ({image, split}) and photos, or with photos alone.",
-)  # fmt: skip
-@click.option("--split", default="val", show_default=True, help="A split that the data has.")
-@click.option("--turns", type=click.IntRange(1), default=2, show_default=True, help="A photo.")
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first N photos.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of angles.")
-def tilt(*, root: Path, split: str, turns: int, limit: int | None, seed: int) -> None:
-    """How well --straighten undoes known turns, beside no turn and a Hough transform."""
-    from eval.environment import read_environment
-    from eval.tilt import hough, measure_tilt, render_tilt, straighten, surest_guess
-
-    methods = [
-        ("no turn", lambda _: 0.0),
-        ("Hough lines, scikit-image", hough),
-        ("cropper, however unsure", surest_guess),
-        ("cropper --straighten", straighten),
-    ]
-    with progress_bar("photos") as progress:
-        count, found = measure_tilt(
-            root, split, methods, turns=turns, limit=limit, seed=seed, progress=progress
-        )
-    click.echo(f"{render_tilt(count, turns, found)}\n\n{read_environment()}\n{command_line()}")
 
 
 def _others(wanted: bool) -> Sequence[Method]:

@@ -13,6 +13,7 @@ from eval.commands.group import cli, command_line, progress_bar
 __all__ = [
     "attack",
     "bench",
+    "bench_bot",
     "bench_bulk",
     "bench_convnet_command",
     "bench_faces",
@@ -20,6 +21,7 @@ __all__ = [
     "bench_style",
     "bench_threads",
     "crash",
+    "peaks",
     "scale",
     "web",
 ]
@@ -55,6 +57,21 @@ def bench(
         picture, scorer=scorer, device=device, candidates=candidates, repeats=repeats
     )
     click.echo(render_bench(report))
+
+
+@cli.command("bench-bot")
+@click.argument(
+    "picture", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--repeats", type=click.IntRange(1), default=8, show_default=True)
+def bench_bot(picture: Path | None, scorer: str, repeats: int) -> None:
+    """Seconds of the bot's answers, its network left out; PICTURE is as that of bench."""
+    from eval.bench_bot import render_bot, run_bot
+    from eval.environment import read_environment
+
+    seconds = run_bot(picture, scorer, repeats)
+    click.echo(f"{render_bot(seconds)}\n\n{read_environment()}\n{command_line()}")
 
 
 @cli.command("bench-bulk")
@@ -167,6 +184,19 @@ def attack(seconds: float, fuzzed: int, kills: int, seed: int) -> None:
         attacks = run_attacks(seconds, fuzzed, kills, seed, progress)
     click.echo(f"{render_attacks(attacks)}\n\n{read_environment()}")
     if not all(each.held for each in attacks):
+        raise SystemExit(1)
+
+
+@cli.command()
+def peaks() -> None:
+    """The memory that a decoder takes for 59 megapixels of each format, beside the estimate."""
+    from eval.environment import read_environment
+    from eval.peaks import render_peaks, run_peaks
+
+    with progress_bar("photos") as progress:
+        found = run_peaks(progress)
+    click.echo(f"{render_peaks(found)}\n\n{read_environment()}")
+    if any(each.viewed > each.viewed_most or each.encoded > each.encoded_most for each in found):
         raise SystemExit(1)
 
 

@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cropper.errors import extra
-from eval.commands.group import cli, in_folder, progress_bar, writing
+from eval.commands.group import cli, command_line, in_folder, progress_bar, writing
 
 if TYPE_CHECKING:
     from cropper.statistics import Interval
@@ -148,7 +146,7 @@ def compare(
         summarise_arms(comparison, seed),
         (("scorer", scorer), *notes, ("budget", str(budget)), ("seed", str(seed))),
         read_environment(),
-        shlex.join(["python", "-m", "eval", *sys.argv[1:]]),
+        command_line(),
         tuple(difference(comparison, *pair, seed) for pair in pairs),
     )
     if json_path:
@@ -190,7 +188,7 @@ def slopes(*, images: tuple[Path, ...], seed: int, device: str, plot: Path | Non
     (smooth,) = (each.cosine for each in found if each.estimate == MAP)
     click.echo(f"{MAP}: {smooth.mean:.2f} [{smooth.low:.2f}, {smooth.high:.2f}]")
     click.echo(f"\n{len(images)} photos, 2 crops each, seed {seed}\n{read_environment()}")
-    click.echo(shlex.join(["python", "-m", "eval", *sys.argv[1:]]))
+    click.echo(command_line())
     if plot:
         with writing(plot):
             plot_slopes(found, plot, f"{len(images)} photos, 2 crops each; convnet, and cropnet")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.bot.mastodon_server import MastodonServer
 from tests.bot.server import FakeServer, serving
-from tests.bot.telegram_server import TOKEN, TelegramServer
+from tests.bot.telegram_server import TelegramServer
 from tests.conftest import ENVIRONMENT, process, spotted
 from tests.image.pictures import encoded
 
@@ -45,7 +45,7 @@ def running(
     token = folder / "token"
     if not token.exists():
         token.touch(0o600)
-        token.write_text(f"{TOKEN}\n", "ascii")
+        token.write_text(f"{server.token}\n", "ascii")
     given = ["--token-file", token, "--server", server.url, *options]
     given += [] if "--scorer" in options else ["--scorer", "spot"]
     line, more = process(folder, "bot", network, *given, prelude=prelude, spot=True)

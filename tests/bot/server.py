@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -33,16 +32,17 @@ class Answer:
     content: Any = None  # bytes, or what JSON holds
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    drip: float = 0.0  # s before each byte of the content
 
 
 class FakeServer:
     """Subclasses answer; ``faults`` are answers that come first, by the end of the path."""
 
+    token = ""  # the one that is taken
+
     def __init__(self) -> None:
         self.lock = threading.Condition()
         self.requests: list[Asked] = []
-        self.faults: dict[str, list[Answer]] = {}
+        self.faults: dict[str, list[Answer | Callable[[], Answer]]] = {}
         self.down = False  # every answer is a 500
         self.url = ""
 
@@ -59,7 +59,8 @@ class FakeServer:
                 return Answer(b"<html>down</html>", 500)
             for end, answers in self.faults.items():
                 if asked.path.endswith(end) and answers:
-                    return answers.pop(0)
+                    first = answers.pop(0)
+                    return first if isinstance(first, Answer) else first()
         return self.answer(asked)
 
 
@@ -83,13 +84,11 @@ def serving(server: FakeServer) -> Iterator[None]:
                 content = json.dumps(content).encode()
             self.send_response(answer.status)
             kind = "image/jpeg" if answer.content is content else "application/json"
-            length = {"Content-Type": kind, "Content-Length": str(len(content))}
-            for name, value in {**length, **answer.headers}.items():
+            for name, value in {"Content-Type": kind, **answer.headers}.items():
                 self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            for part in [content] if not answer.drip else map(int.to_bytes, content):
-                time.sleep(answer.drip)
-                self.wfile.write(part)
+            self.wfile.write(content)
 
         do_GET = do_POST = _any  # noqa: N815 - the library's names
 

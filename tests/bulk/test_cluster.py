@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +37,10 @@ class Killer(Watcher):
     def __init__(self, after: int, victim: int) -> None:
         self.after, self.victim = after, victim
         self.done: list[str] = []
+        self.notes: list[str] = []
+
+    def noted(self, note: str) -> None:
+        self.notes.append(note)
 
     def finished(self, outcome: Outcome) -> None:
         self.done.append(outcome.source)
@@ -66,8 +72,30 @@ def test_a_cluster_that_loses_a_worker_does_every_photo_once(spot: None, tmp_pat
     assert (report.done, report.failed, report.waiting) == (60, 1, 0)
     assert (report.exit_code, report.reasons) == (alone.exit_code, alone.reasons)
     assert len(killer.done) == len(set(killer.done)) == 61
+    assert killer.notes == ["a worker of Dask was lost: its photos go to another"]
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")
     assert crop_folder(tmp_path / "in", tmp_path / "out", SPOT).current == 60
+
+
+def test_a_lost_worker_is_a_line_and_no_log(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    import psutil  # noqa: PLC0415 - comes with distributed
+
+    write_photos(tmp_path / "in", 60)
+    folders = [str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "cropper", "bulk", *folders, "--backend", "dask"]
+    with subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True) as run:
+        while len(list(tmp_path.glob("out/**/*.jpg"))) < 5:
+            assert run.poll() is None
+            time.sleep(0.05)
+        started = psutil.Process(run.pid).children(recursive=True)
+        workers = [each for each in started if "spawn_main" in " ".join(each.cmdline())]
+        workers[0].kill()
+        _, told = run.communicate(timeout=120)
+    assert run.returncode == 0
+    assert told.splitlines()[1] == "cropper: a worker of Dask was lost: its photos go to another"
+    assert all(line.startswith("cropper: ") for line in told.splitlines())
+    assert len(list(tmp_path.glob("out/**/*.jpg"))) == 60
 
 
 def process_id() -> int:

@@ -101,6 +101,37 @@ def test_the_sheet_shows_photo_and_crop_side_by_side(
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        "--filter black-and-white",
+        "--filter fade",
+        "--filter border --aspect 1:1",
+        "--fit pad --keep .1,.1,.9,.9 --aspect 1:3",
+    ],
+)
+def test_page_and_sheet_show_crops_as_they_are_written(
+    bulk: Bulk, photos: Path, tmp_path: Path, options: str
+) -> None:
+    """Their filter, its border, and what fills their shape."""
+    for name in ("b.png", "sub/a.jpg", "sub/deep/c.jpeg"):
+        (photos / name).unlink()
+    line = [*options.split(), "--report", "run.html", "--sheet", "sheet.png"]
+    assert bulk(*line).exit_code == 0
+    written = Image.open(tmp_path / "out/a.jpg").convert("RGB")
+    image = Page(tmp_path / "run.html").all("image")[-1]
+    assert (int(image["width"]), int(image["height"])) == written.size
+    shown = Image.open(io.BytesIO(base64.b64decode(image["href"].partition(",")[2])))
+    small = written.resize(shown.size, Image.Resampling.LANCZOS)
+    assert np.abs(np.asarray(shown, float) - np.asarray(small, float)).mean() < 6
+    scale = 240 / max(written.size)
+    size = [round(side * scale) for side in written.size]
+    x, y = 258 + (240 - size[0]) // 2, 12 + (240 - size[1]) // 2
+    cell = Image.open(tmp_path / "sheet.png").crop((x, y, x + size[0], y + size[1]))
+    large = written.resize(cell.size, Image.Resampling.LANCZOS)
+    assert np.abs(np.asarray(cell, float) - np.asarray(large, float)).mean() < 6
+
+
+@pytest.mark.parametrize(
     ("name", "shown"),
     [("Straße Ä", "Strasse A"), ("a\u0308", "a"), ("\N{CAMERA}x", "?x"), ("a\nb\udcff", "a?b?")],
 )

@@ -22,6 +22,7 @@ from cropper.bulk.outcome import Cropped, Failed, State, outcome_from_json
 from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import Ending
 from cropper.bulk.signature import Signature
+from cropper.bulk.trees import LocalTree
 from cropper.bulk.user_edits import is_user_edit
 from cropper.image import SourceImage
 from cropper.render import render
@@ -151,13 +152,15 @@ def test_a_truncated_file_is_not_somebodys_work(tmp_path: Path, kind: str) -> No
     seen = Signature(1, 0, 0, "")
     whole = encoded(spotted(), kind)
     path.write_bytes(whole)
-    assert is_user_edit(path, seen)
-    assert not is_user_edit(path, Signature.of(path.stat(), ""))
+    assert is_user_edit(LocalTree(tmp_path), path.name, seen)
+    assert not is_user_edit(LocalTree(tmp_path), path.name, Signature.of(path.stat(), ""))
     for length in (0.3 * len(whole), 0.9 * len(whole), len(whole) - 20, len(whole) - 1):
         path.write_bytes(whole[: int(length)])
-        assert not is_user_edit(path, seen) or (kind == "TIFF" and length > len(whole) - 20)
+        assert not is_user_edit(LocalTree(tmp_path), path.name, seen) or (
+            kind == "TIFF" and length > len(whole) - 20
+        )
     path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
-    assert kind in ("BMP", "TIFF") or not is_user_edit(path, seen)
+    assert kind in ("BMP", "TIFF") or not is_user_edit(LocalTree(tmp_path), path.name, seen)
 
 
 def test_a_link_in_place_of_a_crop_is_not_written_through(

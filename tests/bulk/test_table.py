@@ -28,6 +28,21 @@ def test_rows_are_for_their_photos_alone(bulk: Bulk, photos: Path) -> None:
         assert own[name] == plain[name]
 
 
+def test_json_lines_say_the_same(bulk: Bulk, photos: Path) -> None:
+    Path("subjects.csv").write_text(TABLE)
+    lines = [
+        {"photo": "a.jpg", "keep": "none", "focus": "0,.5"},
+        {"photo": "./sub/a.jpg", "keep": "80,0,40,80", "avoid": None, "focus": ""},
+    ]
+    Path("subjects.JSONL").write_text("\ufeff" + "\n\n".join(map(json.dumps, lines)) + "\n")
+    wanted = _boxes(bulk("--aspect", "1:2", "--json", "--subjects", "subjects.csv").stdout)
+    found = bulk("--aspect", "1:2", "--json", "--subjects", "subjects.JSONL", output="lines")
+    assert found.exit_code == 0
+    assert _boxes(found.stdout) == wanted
+    again = bulk("--aspect", "1:2", "--subjects", "subjects.JSONL")  # nor do the settings differ
+    assert "nothing to do" in again.stderr or "0 photos to crop" in again.stderr
+
+
 def test_a_row_that_changes_redoes_its_photo_alone(bulk: Bulk, photos: Path) -> None:
     Path("subjects.csv").write_text(TABLE)
     bulk("--aspect", "1:2", "--subjects", "subjects.csv")
@@ -62,4 +77,28 @@ def test_rows_of_no_photo_are_told(bulk: Bulk, photos: Path) -> None:
 def test_a_row_that_breaks_a_rule_is_named(bulk: Bulk, photos: Path, table: str, says: str) -> None:
     Path("subjects.csv").write_text(table)
     assert_refused(bulk("--subjects", "subjects.csv"), says)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"photo": "a.jpg", "keep": "everybody"}', "line 2: --keep is a box, one of"),
+        ('{"photo": "a.jpg", "focus": "here"}', "line 2: 'here' is no point"),
+        ('{"photo": "a.jpg", "avoid": "1,2,3"}', "line 2: '1,2,3' is no box"),
+        ('{"photo": "", "keep": "none"}', "line 2: it names no photo"),
+        ('{"photo": "./b.png"}', "line 2: b.png has a row already"),
+        ('{"photo": "a.jpg", "focus": [0.5, 0.5]}', "line 2: focus is a text"),
+        ('{"file": "a.jpg"}', "line 2: it is an object with photo and any of keep"),
+        ('{"photo": "a.jpg", "note": "x"}', "line 2: it is an object with photo and any of keep"),
+        ('["a.jpg"]', "line 2: it is an object with photo and any of keep"),
+        ("[" * 100_000, "line 2: it is no JSON"),
+        ("a.jpg,none", "line 2: it is no JSON"),
+    ],
+)
+def test_a_json_line_that_breaks_a_rule_is_named(
+    bulk: Bulk, photos: Path, line: str, says: str
+) -> None:
+    Path("subjects.jsonl").write_text('{"photo": "b.png", "keep": "none"}\n' + line)
+    assert_refused(bulk("--subjects", "subjects.jsonl"), says)
     assert not Path("out").exists()

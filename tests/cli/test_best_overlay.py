@@ -45,6 +45,27 @@ def test_the_overlay_changes_neither_the_crop_nor_how_many_are_written(
     assert names(Path()) == {"photo.png", "plain.png", "drawn.png", "why.png"}
 
 
+def test_the_overlay_shows_the_crop_with_its_filter(crop: Crop) -> None:
+    spotted(300, 200).save("photo.png")
+    line = ["photo.png", "--aspect", "1:1", "--json", "--overwrite", "--overlay"]
+    record = one_record(crop(*line, "plain.png"))
+    assert one_record(crop(*line, "fade.png", "--filter", "fade"))["box"] == record["box"]
+    plain, faded = (pixels(f"{name}.png").astype(float) for name in ("plain", "fade"))
+    x0, y0, x1, y1 = record["box"]
+    inside = np.zeros(plain.shape[:2], bool)
+    inside[y0 + 9 : y1 - 9, x0 + 9 : x1 - 9] = True  # within its frame
+    outside = np.ones(plain.shape[:2], bool)
+    outside[max(y0 - 1, 0) : y1 + 1, max(x0 - 1, 0) : x1 + 1] = False
+    assert np.array_equal(plain[outside], faded[outside])
+    ground, toned = (pixels(f"{name}.png").astype(float) for name in ("photo", "photo-best"))
+    change = toned - ground[y0:y1, x0:x1]
+    drawn = (faded - plain)[y0:y1, x0:x1]
+    seen = inside[y0:y1, x0:x1]
+    assert np.abs(change[seen]).mean() > 10
+    off = [np.abs(drawn - share * change).max(-1) for share in (0.6, 1)]  # beneath the map, beside
+    assert (np.minimum(*off)[seen] < 3).mean() > 0.8  # but where runners-up have their frames
+
+
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp", ".gif", ".tif", ".bmp", ".avif"])
 def test_an_overlay_can_have_any_format(extension: str, crop: Crop, photo_png: Path) -> None:
     assert crop("photo.png", "--overlay", "why" + extension).exit_code == 0

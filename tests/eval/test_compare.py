@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -325,6 +327,28 @@ def test_the_product_has_the_same_command(examples: list[Example], tmp_path: Pat
     (tmp_path / "broken.png").write_bytes(b"no")
     line[1] = str(tmp_path / "broken.png")
     assert CliRunner().invoke(main, line).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "name"), [(main, "cropper"), (cli, "python -m eval")], ids=["cropper", "eval"]
+)
+def test_the_page_names_the_command_and_progress_is_told_off_a_terminal(
+    examples: list[Example],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    program: click.Group,
+    name: str,
+) -> None:
+    monkeypatch.setattr("cropper.progress._EVERY", 0.0)
+    judge, page = write_judge(tmp_path / "judge.safetensors"), tmp_path / "two words.html"
+    line = ["compare", *(str(each.path) for each in examples), "--judge", str(judge)]
+    line += ["--budget", "200", "--arm", "search", "--report", str(page)]
+    monkeypatch.setattr("sys.argv", ["/bin/any", *line])
+    ran = CliRunner().invoke(program, line, prog_name=name)
+    assert ran.exit_code == 0, ran.output
+    assert f"{name} {shlex.join(line)}" in _Page(page.read_text("utf-8")).text
+    assert f"cropper: 1/{len(examples)}, " in ran.stderr
+    assert "photos/s" in ran.stderr
 
 
 def test_a_judge_that_is_not_held_out_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import sys
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
 COLOUR = np.asarray(photo(96, 64))
 GREY = COLOUR[..., 1].copy()
 GREY[0, :2] = 0, 255  # black and white
+WHOLE = (0, 0, 96, 64)
 
 
 def as_type(pixels: NDArray[np.uint8], kind: str) -> NDArray[Any]:
@@ -42,6 +45,15 @@ def written(pixels: NDArray[Any], **options: Any) -> bytes:
     kind = "rgb" if pixels.ndim == 3 else "minisblack"
     tifffile.imwrite(buffer, pixels, **{"photometric": kind, **options})
     return buffer.getvalue()
+
+
+def traced(work: Callable[[], Any]) -> tuple[Any, int]:
+    """What it returns, and the most bytes that Python and NumPy held for it at once."""
+    tracemalloc.start()
+    try:
+        return work(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("kind", ["f2", "f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4"])
@@ -90,6 +102,47 @@ def test_the_size_is_checked_before_the_pixels_are_read() -> None:
         struct.pack_into("<HHII", content, at, tag, 4, 1, value)
     with pytest.raises(ImageTooLargeError, match="3600"):
         load_image(bytes(content))
+
+
+def test_pixels_are_read_by_strips_and_tiles_when_they_are_wanted() -> None:
+    deep = np.ones((3000, 3000), np.float64)
+    for options in ({"rowsperstrip": 50}, {"tile": (64, 64)}):
+        content = written(deep, **options)
+        source, took = traced(lambda content=content: load_image(content))
+        assert took < 4_000_000
+        view, took = traced(lambda source=source: source.view(64))
+        assert view.pixels.shape == (64, 64, 3)
+        assert took < deep.nbytes  # half of it are the pixels as they become
+
+
+def test_floats_are_averaged_by_strips() -> None:
+    pixels = np.ones((3000, 3000), np.float32)
+    pixels[1500, 20] = np.nan
+    source = load_image(written(pixels))
+    source.view(64)  # which decodes it
+    cut, took = traced(lambda: source.cut((0, 0, 3000, 3000), (100, 100)))
+    assert np.isfinite(np.asarray(cut)).all()
+    assert took < pixels.nbytes
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_tiles_at_the_edges_and_planes_have_their_place(planes: str) -> None:
+    deep = as_type(COLOUR, "f4")
+    deep = deep if planes == "contig" else np.moveaxis(deep, 2, 0)
+    source = load_image(written(deep, planarconfig=planes, tile=(32, 80), compression="zlib"))
+    assert np.array_equal(np.asarray(source.cut((0, 0, 96, 64))), COLOUR)
+
+
+def test_grey_that_says_white_is_zero_is_a_negative() -> None:
+    found = [
+        np.asarray(load_image(written(pixels, photometric="miniswhite", **options)).cut(WHOLE))
+        for pixels, options in (
+            (as_type(GREY, "f8"), {}),
+            (GREY, {"bigtiff": True, "byteorder": ">"}),
+        )
+    ]
+    assert np.array_equal(found[0], -as_type(GREY, "f4"))
+    assert np.array_equal(found[1], 255 - GREY)
 
 
 def test_other_colours_are_named() -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 PACKAGED = sorted(WEIGHTS.glob("*.safetensors"))
 
 
-NO_SCORERS = ("localizer", "tilt")
+NO_SCORERS = ("localizer", "orientation", "tilt")
 SCORERS = [path for path in PACKAGED if path.stem not in NO_SCORERS]
 
 

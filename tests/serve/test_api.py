@@ -279,6 +279,8 @@ def test_a_focus_moves_the_crop(client: httpx.Client, photo_bytes: bytes) -> Non
     assert left[0] <= 1
     assert right[2] >= 119
     assert post(client, photo_bytes, focus="here").status_code == 400
+    whole = post(client, photo_bytes, aspect="original", min_scale="1", focus=".1,.1").json()
+    assert "focus has no effect: the crop is the whole photo" in whole["notes"][0].replace("`", "")
 
 
 def test_shell_python_and_service_agree_on_a_photo(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.client import HTTPConnection
 
 import httpx
 import numpy as np
@@ -20,7 +21,7 @@ from PIL import Image
 from starlette.requests import Request
 
 from cropper.boxes import Boxes
-from cropper.image import View
+from cropper.image import View, load_image
 from cropper.scorers import BoundScorer
 from cropper.serve.admission import DroppedError, Ticket
 from cropper.serve.connections import Prompt
@@ -221,6 +222,24 @@ def test_a_connection_that_asks_for_nothing_is_closed(
         assert answer.result().status_code == 200  # however long it took
 
 
+def test_a_connection_is_kept_after_an_answer_that_took_long(
+    monkeypatch: pytest.MonkeyPatch, held: HeldScorer, photo_bytes: bytes
+) -> None:
+    monkeypatch.setattr(Prompt, "look_seconds", 1.5)
+    with serving(held) as client, ThreadPoolExecutor(1) as threads:
+        host, port = client.base_url.host, client.base_url.port
+        connection = HTTPConnection(host, port, timeout=20)  # which does not connect anew by itself
+        connection.auto_open = 0
+        connection.connect()
+        connected = time.monotonic()
+        connection.request("POST", "/v1/crop", photo_bytes)
+        threads.submit(lambda: (time.sleep(2.8), held.let.set()))  # between the two looks
+        assert connection.getresponse().read()
+        time.sleep(max(connected + 3.4 - time.monotonic(), 0))
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
+
+
 def test_an_answer_that_is_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Prompt, "look_seconds", 0.1)
     noise = np.random.default_rng(1).integers(0, 255, (1500, 2000, 3), dtype=np.uint8)
@@ -236,6 +255,28 @@ def test_an_answer_that_is_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -
             while more := connection.recv(1 << 20):  # what is on its way
                 read += more
             assert len(read) < length
+
+
+def test_photos_that_would_need_more_memory_together_are_asked_to_come_back(
+    held: HeldScorer, photo_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cropper.decoders._PATIENCE", 0.3)
+    width, height = load_image(photo_bytes).size
+    mpixels = width * height / 1e6  # by the estimate two that become WebP are too much for it
+
+    def picture(client: httpx.Client) -> httpx.Response:
+        wanted = {"Accept": "image/webp"}
+        return client.post("/v1/crop", content=photo_bytes, headers=wanted)
+
+    with serving(held, max_mpixels=mpixels) as client, ThreadPoolExecutor(1) as threads:
+        first = threads.submit(picture, client)
+        assert held.asked.wait(20)
+        refused = picture(client)
+        assert problem(refused, 503, "busy")["rule"] == "memory"
+        assert int(refused.headers["retry-after"]) >= 1
+        held.let.set()
+        assert first.result().status_code == 200
+        assert picture(client).status_code == 200
 
 
 class BrokenScorer(SpotScorer):

@@ -40,7 +40,7 @@ from cropper.scorers.cropnet.sampling_numpy import (
 )
 from cropper.scorers.loading import scorer_at
 
-__all__ = ["OnnxCropNetScorer", "load"]
+__all__ = ["OnnxCropNetScorer", "load", "open_trunk"]
 
 _GRAPH = Path(__file__).parents[1] / "weights" / "cropnet.onnx"
 _BATCH = 16_384  # boxes at once: the more, the more of them share a lattice
@@ -55,6 +55,23 @@ def load(header: dict[str, Any], path: Path, spec: ScorerSpec) -> Scorer | None:
     if (config.fused, config.channels) != (usual.fused, usual.channels):
         return None
     return OnnxCropNetScorer(path, config, replace(spec, batch_size=_BATCH))
+
+
+def open_trunk(path: Path) -> Any:
+    """A session of the package's graph, of ``export``, with the weights in a checkpoint.
+
+    Raises what ``load_file`` and ``open_session`` raise.
+    """
+    return _open(_weights_of(path))
+
+
+def _weights_of(path: Path) -> dict[str, Floats]:
+    return {key: np.ascontiguousarray(each, np.float32) for key, each in load_file(path).items()}
+
+
+def _open(weights: dict[str, Floats]) -> Any:
+    named = {key: each for key, each in weights.items() if key.startswith(_IN_GRAPH)}
+    return open_session(_GRAPH.read_bytes(), named)
 
 
 @dataclass(frozen=True)
@@ -76,10 +93,8 @@ class OnnxCropNetScorer:
         self.config = config
         self._path = path
         try:
-            stored = load_file(path)
-            weights = {key: np.ascontiguousarray(each, np.float32) for key, each in stored.items()}
-            named = {k: v for k, v in weights.items() if k.startswith(_IN_GRAPH)}
-            self._session = open_session(_GRAPH.read_bytes(), named)
+            weights = _weights_of(path)
+            self._session = _open(weights)
             self._head = _Head(weights, config)
         except (AttributeError, KeyError, TypeError, ValueError, *LOAD_ERRORS) as error:
             raise MissingModelError(f"{path} does not fit its own header: {error}") from error
@@ -93,7 +108,7 @@ class OnnxCropNetScorer:
         pixels = view.resized(*input_size(view.size, self.config.pixels))
         step = -1 if seen_mirrored(pixels) else 1
         seen = np.ascontiguousarray(pixels[None, :, ::step])
-        maps, pooled = self._session.run(None, {"pixels": seen})
+        maps, pooled = self._session.run(["maps", "pooled"], {"pixels": seen})
         features = self._head.bind(maps[0, :, :, ::step], pooled[0])
 
         def score(boxes: Boxes) -> NDArray[np.floating]:

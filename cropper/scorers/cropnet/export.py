@@ -26,7 +26,10 @@ class _Graph(Graph):
 
 
 def build_graph(config: CropNetConfig) -> ModelProto:
-    """``pixels`` (N, H, W, 3) uint8 -> ``maps`` (N, channels, h, w), ``pooled`` (N, 320)."""
+    """``pixels`` (N, H, W, 3) uint8 -> ``maps`` (N, channels, h, w), ``pooled`` (N, 320).
+
+    Beside these what it is made of: ``tap.1`` (N, 96, h, w) and ``tap.2`` (N, 320, h / 2, w / 2).
+    """
     graph = _Graph()
     for name, value in (("zero", 0), ("six", 6), ("mean", MEAN_PIXEL), ("one", 1)):
         graph.constant(name, np.array(value, np.float32))
@@ -36,12 +39,18 @@ def build_graph(config: CropNetConfig) -> ModelProto:
     x = graph.add("Sub", [graph.add("Div", [x, "mean"], "scaled"), "one"], "normalised")
     taps = _trunk(graph, x)
     maps = _neck(graph, taps, config)
-    graph.add("Identity", [maps], "maps")
+    for given, output in zip((maps, *taps[1:]), ("maps", "tap.1", "tap.2"), strict=True):
+        graph.add("Identity", [given], output)
     graph.add("Squeeze", [graph.add("GlobalAveragePool", [taps[2]], "mean.2"), "axes"], "pooled")
     return graph.model(
         "cropnet",
         {"pixels": ["n", "h", "w", 3]},
-        {"maps": ["n", config.channels, "rows", "columns"], "pooled": ["n", TAPS[17]]},
+        {
+            "maps": ["n", config.channels, "rows", "columns"],
+            "pooled": ["n", TAPS[17]],
+            "tap.1": ["n", TAPS[13], "rows", "columns"],
+            "tap.2": ["n", TAPS[17], "half_rows", "half_columns"],
+        },
     )
 
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from cropper.boxes import Boxes, normalise
 from cropper.image import View
 from cropper.sampling import Pyramid, equal_area_boxes, pyramid, sample_affine, sample_boxes
-from cropper.scorers.affine import JUDGED, BoundAffine, Reading
+from cropper.scorers.affine import JUDGED, BoundAffine, BoundPixels, Reading
 from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
 from cropper.scorers.checkpoint import load_weights
 from cropper.scorers.cropnet.config import STRIDE, CropNetConfig, input_size, seen_mirrored
@@ -72,10 +72,17 @@ class CropNet(nn.Module):
 
         ``forward`` stands in for ``self.features``.
         """
-        device = self.head.rod.device
-        flipped = [seen_mirrored(each) for each in pixels]
-        where = torch.tensor(flipped, device=device)[:, None, None, None]
-        images = normalise_pixels(upload(pixels, device))
+        images = normalise_pixels(upload(pixels, self.head.rod.device))
+        return self.seen(images, [seen_mirrored(each) for each in pixels], forward)
+
+    def seen(
+        self, images: Tensor, mirrored: Sequence[bool], forward: Forward | None = None
+    ) -> list[PhotoFeatures]:
+        """(B, 3, 32 h + 1, 32 w + 1) in [-1, 1] -> features of each picture.
+
+        Those that are ``mirrored`` are turned round for the trunk, and what it sees is turned back.
+        """
+        where = torch.tensor(mirrored, device=images.device)[:, None, None, None]
         fused, pooled = (forward or self.features)(torch.where(where, images.flip(3), images))
         return self._bound(torch.where(where, fused.flip(3), fused), pooled)
 
@@ -292,6 +299,15 @@ class CropNetScorer:
         self.net.trunk.to(precision or (torch.float16 if self.device.type == "cuda" else None))
         self.spec = replace(spec, device=self.device.type)
 
+    @property
+    def trunk(self) -> Trunk:
+        return self.net.trunk
+
+    @property
+    def trunk_pixels(self) -> int:
+        """Area of what the trunk reads."""
+        return self.net.config.pixels
+
     def bind(self, view: View) -> BoundScorer:
         return self.bind_all([view])[0]
 
@@ -319,3 +335,14 @@ class CropNetScorer:
         width, height = input_size(view.size, self.net.config.pixels)
         features = self.net.look(view.resized(width, height)[None], self._forward)[0]
         return BoundCropNet(self.net, features, view.size)
+
+    def bind_pixels(self, view: View) -> BoundPixels:
+        """The trunk looks from the side that ``view`` is seen from, whatever the pixels become."""
+        own = view.resized(*input_size(view.size, self.net.config.pixels))
+        side = seen_mirrored(own)
+
+        def score(pixels: Tensor, theta: Tensor) -> Tensor:
+            images = normalise_pixels(pixels.to(self.device))[None]
+            return BoundCropNet(self.net, self.net.seen(images, [side])[0], view.size)(theta)
+
+        return BoundPixels(own, score)

@@ -19,18 +19,27 @@ from cropper.image import load_image
 from cropper.scorers.base import seen
 from cropper.scorers.convnet import Preprocessing
 from cropper.train.selfies.data import Selfies
+from cropper.train.selfies.placing import Placing
 
 __all__ = ["Batch", "Vary", "loader"]
+
+_TRIES = 16  # at a crop whose face stays where it is
 
 
 @dataclass(frozen=True)
 class Vary:
-    """How much a picture changes from epoch to epoch."""
+    """How much a picture changes from epoch to epoch.
+
+    A picture keeps its label only while its face stays in its place; where that is known, more
+    may be cut away.
+    """
 
     crop: float = 0.1  # of each side that may be cut away
+    framed_crop: float = 0.2  # the same, of pictures whose face has a known place
     mirror: float = 0.5  # probability of the mirror image
     seed: int = 0
     epoch: int = 0
+    placing: Placing | None = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +74,20 @@ def _draw(row: int, vary: Vary | None) -> tuple[list[float], bool]:
     if vary is None:
         return [0.0, 0.0, 1.0, 1.0], False
     rng = np.random.default_rng((vary.seed, vary.epoch, row))
-    sides = 1 - rng.uniform(0, vary.crop, 2)
+    placing = vary.placing
+    if placing is None or np.isnan(placing.face[row, 0]):
+        return _drawn(rng, vary.crop, vary.mirror)
+    for _ in range(_TRIES):
+        box, mirror = _drawn(rng, vary.framed_crop, vary.mirror)
+        if placing.stays(row, box, mirror):
+            return box, mirror
+    return _draw(row, None)
+
+
+def _drawn(rng: np.random.Generator, crop: float, mirror: float) -> tuple[list[float], bool]:
+    sides = 1 - rng.uniform(0, crop, 2)
     low = rng.uniform(0, 1, 2) * (1 - sides)
-    return [*low.tolist(), *(low + sides).tolist()], bool(rng.random() < vary.mirror)
+    return [*low.tolist(), *(low + sides).tolist()], bool(rng.random() < mirror)
 
 
 def _collate(items: list[tuple[Tensor, int] | str]) -> Batch:

@@ -3,6 +3,9 @@
 Any torchvision classifier, or the package's own trunk, with one logit for "liked". The weights
 that are kept are those of the epoch with the best AUC on users that were held out, in the half
 precision in which they are stored, so that a score in training is the score in use.
+
+Where enough pictures have a face, the score has two parts: the log-odds of the face's place, and
+the network's taste, which learns what these leave unexplained. The report tells them apart.
 """
 
 from __future__ import annotations
@@ -31,13 +34,16 @@ from cropper.train.curve import plot_curve
 from cropper.train.fit import descend, fit, load_state, save_state, set_rates
 from cropper.train.selfies.batches import Batch, Vary, loader
 from cropper.train.selfies.data import Selfies, split_by_user
-from cropper.train.selfies.quality import Quality, measure
+from cropper.train.selfies.faces import FACE_SIDE, look_for_faces
+from cropper.train.selfies.placing import learn_placing
+from cropper.train.selfies.quality import Part, Quality, measure, measure_parts
 from cropper.train.selfies.start import Start, preprocessing_for, start_from
 
 __all__ = ["SelfiesConfig", "train_selfies", "write_labels"]
 
 Log = Callable[[str], None]
 _TELL_EVERY = 10.0  # seconds
+_PARTS = {"place": "the face's place alone", "taste": "the network's taste alone"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class SelfiesConfig:
     dropout: bool = False  # the network's own; training was better without, in 2015 too
     val_share: float = 0.1  # of the users, held out
     crop: float = 0.1  # of each side may be cut away in training
+    geometry: bool = True  # the place of the largest face is a part of the score
     name: str = "selfies"
     licence: str = "that of the pictures that it was trained on"
     seed: int = 0
@@ -62,6 +69,11 @@ class SelfiesConfig:
             raise ConfigError(f"val-share is between 0 and 1, got {self.val_share}")
         if self.side < 16:
             raise ConfigError(f"side is at least 16 px, got {self.side}")
+
+    @property
+    def long_side(self) -> int:
+        """Of the view that crops are read from: half the picture's side still has its detail."""
+        return max(2 * self.side, FACE_SIDE) if self.geometry else 2 * self.side
 
 
 def train_selfies(
@@ -82,6 +94,8 @@ def train_selfies(
     preprocessing_for(config.backbone, config.side)  # a wrong side is told before any work
     write_labels(selfies, out)
     log(selfies.summary)
+    if config.geometry and selfies.face is None:
+        selfies = look_for_faces(selfies, log, config.long_side)
     torch.manual_seed(config.seed)
     start = start_from(config.backbone, config.weights, config.dropout)
     if config.weights != "none":
@@ -121,6 +135,14 @@ class _Run:
         self.device, self.workers, self.log = device, workers, log
         self.preprocessing = preprocessing_for(config.backbone, config.side)
         self.train_rows, self.val_rows = split_by_user(selfies.user, config.val_share, config.seed)
+        self.placing = None
+        if config.geometry:
+            assert selfies.face is not None
+            found = int(np.isfinite(selfies.face[:, 0]).sum())
+            label = selfies.label
+            self.placing = learn_placing(selfies.face, label, self.train_rows, config.seed)
+            few = "" if self.placing else ": too few to say where it belongs"
+            log(f"{found} of {len(selfies)} pictures have a face{few}")
         named = dict(self.net.named_parameters())
         fresh = set(start.fresh)
         groups = [
@@ -139,16 +161,11 @@ class _Run:
     def done(self) -> bool:
         return self.epoch >= self.config.epochs
 
-    @property
-    def long_side(self) -> int:
-        """Of the view that crops are read from: half the picture's side still has its detail."""
-        return 2 * self.config.side
-
     def train_epoch(self) -> None:
         config = self.config
         order = np.random.default_rng((config.seed, self.epoch)).permutation(self.train_rows)
         torch.manual_seed(config.seed + self.epoch)  # of dropout: a resumed run draws the same
-        vary = Vary(config.crop, seed=config.seed, epoch=self.epoch)
+        vary = Vary(config.crop, seed=config.seed, epoch=self.epoch, placing=self.placing)
         self.net.train()
         losses, seen, told = [], 0, time.perf_counter()
         for batch in self._batches(order, vary):
@@ -172,8 +189,11 @@ class _Run:
         self.epoch += 1
 
     def _step(self, batch: Batch) -> float:
-        label = torch.from_numpy(self.selfies.label[batch.rows.numpy()]).float().to(self.device)
+        rows = batch.rows.numpy()
+        label = torch.from_numpy(self.selfies.label[rows]).float().to(self.device)
         logits = self._logits(self.net, batch.crops)
+        if self.placing:
+            logits = logits + torch.from_numpy(self.placing.odds[rows]).to(logits)
         loss = F.binary_cross_entropy_with_logits(logits, label)
         return descend(loss, self.optimiser, self.net.parameters())
 
@@ -181,7 +201,7 @@ class _Run:
         batches = loader(
             self.selfies,
             self.preprocessing,
-            long_side=self.long_side,
+            long_side=self.config.long_side,
             order=order,
             batch=self.config.batch,
             workers=self.workers,
@@ -205,17 +225,18 @@ class _Run:
     def finish_epoch(self) -> None:
         """Validate the weights as they would be stored; keep them if they are the best so far."""
         stored = _as_stored(self.net)
-        quality = self._validate(stored)
+        quality, parts = self._validate(stored)
         if self.best is None or not quality.auc <= self.best.auc:
             self.best = quality
             path = self.out / f"{self.config.name}.safetensors"
-            save_scorer(stored, self._header(quality), path)
+            save_scorer(stored, self._header(quality, parts), path)
             (self.out / "report.json").write_text(
-                json.dumps(self._report(quality), indent=1) + "\n", "utf-8"
+                json.dumps(self._report(quality, parts), indent=1) + "\n", "utf-8"
             )
         seconds = time.perf_counter() - self.started
         row = {"epoch": self.epoch, "loss": self.loss, "val_loss": quality.loss}
         row |= {"accuracy": quality.accuracy, "auc": quality.auc, "seconds": seconds}
+        row |= {f"{name}_auc": part.alone.auc for name, part in parts.items()}
         with (self.out / "log.jsonl").open("w" if self.epoch == 1 else "a") as file:
             file.write(json.dumps(row) + "\n")
         self.log(
@@ -224,13 +245,16 @@ class _Run:
             f"[{quality.auc_low:.3f}, {quality.auc_high:.3f}], calibration error "
             f"{quality.calibration_error:.3f}, {seconds:.0f} s"
         )
+        for name, part in parts.items():
+            self.log(f"  {_PARTS[name]}: {part}")
         state: dict[str, Any] = {"epoch": self.epoch, "best": self.best.to_dict()}
         if self.epoch < self.config.epochs:  # nothing to continue after the last
             state |= {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
         save_state(self.out / "last.pt", self._recipe(), state)
 
     @torch.no_grad()
-    def _validate(self, net: nn.Module) -> Quality:
+    def _validate(self, net: nn.Module) -> tuple[Quality, dict[str, Part]]:
+        """The whole score, and its parts where it has two."""
         net.eval()
         logits, rows = [], []
         for batch in self._batches(self.val_rows, None):
@@ -241,16 +265,22 @@ class _Run:
             raise DataError(f"no held-out picture could be read: {min(self.unreadable)}")
         which = torch.cat(rows).numpy()
         scores = torch.cat(logits).numpy().astype(np.float64)
-        return measure(scores, self.selfies.label[which], self.selfies.user[which])
+        label, user = self.selfies.label[which], self.selfies.user[which]
+        if self.placing is None:
+            return measure(scores, label, user), {}
+        odds = self.placing.odds[which]
+        parts = measure_parts({"place": odds, "taste": scores}, label, user)
+        return measure(scores + odds, label, user), parts
 
-    def _header(self, quality: Quality) -> dict[str, Any]:
+    def _header(self, quality: Quality, parts: dict[str, Part]) -> dict[str, Any]:
         config = self.config
-        return {
-            "kind": "convnet",
+        framed = {"geometry": self.placing.geometry.to_dict()} if self.placing else {}
+        return framed | {
+            "kind": "selfie" if self.placing else "convnet",
             "name": config.name,
             "summary": f"{config.backbone}: would the picture get more likes than others like it",
             "licence": config.licence,
-            "long_side": self.long_side,
+            "long_side": config.long_side,
             "batch_size": 4096,
             "backbone": config.backbone,
             "preprocessing": self.preprocessing.to_dict(),
@@ -259,16 +289,17 @@ class _Run:
                 "negative": "fewer likes than most posts of as large an audience",
             },
             "data": self.selfies.facts,
-            "validation": {"held out": "users", **quality.to_dict()},
+            "validation": {"held out": "users", **quality.to_dict(), "parts": _told(parts)},
             "start": self.origin,
         }
 
-    def _report(self, quality: Quality) -> dict[str, Any]:
+    def _report(self, quality: Quality, parts: dict[str, Part]) -> dict[str, Any]:
         return {
             "config": asdict(self.config),
             "data": self.selfies.facts,
             "train": len(self.train_rows),
             "held_out": quality.to_dict(),
+            "parts": _told(parts),
             "unreadable": sorted(self.unreadable),
         }
 
@@ -288,6 +319,10 @@ class _Run:
             self.net.load_state_dict(state["net"])
             self.optimiser.load_state_dict(state["optimiser"])
         self.log(f"continuing after epoch {self.epoch}")
+
+
+def _told(parts: dict[str, Part]) -> dict[str, Any]:
+    return {name: part.to_dict() for name, part in parts.items()}
 
 
 def _as_stored(net: nn.Module) -> nn.Module:

@@ -38,6 +38,7 @@ class Selfies:
     user: NDArray[np.int64]  # whose it is; a number of its own where that is not known
     summary: str  # how the labels came about, for people
     facts: dict[str, Any]  # the same, in short, for the checkpoint's header
+    face: NDArray[np.float64] | None = None  # (N, 4), ``faces`` has it; None: not looked for
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -49,6 +50,7 @@ class Selfies:
             self.user[rows],
             self.summary,
             self.facts,
+            None if self.face is None else self.face[rows],
         )
 
 

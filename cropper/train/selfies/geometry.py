@@ -22,13 +22,13 @@ from cropper.statistics import cluster_bootstrap
 from cropper.train.selfies.quality import auc
 from cropper.train.selfies.tile_data import Tiles
 
-__all__ = ["Taste", "learn_geometry"]
+__all__ = ["ENOUGH", "Taste", "geometry_of", "learn_geometry", "places_in_crops"]
 
 Floats = NDArray[np.float64]
 Log = Callable[[str], None]
 _LIKED = 1.0  # place above which a tile is liked: that of the best row of the continuum
 _CROPS, _SMALLEST, _LARGEST = 8, 0.5, 0.95  # random crops of each tile, and their sides
-_ENOUGH = 20  # liked tiles with a face; fewer give no density
+ENOUGH = 20  # liked pictures with a face; fewer give no density
 _RARE = 0.01  # of whole tiles have a smaller face than a selfie has
 _FOLDS = 10
 _SEEN = 256  # px of a tile's long side when faces are looked for
@@ -49,11 +49,11 @@ def learn_geometry(
     faces = {row: face for row in np.flatnonzero(chosen) if (face := _face(tiles.pixels[row]))}
     rows = np.array(list(faces), dtype=np.intp)
     liked = tiles.place[rows] > _LIKED
-    if liked.sum() < _ENOUGH:
-        log(f"{liked.sum()} liked tiles have a face: {_ENOUGH} are needed to say where it belongs")
+    if liked.sum() < ENOUGH:
+        log(f"{liked.sum()} liked tiles have a face: {ENOUGH} are needed to say where it belongs")
         return None
     boxes = _crops(len(rows), np.random.default_rng(seed))
-    places = np.stack([_places(faces[row], own) for row, own in zip(rows, boxes, strict=True)])
+    places = _places(np.array([faces[row] for row in rows]), boxes)
     ratios, tastes = np.empty(boxes.shape[:2]), np.empty(boxes.shape[:2])
     features = taste.features(rows, boxes)
     order = np.random.default_rng(seed).permutation(len(rows))
@@ -63,11 +63,16 @@ def learn_geometry(
         weight, bias = taste.head(used)
         tastes[held_out] = features[held_out] @ weight + bias
         known = used[rows]
-        geometry = _geometry(places[known], liked[known])
+        geometry = geometry_of(places[known], liked[known])
         where = torch.from_numpy(places[held_out].reshape(-1, 3))
         ratios[held_out] = geometry.log_ratio(where).view(len(held_out), -1).numpy()
     _tell({"face": ratios, "taste": tastes, "both": ratios + tastes}, liked, log)
-    return _geometry(places, liked)
+    return geometry_of(places, liked)
+
+
+def places_in_crops(faces: Floats, seed: int) -> Floats:
+    """(N, 4) normalised -> (N, 1 + 8, 3): in the whole picture first, then in random crops."""
+    return _places(faces, _crops(len(faces), np.random.default_rng(seed)))
 
 
 def _crops(count: int, rng: np.random.Generator) -> Floats:
@@ -88,12 +93,14 @@ def _face(tile: NDArray[np.uint8]) -> tuple[float, ...] | None:
     return faces[0].box if faces else None
 
 
-def _places(face: tuple[float, ...], boxes: Floats) -> Floats:
-    return place_of(torch.tensor(face).double(), torch.from_numpy(boxes)).numpy()
+def _places(faces: Floats, boxes: Floats) -> Floats:
+    """(N, 4) and (N, K, 4) -> (N, K, 3)."""
+    pairs = zip(torch.from_numpy(faces), torch.from_numpy(boxes), strict=True)
+    return torch.stack([place_of(face, own) for face, own in pairs]).numpy()
 
 
-def _geometry(places: Floats, liked: NDArray[np.bool_]) -> FaceGeometry:
-    """(N, 1 + 8, 3), of whole tiles and of their crops."""
+def geometry_of(places: Floats, liked: NDArray[np.bool_]) -> FaceGeometry:
+    """(N, 1 + 8, 3), of whole pictures and of their crops, and which of these are liked."""
     usual = Gaussian.of(places[:, 1:].reshape(-1, 3))
     return FaceGeometry(
         Gaussian.of(places[liked, 0]), usual, float(np.quantile(places[:, 0, 2], _RARE))

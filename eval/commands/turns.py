@@ -1,0 +1,74 @@
+"""Photos turned by what is known: tilt, orientation."""
+
+# ruff: noqa: PLC0415 - a command imports what it needs, so that help and usage errors are quick
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from eval.commands.group import cli, command_line, progress_bar
+
+__all__ = ["orientation", "tilt"]
+
+_PHOTOS = (
+    click.option(
+        "--root", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder with annotations.json ({image, split}) and photos, or with photos alone.",
+    ),
+    click.option("--split", default="val", show_default=True, help="A split that the data has."),
+    click.option("--limit", type=click.IntRange(min=1), help="Only the first N photos."),
+)  # fmt: skip
+
+
+def _photos(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_PHOTOS):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@_photos
+@click.option("--turns", type=click.IntRange(1), default=2, show_default=True, help="A photo.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of angles.")
+def tilt(*, root: Path, split: str, turns: int, limit: int | None, seed: int) -> None:
+    """How well --straighten undoes known turns, beside no turn and a Hough transform."""
+    from eval.environment import read_environment
+    from eval.tilt import hough, measure_tilt, render_tilt, straighten, surest_guess
+
+    methods = [
+        ("no turn", lambda _: 0.0),
+        ("Hough lines, scikit-image", hough),
+        ("cropper, however unsure", surest_guess),
+        ("cropper --straighten", straighten),
+    ]
+    with progress_bar("photos") as progress:
+        count, found = measure_tilt(
+            root, split, methods, turns=turns, limit=limit, seed=seed, progress=progress
+        )
+    click.echo(f"{render_tilt(count, turns, found)}\n\n{read_environment()}\n{command_line()}")
+
+
+@cli.command()
+@_photos
+def orientation(*, root: Path, split: str, limit: int | None) -> None:
+    """How well --orient sets turned photos upright, beside a face detector that decides."""
+    from eval.environment import read_environment
+    from eval.orientation import (
+        by_faces,
+        likeliest,
+        measure_orientation,
+        orient,
+        render_orientation,
+    )
+
+    methods = [
+        ("most faces, YuNet", by_faces()),
+        ("cropper, however unsure", likeliest),
+        ("cropper --orient", orient),
+    ]
+    with progress_bar("photos") as progress:
+        count, found = measure_orientation(root, split, methods, limit=limit, progress=progress)
+    click.echo(f"{render_orientation(count, found)}\n\n{read_environment()}\n{command_line()}")
