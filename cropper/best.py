@@ -279,9 +279,8 @@ def _without_present(plan: Plan) -> tuple[Plan, tuple[PlannedInput, ...]]:
 def _check_output(plan: Plan, options: BestOptions) -> None:
     for item in plan.inputs:
         for output in item.outputs:
-            if (
-                output.suffix != PurePath(item.name).suffix
-            ):  # else the picture tells when it is read
+            own = PurePath(item.name).suffix
+            if output.suffix != own:  # else the picture tells when it is read
                 if not output.suffix:
                     raise ConfigError(f"`output={output}` has no extension: a folder ends with /")
                 writable_format(str(output))
