@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import compress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from cropper.boxes import Crop
@@ -32,13 +32,24 @@ from cropper.image import (
     from_array,
     load_image,
     parse_format,
+    sniff,
     writable_format,
 )
-from cropper.naming import STANDARD, Plan, PlannedInput, check_format, existing, plan_outputs
+from cropper.naming import (
+    STANDARD,
+    Output,
+    Plan,
+    PlannedInput,
+    check_format,
+    existing,
+    key_of,
+    plan_outputs,
+)
 from cropper.render import render, write
 from cropper.request import CropRequest
 from cropper.result import CropResult
 from cropper.scorers import DEFAULT_SCORER
+from cropper.stores import Limits, Store, as_local, is_url, shown
 from cropper.style import CropStyle, Progress
 
 if TYPE_CHECKING:
@@ -67,10 +78,16 @@ class BestOptions:
     overwrite: bool = False
     skip_existing: bool = False  # outputs that are there stay as they are
     max_mpixels: float = 200
+    max_fetch_mb: float = 200  # of a URL's file, megabytes
+    time_limit: float = 120.0  # s that a URL's file may be fetched for, and put
     strict: bool = False  # JPEGs with damaged data fail; else that is told
     no_fsync: bool = False  # for file systems that have none: a power cut may lose crops
     quiet: bool = False
     verbose: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.max_fetch_mb, self.time_limit)
 
     @property
     def kind(self) -> str | None:
@@ -107,6 +124,12 @@ def crop_files(
 
     ``progress`` is entered for each crop that is painted.
     """
+    inputs = [as_local(name) for name in inputs]
+    options = replace(
+        options,
+        output=options.output and as_local(options.output),
+        overlay=options.overlay and as_local(options.overlay),
+    )
     _check_inputs(inputs)
     if options.overwrite and options.skip_existing:
         raise ConfigError(
@@ -115,16 +138,22 @@ def crop_files(
     request = options.request
     may_exist = options.overwrite or options.dry_run or options.skip_existing
     plan = plan_outputs(
-        inputs, options.output, request.top_k, request.label, may_exist, kind=options.kind
+        inputs,
+        options.output,
+        request.top_k,
+        request.label,
+        may_exist,
+        kind=options.kind,
+        limits=options.limits,
     )
     plan, present = _without_present(plan) if options.skip_existing else (plan, ())
     overlays = _plan_overlays(plan, options)
     _check_output(plan, options)
     batch = _Batch(options, len(plan.inputs), progress)
     for source in plan.skipped:
-        batch.tell(f"{source}: skipped, it is the crop of another input")
+        batch.tell(f"{shown(source)}: skipped, it is the crop of another input")
     for item in present:
-        batch.tell(f"{item.source}: skipped, {item.outputs[-1]} is there")
+        batch.tell(f"{item.name}: skipped, {item.outputs[-1]} is there")
     there = [*existing(plan), *(path for path in overlays if path and path.exists())]
     would_fail = options.dry_run and not options.overwrite
     for path in there if would_fail else []:
@@ -159,14 +188,14 @@ class _Batch:
         if not self.options.quiet:
             say(line)
 
-    def run(self, item: PlannedInput, overlay: Path | None) -> None:
+    def run(self, item: PlannedInput, overlay: Output | None) -> None:
         try:
             self._crop(item, overlay)
             self.done += 1
         except (CropperError, MemoryError) as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSYS:
                 raise  # so it is with all of them
-            self._fail(item.source, error)
+            self._fail(item.name, error)
 
     def _fail(self, source: str, error: CropperError | MemoryError) -> None:
         """Count and tell; wrong options end a single photo with 2, a disk that is full with 5."""
@@ -182,12 +211,12 @@ class _Batch:
         single = self.total == 1 and isinstance(error, ConfigError | MissingModelError)
         self.code = max(self.code, own if single or isinstance(error, ImageWriteError) else 1)
 
-    def _crop(self, item: PlannedInput, overlay: Path | None) -> None:
+    def _crop(self, item: PlannedInput, overlay: Output | None) -> None:
         options = self.options
         source = _load(item.source, options)
         result = self.finder.find(source, self.request)
         for note in source.notes:
-            self.tell(f"{item.source}: note: {note}")
+            self.tell(f"{item.name}: note: {note}")
         if result.shows_nobody and options.request.if_absent == "skip":
             self._pass_over(item, result)
             return
@@ -196,24 +225,24 @@ class _Batch:
         notes = self._notes(result, crops)
         if not options.dry_run:
             notes += self._write(source, item, crops, result.size, painter)
-        if painter:
-            result = replace(result, size=painter.size_of(result.best, result.size))
             if overlay is not None:
                 self._draw(source, result, overlay)
+        if painter:
+            result = replace(result, size=painter.size_of(result.best, result.size))
         for note in notes:
-            self.tell(f"{item.source}: note: {note}")
+            self.tell(f"{item.name}: note: {note}")
         written = [str(path) for path in item.outputs[: len(crops)]] or [STANDARD]
         if options.as_json:
-            print_json(record_of(item.source, result, crops, written))
+            print_json(record_of(item.name, result, crops, written))
         told = {"dry_run": options.dry_run, "verbose": options.verbose}
-        for line in text_of(item.source, result, crops, written, **told):
+        for line in text_of(item.name, result, crops, written, **told):
             self.tell(line)
 
     def _pass_over(self, item: PlannedInput, result: CropResult) -> None:
         """Of a photo that shows nobody who is to be kept."""
-        self.tell(f"{item.source}: skipped; {'; '.join(result.people_notes)}")
+        self.tell(f"{item.name}: skipped; {'; '.join(result.people_notes)}")
         if self.options.as_json:
-            record = {"input": item.source, "status": "skipped", "output": None}
+            record = {"input": item.name, "status": "skipped", "output": None}
             size, absent = list(result.source_size), list(result.absent)
             print_json({**record, "source_size": size, "absent": absent})
 
@@ -249,20 +278,22 @@ class _Batch:
         for crop, output in zip(crops, item.outputs, strict=False):  # there may be fewer crops
             if options.skip_existing and output.exists():
                 continue
-            data = rendered(crop, writable_format(output))
+            data = rendered(crop, writable_format(str(output)))
             write(data, output, overwrite=options.overwrite, fsync=self._fsync)
         return notes
 
-    def _draw(self, source: SourceImage, result: CropResult, target: Path) -> None:
+    def _draw(self, source: SourceImage, result: CropResult, target: Output) -> None:
         from cropper.report import explain  # noqa: PLC0415 - most runs draw none
 
         overlay = explain(self.finder, source, result)
-        data = encode(overlay, from_array(overlay), format_for(target), self.options.quality)
+        data = encode(overlay, from_array(overlay), format_for(str(target)), self.options.quality)
         write(data, target, overwrite=self.options.overwrite, fsync=self._fsync)
 
 
 def _check_inputs(inputs: Sequence[str]) -> None:
-    paths = [Path(name) for name in inputs if name != STANDARD]
+    for name in filter(is_url, inputs):
+        Store(name)  # raises where nothing can be had from it
+    paths = [Path(name) for name in inputs if name != STANDARD and not is_url(name)]
     for path in paths:
         if _is(path.is_dir):
             raise ConfigError(
@@ -287,12 +318,13 @@ def _without_present(plan: Plan) -> tuple[Plan, tuple[PlannedInput, ...]]:
 def _check_output(plan: Plan, options: BestOptions) -> None:
     for item in plan.inputs:
         for output in item.outputs:
-            if output.suffix != Path(item.source).suffix:  # else the picture tells when it is read
+            own = PurePath(item.name).suffix
+            if output.suffix != own:  # else the picture tells when it is read
                 if not output.suffix:
                     raise ConfigError(f"`output={output}` has no extension: a folder ends with /")
-                writable_format(output)
+                writable_format(str(output))
             if options.kind:
-                check_format(output, options.kind)
+                check_format(str(output), options.kind)
         if not item.outputs and not options.dry_run:
             if options.as_json:
                 raise ConfigError(
@@ -313,20 +345,27 @@ def _is(question: Callable[[], bool]) -> bool:
         return False
 
 
-def _plan_overlays(plan: Plan, options: BestOptions) -> list[Path | None]:
+def _plan_overlays(plan: Plan, options: BestOptions) -> list[Output | None]:
     if options.overlay is None:
         return [None] * len(plan.inputs)
     sources = [item.source for item in plan.inputs]
     may_exist = options.overwrite or options.dry_run
     overlays = plan_outputs(
-        sources, options.overlay, 1, "overlay", may_exist, option="overlay", kind=options.kind
+        sources,
+        options.overlay,
+        1,
+        "overlay",
+        may_exist,
+        option="overlay",
+        kind=options.kind,
+        limits=options.limits,
     )
-    crops = {path.resolve() for item in plan.inputs for path in item.outputs}
-    paths: list[Path | None] = []
+    crops = {key_of(output) for item in plan.inputs for output in item.outputs}
+    paths: list[Output | None] = []
     for item in overlays.inputs:
-        if not item.outputs or item.outputs[0].resolve() in crops:
+        if not item.outputs or key_of(item.outputs[0]) in crops:
             raise ConfigError("`overlay` needs a file of its own, other than the crop's")
-        writable_format(item.outputs[0])
+        writable_format(str(item.outputs[0]))
         paths.append(item.outputs[0])
     return paths
 
@@ -337,6 +376,8 @@ def _load(name: str, options: BestOptions) -> SourceImage:
         max_mpixels=options.max_mpixels,
         strict=options.strict,
     )
+    if is_url(name):
+        return load(Store(name, options.limits).read(wanted=sniff)[0], name=shown(name))
     if name != STANDARD:
         return load(name)
     data = sys.stdin.buffer.read() if sys.stdin else b""

@@ -14,15 +14,18 @@ from pathlib import Path, PurePath
 
 from cropper.errors import ConfigError
 from cropper.image import EXTENSION_OF, format_for, has_picture_extension, sniff
+from cropper.stores import Limits, Store, is_url, name_in, shown
 
 __all__ = [
     "STANDARD",
+    "Output",
     "Plan",
     "PlannedInput",
     "as_format",
     "check_format",
     "existing",
     "fill",
+    "key_of",
     "name_output",
     "plan_outputs",
     "with_extension",
@@ -31,13 +34,20 @@ __all__ = [
 STANDARD = "-"  # stdin as an input, stdout as an output
 DEFAULT_TEMPLATE = "{dir}/{stem}-best{ext}"
 
+Output = Path | Store
+
 
 @dataclass(frozen=True)
 class PlannedInput:
     """One input with its outputs, best crop first."""
 
-    source: str  # a path, or STANDARD
-    outputs: tuple[Path, ...]  # one a rank; empty: standard output
+    source: str  # a path, a URL, or STANDARD
+    outputs: tuple[Output, ...]  # one a rank; empty: standard output
+
+    @property
+    def name(self) -> str:
+        """As messages name it."""
+        return shown(self.source)
 
 
 @dataclass(frozen=True)
@@ -55,9 +65,11 @@ def plan_outputs(
     *,
     option: str = "output",
     kind: str | None = None,
+    limits: Limits | None = None,
 ) -> Plan:
     """Every input's outputs by template, folder or file name; ``option`` gave the template.
 
+    Of a URL {stem} and {ext} are those of the name at its end, and {dir} is the current folder.
     ``label`` is what {aspect} becomes, and {ext} an extension of the format ``kind``, if that is
     given. Without a template, an input that is the output of another
     input is left out: a second run over ``*.jpg`` does not crop its own crops. Raises ConfigError
@@ -79,7 +91,13 @@ def plan_outputs(
             raise ConfigError(f"standard output takes one crop of one input: give `{option}` files")
         return Plan((PlannedInput(sources[0], ()),), ())
     items = [
-        PlannedInput(source, tuple(_outputs(source, template, top_k, label, kind)))
+        PlannedInput(
+            source,
+            tuple(
+                _output(name, limits or Limits(), option)
+                for name in _outputs(source, template, top_k, label, kind)
+            ),
+        )
         for source in sources
     ]
     skipped = [] if named else _own_outputs(items)
@@ -95,22 +113,42 @@ def plan_outputs(
 
 def _own_outputs(items: Sequence[PlannedInput]) -> list[str]:
     """Inputs that another input's crops go to; not a link from a crop's name to its source."""
-    makers = {_key(output): _key(Path(item.source)) for item in items for output in item.outputs}
-    keys = {item.source: _key(Path(item.source)) for item in items if item.source != STANDARD}
+    makers = {key_of(output): _source_key(item) for item in items for output in item.outputs}
+    keys = {item.source: _source_key(item) for item in items if item.source != STANDARD}
     return [source for source, key in keys.items() if makers.get(key, key) != key]
 
 
-def _outputs(
-    source: str, template: str, top_k: int, label: str, kind: str | None
-) -> Iterable[Path]:
+def _output(name: str, limits: Limits, option: str) -> Output:
+    if not is_url(name):
+        return Path(name)
+    scheme, _, rest = name.partition("://")
+    parts = [part for part in rest.split("/") if part != "."]
+    if ".." in parts:
+        raise ConfigError(f"{shown(name)} leads out of its folder: leave {{dir}} out of `{option}`")
+    return Store.for_output(f"{scheme}://{'/'.join(parts)}", limits)
+
+
+def _source_key(item: PlannedInput) -> str:
+    return item.source if is_url(item.source) else key_of(Path(item.source))
+
+
+def _outputs(source: str, template: str, top_k: int, label: str, kind: str | None) -> Iterable[str]:
     if source == STANDARD and "{ext}" in template and not kind:
         raise ConfigError(
             "standard input has no extension: name the output, as in `output=out.jpg`"
         )
     path = Path("stdin" if source == STANDARD else source)
+    if is_url(source):
+        path = Path(name_in(source))
     name: PurePath = path
     if kind:
         name = as_format(path, kind)
+    elif is_url(source):
+        if not has_picture_extension(path) and "{ext}" in template:
+            raise ConfigError(
+                f"{shown(source)} has no picture's extension: name the output, as in "
+                "`output=out.jpg`, or its `format`"
+            )
     elif not has_picture_extension(path) and "{ext}" in template:
         if _exists(path) and not path.is_file():  # of a pipe, what is read here would be gone
             raise ConfigError(
@@ -118,7 +156,7 @@ def _outputs(
             )
         name = with_extension(path, path)
     for rank in range(1, top_k + 1):
-        yield Path(name_output(template, name, rank, label))
+        yield name_output(template, name, rank, label)
 
 
 def name_output(template: str, source: PurePath, rank: int, label: str) -> str:
@@ -189,15 +227,17 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return "".join(filled)
 
 
-def _key(path: Path) -> str:
+def key_of(path: Output) -> str:
     """Equal for names that one file may answer to, also where case does not count."""
+    if isinstance(path, Store):
+        return path.url
     try:
         return str(path.resolve()).casefold()
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(f"{path}: not a place for a file: {error}") from error
 
 
-def _exists(path: Path) -> bool:
+def _exists(path: Output) -> bool:
     try:
         return path.exists()
     except OSError as error:  # a name that is too long
@@ -215,22 +255,22 @@ def _refuse_collisions(items: Sequence[PlannedInput], option: str) -> None:
     owners: dict[str, str] = {}
     for item in items:
         for output in item.outputs:
-            key = _key(output)
+            key = key_of(output)
             if key in owners:
                 raise ConfigError(
-                    f"{owners[key]} and {item.source} would both be written to {output}: "
+                    f"{owners[key]} and {item.name} would both be written to {output}: "
                     f"use {{stem}}, {{dir}} or {{rank}} in `{option}`, and name each input once"
                 )
-            owners[key] = item.source
+            owners[key] = item.name
 
 
 def _refuse_sources(items: Sequence[PlannedInput], option: str, own: str | None) -> None:
     """No output replaces an input, but the one input whose very name is ``own``, and no link."""
-    sources = {_key(Path(item.source)): item.source for item in items if item.source != STANDARD}
+    sources = {_source_key(item) for item in items if item.source != STANDARD}
     for item in items:
         asked = own is not None and os.path.abspath(own) == os.path.abspath(item.source)
         for output in item.outputs:
-            if _key(output) not in sources or (asked and _is_itself(output, item.source)):
+            if key_of(output) not in sources or (asked and _is_itself(output, item.source)):
                 continue
             remedy = f"write elsewhere with `{option}`"
             if option == "output":
@@ -238,10 +278,12 @@ def _refuse_sources(items: Sequence[PlannedInput], option: str, own: str | None)
             raise ConfigError(f"{output} is an input and would be overwritten: {remedy}")
 
 
-def _is_itself(output: Path, source: str) -> bool:
+def _is_itself(output: Output, source: str) -> bool:
+    if isinstance(output, Store):
+        return output.url == source
     return os.path.abspath(output) == os.path.abspath(source) and not output.is_symlink()
 
 
-def existing(plan: Plan) -> list[Path]:
+def existing(plan: Plan) -> list[Output]:
     """Outputs that are there already. Raises ConfigError for names that no file can have."""
     return [path for item in plan.inputs for path in item.outputs if _exists(path)]

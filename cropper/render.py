@@ -29,6 +29,7 @@ from cropper.image import (
 )
 from cropper.image.padding import laid
 from cropper.image.toning import Paint, painted, toned
+from cropper.stores import Store
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -103,8 +104,11 @@ def render(
     return encode(picture, source, format, quality, strip=strip)
 
 
-def write(data: bytes, target: Path, *, overwrite: bool, fsync: bool = True) -> None:
+def write(data: bytes, target: Path | Store, *, overwrite: bool, fsync: bool = True) -> None:
     """A whole file, in a folder that is made where it is missing. Raises ImageWriteError."""
+    if isinstance(target, Store):
+        target.put(data, overwrite=overwrite)
+        return
     make_folder(target.parent)
     write_atomic(data, target, overwrite=overwrite, fsync=fsync)
 

@@ -35,6 +35,7 @@ LAYERS = {
     "presets": 1,
     "onnx": 1,
     "turn": 1,
+    "stores": 1,
     "threads": 0,
     "faces": 2,
     "onnx_graph": 2,
@@ -59,6 +60,7 @@ LAYERS = {
     "report": 5,
     "rank": 5,
     "console": 5,
+    "progress": 5,
     "transforms": 5,
     "best": 5,
     "bot": 5,
@@ -70,8 +72,10 @@ LAYERS = {
 }
 # Of the packages beside cropper: all but what needs these. Keys and values are module prefixes
 ONLY_IN = {
+    "aiohttp": {"cropper.stores"},
     "click": {"cropper.cli", "eval.commands"},
     "onnxruntime": {"cropper.onnx"},
+    "fsspec": {"cropper.stores"},
     "httpx": {"cropper.bot"},
     "joblib": {"cropper.bulk", "cropper.train"},
     "PIL": {
@@ -88,9 +92,11 @@ ONLY_IN = {
         "cropper.web",
         "eval.web",
     },
+    "mastodon": {"cropper.bot"},
     "pillow_heif": {"cropper.image"},
     "prometheus_client": {"cropper.serve"},
     "pydantic": {"cropper.serve"},
+    "requests": {"cropper.bot"},
     "simplejpeg": {"cropper.image"},
     "starlette": {"cropper.serve"},
     "tifffile": {"cropper.image", "eval.peaks"},
@@ -104,6 +110,7 @@ ONLY_IN = {
     "uvicorn": {"cropper.serve"},
 }
 NUMPY_LAYERS = 1  # up to here nothing but NumPy, beside what ONLY_IN allows
+FETCHES = {"best", "bulk", "naming", "render", "stores"}  # the rooms that take URLs; no service
 TRANSFORMER_MAY_USE = {"boxes", "space", "image", "sampling", "result", "scorers", "errors"}
 
 Imports = Mapping[str, set[str]]  # module -> dotted names that it imports
@@ -232,7 +239,16 @@ def eval_reached(imports: Imports) -> list[str]:
     ]
 
 
-RULES = [upward, circles, misplaced, heavy_below, transformer_strays, eval_reached]
+def fetching(imports: Imports) -> list[str]:
+    """Rooms that could fetch URLs and are not asked to, as the service and the bot."""
+    return [
+        f"{name} imports {target}"
+        for name, target in edges(imports)
+        if room(target) == "stores" and room(name) not in FETCHES
+    ]
+
+
+RULES = [upward, circles, misplaced, heavy_below, transformer_strays, eval_reached, fetching]
 
 
 @pytest.fixture(scope="module")
@@ -276,6 +292,9 @@ def test_no_module_breaks_the_rule(rule: object, imports: Imports) -> None:
         (transformer_strays, "spatial_transformer", "from eval.metrics import iou"),
         (eval_reached, "cropper.best", "def f():\n    from eval.metrics import iou"),
         (eval_reached, "cropper.finder", "import eval"),
+        (fetching, "cropper.serve.uploads", "def f():\n    from cropper.stores import Store"),
+        (fetching, "cropper.bot.judge", "from cropper.stores.store import Store"),
+        (misplaced, "cropper.bulk.trees", "def f():\n    import fsspec"),
     ],
 )
 def test_a_breach_is_seen(rule: object, name: str, source: str) -> None:

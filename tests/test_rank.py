@@ -295,7 +295,7 @@ def test_a_sheet_is_written_whoever_reads_the_lines(tmp_path: Path) -> None:
 
 def test_long_work_is_told_off_a_terminal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pictures/s" not in run("score", folder, "--scorer", "bright").stderr
-    monkeypatch.setattr("cropper.cli.progress._EVERY", 0.0)
+    monkeypatch.setattr("cropper.progress._EVERY", 0.0)
     found = run("score", folder, "--scorer", "bright")
     told = [line.split(",")[0] for line in found.stderr.splitlines() if "pictures/s" in line]
     assert told == [f"cropper: {done}/6" for done in range(1, 7)]

@@ -129,10 +129,11 @@ class Loop:
                 self.say(f"error: message {asked.id}: given up after {TRIES} tries")
             else:
                 refusal = _GIVEN_UP if tries == TRIES else self._refusal(verdict)
-                reply, photo = (Reply(refusal), None) if refusal else await self._reply(asked)
-                sending = True
-                self.state.send()
-                await self.network.send(asked, reply, photo)
+                answer = (Reply(refusal), None) if refusal else await self._reply(asked)
+                if answer is not None:
+                    sending = True
+                    self.state.send()
+                    await self.network.send(asked, *answer)
         except RefusedError as error:
             self.say(f"warning: message {asked.id}: the answer is refused: {error}")
         except NetworkError as error:
@@ -150,7 +151,7 @@ class Loop:
             return f"That is too fast: {most} are answered. Please wait a little."
         return None
 
-    async def _reply(self, asked: Asked) -> tuple[Reply, Photo | None]:
+    async def _reply(self, asked: Asked) -> tuple[Reply, Photo | None] | None:
         started = time.monotonic()
         try:
             async with asyncio.timeout(self.judge.seconds):
@@ -160,7 +161,7 @@ class Loop:
             self.say(f"message {asked.id}: no photo: {told}")
             return Reply(told), None
         if photo is None:
-            return Reply(self.network.help), None
+            return None
         return await asyncio.to_thread(self._judged, asked, photo, started), photo
 
     def _judged(self, asked: Asked, photo: Photo, started: float) -> Reply:

@@ -71,7 +71,6 @@ class Network(Protocol):
     """Its methods raise NetworkError, and ConfigError for a token that is not taken (any more)."""
 
     limits: Limits
-    help: str  # for who sends no photo
     ids_last: float  # s, after which ids of messages may begin anew
 
     async def open(self) -> str:
@@ -87,7 +86,7 @@ class Network(Protocol):
         ...
 
     async def photo(self, asked: Asked) -> Photo | None:
-        """What a message holds or replies to. Raises PhotoError."""
+        """What a message holds or points to; None: nothing is to be said. Raises PhotoError."""
         ...
 
     async def answered(self, asked: Asked) -> bool:

@@ -14,10 +14,10 @@ from cropper.request import CropRequest
 
 __all__ = ["NETWORKS", "BotOptions", "read_token"]
 
-NETWORKS = ("telegram",)
+NETWORKS = ("telegram", "mastodon")
 _TELEGRAM = "https://api.telegram.org"
 _LONGEST_TOKEN = 4096  # bytes
-_TOKEN = {"telegram": r"[0-9]+:[A-Za-z0-9_-]{20,}"}
+_TOKEN = {"telegram": r"[0-9]+:[A-Za-z0-9_-]{20,}", "mastodon": r"[A-Za-z0-9._~+=-]{16,}"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class BotOptions:
 
     network: str  # one of NETWORKS
     token_file: Path
-    api_url: str | None = None  # of the network's server; None: Telegram's own
+    server: str | None = None  # its URL; None: Telegram's own
     state: Path | None = None  # None: beside the token
     request: CropRequest = field(default_factory=CropRequest)
     scorer: str = "cropnet"
@@ -40,13 +40,18 @@ class BotOptions:
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise ConfigError(f"a network is one of {', '.join(NETWORKS)}, got {self.network!r}")
-        place = urlsplit(self.server)
+        if self.server is None and self.network != "telegram":
+            raise ConfigError(
+                f"{self.network} is many servers: name that of the bot's account, as in "
+                "`server=https://mastodon.example`"
+            )
+        place = urlsplit(self.url)
         if place.scheme not in ("http", "https") or not place.hostname or place.username:
-            raise ConfigError("`api_url` is https://HOST[/PATH]")
+            raise ConfigError("`server` is https://HOST[/PATH]")
 
     @property
-    def server(self) -> str:
-        return (self.api_url or _TELEGRAM).rstrip("/")
+    def url(self) -> str:
+        return (self.server or _TELEGRAM).rstrip("/")
 
     @property
     def state_file(self) -> Path:
@@ -56,6 +61,11 @@ class BotOptions:
     def max_bytes(self) -> int:
         """Of a photo's file."""
         return int(self.max_mb * 1e6)
+
+    @property
+    def too_large(self) -> str:
+        """For who sends a file that is larger."""
+        return f"This file is too large: at most {self.max_mb:g} MB are taken."
 
 
 def read_token(path: Path, network: str) -> str:

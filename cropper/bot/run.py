@@ -19,7 +19,7 @@ from cropper.finder import CropFinder
 
 __all__ = ["run"]
 
-_LOGGERS = ("asyncio", "httpcore", "httpx", "telegram")
+_LOGGERS = ("asyncio", "httpcore", "httpx", "mastodon", "telegram", "urllib3")
 
 
 def run(options: BotOptions, say: Callable[[str], None]) -> None:
@@ -36,8 +36,8 @@ def run(options: BotOptions, say: Callable[[str], None]) -> None:
 
     state = State(options.state_file)
     network = _connect(token, options)
-    if options.server.startswith("http:"):
-        say(f"warning: the token goes to {options.server} as it is: https would hide it")
+    if options.url.startswith("http:"):
+        say(f"warning: the token goes to {options.url} as it is: https would hide it")
     finder = CropFinder(options.scorer, options.device)
     finder.prepare(options.request)
     with Decoders(options.max_mpixels) as decoders:
@@ -73,9 +73,13 @@ async def _until_signal(loop: Loop) -> signal.Signals:
 def _connect(token: str, options: BotOptions) -> Network:
     """Raises MissingExtraError."""
     with extra("bot"):
-        from cropper.bot.telegram import Telegram  # noqa: PLC0415 - an extra
+        if options.network == "telegram":
+            from cropper.bot.telegram import Telegram  # noqa: PLC0415 - an extra
 
-    return Telegram(token, options)
+            return Telegram(token, options)
+        from cropper.bot.mastodon import Mastodon  # noqa: PLC0415 - an extra
+
+        return Mastodon(token, options)
 
 
 def _silence() -> None:

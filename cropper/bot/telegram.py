@@ -49,7 +49,7 @@ class Telegram:
     def __init__(self, token: str, options: BotOptions) -> None:
         self._options = options
 
-        server = options.server
+        server = options.url
         self._bot = Bot(
             token,
             f"{server}/bot",
@@ -96,12 +96,12 @@ class Telegram:
             return bool(text or _attached(message))
         return self._to_bot.search(text) is not None
 
-    async def photo(self, asked: Asked) -> Photo | None:
+    async def photo(self, asked: Asked) -> Photo:
         message: Message = asked.message
         sources = (message, message.reply_to_message, message.external_reply)
         part = next(filter(None, map(_attached, sources)), None)
         if part is None or not _is_picture(part):
-            return None
+            raise PhotoError(self.help)
         self._check_size(part.file_size)
         with self._told():
             try:
@@ -117,8 +117,7 @@ class Telegram:
 
     def _check_size(self, size: int | None) -> None:
         if size and size > self._options.max_bytes:
-            most = self._options.max_mb
-            raise PhotoError(f"This file is too large: at most {most:g} MB are taken.")
+            raise PhotoError(self._options.too_large)
 
     async def answered(self, asked: Asked) -> bool:
         return False
@@ -154,10 +153,10 @@ class Telegram:
             seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
             raise NetworkError("asked to slow down", wait=seconds, maybe_done=False) from busy
         except error.InvalidToken:
-            host = urlsplit(self._options.server).netloc
+            host = urlsplit(self._options.url).netloc
             raise ConfigError(
                 f"{host} does not take the token of {self._options.token_file}: ask @BotFather for "
-                "it, and check `api_url`"
+                "it, and check `server`"
             ) from None
         except error.Conflict as other:
             raise NetworkError(f"another process has this bot's messages: {other}") from other

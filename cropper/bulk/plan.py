@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from cropper.bulk.options import BulkOptions
+from cropper.bulk.trees import LocalTree, Tree, open_tree
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError
 from cropper.image import FileId, format_for, has_picture_extension
-from cropper.naming import as_format, check_format, fill, name_output, with_extension
+from cropper.naming import as_format, check_format, fill, name_output
 from cropper.request import CropRequest
+from cropper.stores import Limits, as_local, is_url, shown
 
 __all__ = ["Layout", "PlannedCrop", "PlannedPhoto", "read_layout"]
 
@@ -55,8 +57,8 @@ class PlannedPhoto:
 class Layout:
     """The folders of a run and the names in them."""
 
-    source: Path  # the input folder
-    root: Path  # the output folder
+    source: Tree  # of the photos
+    root: Tree  # of the crops
     template: str  # relative to it
     requests: tuple[CropRequest, ...]
     xmp: str | None
@@ -66,12 +68,12 @@ class Layout:
     @property
     def in_place(self) -> bool:
         """Whether sidecars, and no crops, go beside the photos."""
-        return self.xmp == "instead" and self.root.resolve() == self.source.resolve()
+        return self.xmp == "instead" and self.root.identity == self.source.identity
 
     def plan(self, source: str) -> PlannedPhoto:
         """Raises ConfigError for a name that leaves the output folder or has no known format."""
         path = PurePath(source)
-        path = as_format(path, self.kind) if self.kind else with_extension(path, self.source / path)
+        path = as_format(path, self.kind) if self.kind else self.source.with_extension(path)
         crops: list[PlannedCrop] = []
         overlay = None
         if self.xmp != "instead":
@@ -99,23 +101,23 @@ class Layout:
         return name
 
 
-def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
+def read_layout(source: str, output: str, options: BulkOptions) -> Layout:
     """The input folder, and the output folder and template in ``output``.
 
     Raises ConfigError where one lies in the other's way: crops are never written among sources.
     Sidecars alone are.
     """
-    _refuse_no_folder(output)
-    if _is_template(output):
-        parts = PurePath(output).parts
-        fixed = next(index for index, part in enumerate(parts) if "{" in part)
-        root, template = Path(*parts[:fixed]), os.path.join(*parts[fixed:])
-    else:
-        root = Path(output)
-        template = "{dir}/{stem}" + "_{aspect}" * (len(options.requests) > 1)
-        template += "_{rank}" * (options.top_k > 1) + "{ext}"
+    output, template = _split(as_local(output), options)
+    limits = Limits(options.max_fetch_mb, options.time_limit)
+    root = open_tree(output, limits, fsync=not options.no_fsync, for_output=True)
     layout = Layout(
-        source, root, template, options.requests, options.xmp, options.overlay, options.kind
+        open_tree(source, limits),
+        root,
+        template,
+        options.requests,
+        options.xmp,
+        options.overlay,
+        options.kind,
     )
     for each in filter(None, (template, options.overlay)):
         fill(each, dict.fromkeys(("dir", "stem", "ext", "rank", "aspect"), ""))
@@ -124,18 +126,34 @@ def read_layout(source: Path, output: str, options: BulkOptions) -> Layout:
             f"`overlay` is a template below {root}, one picture a photo, as in "
             f"'why/{{dir}}/{{stem}}.jpg', got {options.overlay!r}"
         )
-    if not source.is_dir():
-        raise ConfigError(f"{source} is not a folder: for single files use `cropper best`")
-    if _inside(root, source) and not layout.in_place:
+    layout.source.check_input()
+    if root.lies_in(layout.source) and not layout.in_place:
         raise ConfigError(
-            f"the output folder {root} lies inside the input folder {source}: crops would become "
-            "photos of the next run; write elsewhere with `output`"
+            f"the output folder {root} lies inside the input folder {layout.source}: crops would "
+            "become photos of the next run; write elsewhere with `output`"
         )
     if layout.in_place and options.overlay:
         raise ConfigError("overlays among photos would be cropped next time: leave `overlay` out")
-    if root.exists() and not root.is_dir():
+    if isinstance(root, LocalTree) and root.path.exists() and not root.path.is_dir():
         raise ConfigError(f"{root} is a file: name a folder with `output`")
     return layout
+
+
+def _split(output: str, options: BulkOptions) -> tuple[str, str]:
+    """The output folder, and the template below it."""
+    _refuse_no_folder(output)
+    if not _is_template(output):
+        template = "{dir}/{stem}" + "_{aspect}" * (len(options.requests) > 1)
+        return output, template + "_{rank}" * (options.top_k > 1) + "{ext}"
+    scheme, parts = _parts(output)
+    fixed = next(index for index, part in enumerate(parts) if "{" in part)
+    return scheme + os.path.join("", *parts[:fixed]), os.path.join(*parts[fixed:])
+
+
+def _parts(output: str) -> tuple[str, tuple[str, ...]]:
+    """The scheme with its slashes, if there is one, and the folders and names."""
+    scheme, mark, rest = output.partition("://") if is_url(output) else ("", "", output)
+    return scheme + mark, PurePath(rest).parts
 
 
 def _is_template(output: str) -> bool:
@@ -149,18 +167,13 @@ def _refuse_no_folder(output: str) -> None:
     if output == "-":
         raise ConfigError("`output=-`: a folder's crops don't go to standard output; name a folder")
     if _is_template(output):
-        if "{" in PurePath(output).parts[0]:
+        if "{" in _parts(output)[1][0]:
             raise ConfigError(
-                f"`output={output}`: no folder before the first field; put one there, as in "
-                f"crops/{output.removeprefix('./')}"
+                f"`output={shown(output)}`: no folder before the first field; put one there, as in "
+                f"crops/{shown(output).removeprefix('./')}"
             )
     elif has_picture_extension(output) and not Path(output).is_dir():
         raise ConfigError(
-            f"`output={output}`: a picture's name for many crops; name a folder, as in "
+            f"`output={shown(output)}`: a picture's name for many crops; name a folder, as in "
             "`output=crops`, or a template, as in `output='crops/{stem}.png'`"
         )
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    """Whether the real ``path``, which need not be there yet, is ``folder`` or below it."""
-    return path.resolve().is_relative_to(folder.resolve())

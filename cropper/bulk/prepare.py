@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import stat
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -16,11 +15,9 @@ from cropper.bulk.manifest import Manifest, PriorOutcome
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import Cropped, Failed
 from cropper.bulk.plan import Layout, PlannedPhoto
-from cropper.bulk.signature import recheck
 from cropper.bulk.user_edits import UserEdits
-from cropper.bulk.walk import walk
 from cropper.errors import ConfigError
-from cropper.image import FileId, file_id
+from cropper.image import FileId
 
 __all__ = ["Prepared", "prepare"]
 
@@ -71,13 +68,15 @@ def prepare(
     plan = _Plan(layout, options, manifest, key, arrivals)
     if options.restart:
         manifest.forget()
-    for entry in walk(layout.source, options.include, options.exclude):
+    for entry in layout.source.walk(options.include, options.exclude):
         if stop.is_set():
             break
         if entry.ignored:
             plan.ignored[entry.ignored] += 1
         elif entry.problem:
-            plan.fail(entry.path, "unreadable", f"{layout.source / entry.path}: {entry.problem}")
+            plan.fail(
+                entry.path, "unreadable", f"{layout.source.named(entry.path)}: {entry.problem}"
+            )
         else:
             plan.add(layout.plan(entry.path))
     return plan.made()
@@ -161,7 +160,6 @@ class _Outputs:
 
     def __init__(self, layout: Layout, overwrite: bool) -> None:
         self.layout, self.overwrite = layout, overwrite
-        self.source = layout.source.resolve()
         # photos come folder by folder, so few folders are asked about again
         self.check_folder = functools.lru_cache(maxsize=64)(self._check_folder)
 
@@ -170,7 +168,7 @@ class _Outputs:
         for output in photo.outputs:
             longest = max(len(os.fsencode(name)) for name in Path(output).parts)
             if longest > _LONGEST_NAME:
-                path = self.layout.source / photo.source
+                path = self.layout.source.named(photo.source)
                 return f"{path}: {output} is too long a name: rename it, or change `output`"
         return None
 
@@ -185,36 +183,20 @@ class _Outputs:
     def check(self, output: str, *, own: bool) -> FileId | None:
         """The file that is there and may be replaced; ``own``: an earlier run wrote it."""
         self.check_folder(os.path.dirname(output))
-        path = self.layout.root / output
-        try:
-            there = os.lstat(path)
-            mode = there.st_mode
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ConfigError(f"{path}: not a place for a file: {error.strerror}") from error
-        if stat.S_ISDIR(mode):
+        there = self.layout.root.look(output)
+        if there and not own and not self.overwrite:
             raise ConfigError(
-                f"{path} is a folder, where a crop would go: name crops with `output`"
+                f"{self.layout.root.named(output)} exists and no earlier run wrote it: use "
+                "`overwrite`, or write elsewhere with `output`"
             )
-        if stat.S_ISLNK(mode):
-            raise ConfigError(
-                f"{path} is a link, where a crop would go: remove it, or write elsewhere "
-                "with `output`"
-            )
-        if not own and not self.overwrite:
-            raise ConfigError(
-                f"{path} exists and no earlier run wrote it: use `overwrite`, or write elsewhere "
-                "with `output`"
-            )
-        return file_id(there)
+        return there
 
     def _check_folder(self, folder: str) -> None:
         """Through a link, or with the input below the output folder, it may hold sources."""
-        real = Path(os.path.realpath(self.layout.root / folder))
-        if real.is_relative_to(self.source) and not self.layout.in_place:
+        source, root = self.layout.source, self.layout.root
+        if root.lies_in(source, folder) and not self.layout.in_place:
             raise ConfigError(
-                f"{self.layout.root / folder} lies inside the input folder {self.layout.source}: "
+                f"{root.named(folder)} lies inside the input folder {source}: "
                 "crops could replace sources; write elsewhere with `output`"
             )
 
@@ -236,12 +218,12 @@ def _decision(
     if prior is None:
         return Redo()
     outcome = prior.outcome
-    now = {each.path: recheck(layout.root / each.path, each.signature) for each in outcome.written}
+    now = {each.path: layout.root.recheck(each.path, each.signature) for each in outcome.written}
     others = [x for x in outcome.written if now[x.path] is None and x.path in photo.outputs]
     edited = tuple(edits.among(others))
     source = None
     if prior.settings == settings and isinstance(outcome, Cropped):
-        source = recheck(layout.source / photo.source, outcome.signature, follow=True)
+        source = layout.source.recheck(photo.source, outcome.signature, follow=True)
     is_current = source is not None and all(now[path] or path in edited for path in now)
     edits.add(edited, kept=source is not None, done=is_current)
     if source is None or not isinstance(outcome, Cropped):

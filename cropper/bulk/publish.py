@@ -15,6 +15,7 @@ from cropper.bulk.manifest import THE_REPORT, Manifest
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import Cropped, Failed, Outcome, State
 from cropper.bulk.plan import Layout
+from cropper.bulk.trees import LocalTree, Tree
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError
 from cropper.image import View, encode, format_for, from_array, load_image
 from cropper.render import write
@@ -22,10 +23,10 @@ from cropper.report import (
     LabelledCrop,
     ReportedPhoto,
     draw_sheet,
-    file_link,
     picture_side,
     render_page,
 )
+from cropper.stores import is_url, shown
 from cropper.threads import cores
 
 __all__ = ["check_publications", "claim_publications", "publish"]
@@ -42,11 +43,13 @@ def check_publications(layout: Layout, options: BulkOptions) -> None:
     for name, endings in ((options.report, (".html", ".htm")), (options.sheet, None)):
         if name is None:
             continue
+        if is_url(name):
+            raise ConfigError(f"{shown(name)}: reports and sheets are files of this machine")
         if endings and not name.lower().endswith(endings):
             raise ConfigError(f"the report is a page, as in crops.html, got {name}")
         if not endings:
             format_for(name)
-        if Path(name).resolve().is_relative_to(layout.source.resolve()):
+        if LocalTree(Path(name)).lies_in(layout.source):
             raise ConfigError(f"{name} lies inside the input folder {layout.source}: name another")
         if Path(name).is_dir():
             raise ConfigError(f"{name} is a folder: name a file")
@@ -72,8 +75,10 @@ def claim_publications(layout: Layout, options: BulkOptions, manifest: Manifest)
 
 def _stored(name: str, layout: Layout) -> str:
     """As the manifest keeps it: relative to the output folder where it lies there."""
-    path, root = Path(name).resolve(), layout.root.resolve()
-    return os.path.relpath(path, root) if path.is_relative_to(root) else str(path)
+    path, root = Path(name).resolve(), layout.root
+    if isinstance(root, LocalTree) and path.is_relative_to(root.identity):
+        return os.path.relpath(path, root.identity)
+    return str(path)
 
 
 def publish(layout: Layout, options: BulkOptions, summary: str, manifest: Manifest) -> None:
@@ -129,21 +134,22 @@ def _reported(outcomes: Sequence[Cropped], layout: Layout, folder: Path) -> list
     return [_photo(outcome, view, layout, folder) for outcome, view in pairs]
 
 
-def _view(outcome: Cropped, folder: Path, side: int) -> View | None:
+def _view(outcome: Cropped, tree: Tree, side: int) -> View | None:
     try:
-        image = load_image(folder / outcome.source, max_mpixels=float("inf"))  # its size was seen
+        data, _ = tree.read(outcome.source, lambda: None)
+        image = load_image(data, max_mpixels=float("inf"))  # its size was seen
+        if found := outcome.result.orientation:
+            image.turn(found.turned)
+        return image.view(side)
     except ImageReadError:  # it went away meanwhile
         return None
-    if found := outcome.result.orientation:
-        image.turn(found.turned)
-    return image.view(side)
 
 
 def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) -> ReportedPhoto:
     result, requests = outcome.result, layout.requests
     crops = {
         each.crop.box: LabelledCrop(
-            requests[each.target].label, each.crop, file_link(layout.root / each.path, folder)
+            requests[each.target].label, each.crop, layout.root.link(each.path, folder)
         )
         for each in reversed(outcome.crops)
     }
@@ -158,5 +164,5 @@ def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) ->
         outcome.state == State.SKIPPED,
         result.seconds,
         outcome.notes,
-        file_link(layout.source / outcome.source, folder),
+        layout.source.link(outcome.source, folder),
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from cropper.bulk.arrivals import Arrivals
@@ -22,15 +21,14 @@ from cropper.bulk.prepare import Prepared, prepare
 from cropper.bulk.publish import check_publications, claim_publications, publish
 from cropper.bulk.report import BulkReport, Ending, Tally, Watcher
 from cropper.bulk.table import read_table
+from cropper.bulk.trees import LocalTree, StoredTree, Tree, manifest_folder
 from cropper.bulk.walk import IN_PLACE, MANIFEST
 from cropper.bulk.work import PhotoJob
 from cropper.errors import ConfigError, ImageWriteError, NoInputError
-from cropper.image import FileId
 
 __all__ = ["crop_folder", "run_folder"]
 
 _COSTLY = "each crop is painted, which takes minutes: `style_steps` and `style_size` say how many"
-_TEMPORARY = re.compile(r"\.cropper-[0-9a-f]{16}\.tmp")  # as write_atomic names them
 
 
 def crop_folder(
@@ -43,7 +41,8 @@ def crop_folder(
 ) -> BulkReport:
     """Crops every photo below ``source`` into the same tree below ``output``.
 
-    ``output`` is a folder or a template, as in ``out/{dir}/{stem}_{aspect}_{rank}{ext}``. What an
+    ``output`` is a folder or a template, as in ``out/{dir}/{stem}_{aspect}_{rank}{ext}``. Both may
+    be URLs of folders in stores, as in ``s3://bucket/photos``. What an
     earlier run did with the same photo and settings is checked and kept. Setting ``stop`` ends
     the run after the photos that are being cropped; a run that ends early by itself sets it too.
 
@@ -73,9 +72,9 @@ def run_folder(
     """``crop_folder``, by the caller's own ``backend``, of what rests by ``arrivals`` alone."""
     if not str(source):
         raise ConfigError("the input folder's name is empty: name a folder of photos")
-    run = _Run(Path(source), str(output), options, watcher, stop)
+    run = _Run(str(source), str(output), options, watcher, stop)
     run.shared_backend, run.arrivals = backend, arrivals
-    with _opened(run.layout.root, options) as manifest:
+    with _opened(run.manifest, options) as manifest:
         report = run.perform(manifest)
         try:
             run.publish(report, manifest)
@@ -89,7 +88,7 @@ class _Run:
 
     def __init__(
         self,
-        source: Path,
+        source: str,
         output: str,
         options: BulkOptions,
         watcher: Watcher,
@@ -97,9 +96,8 @@ class _Run:
     ) -> None:
         self.started = time.perf_counter()
         self.options, self.watcher, self.stop = options, watcher, stop
-        if not source.exists():
-            raise NoInputError(f"no input pictures: there is no {source}")
         self.layout = read_layout(source, output, options)
+        self.manifest = manifest_folder(self.layout.root, options)
         check_publications(self.layout, options)
         self.settings = options.key(self.layout.template)
         self.subjects = read_table(options.subjects, options.requests[0])
@@ -119,6 +117,8 @@ class _Run:
                 if stopped:
                     manifest.drop_plan()
             tally = Tally(prepared)
+            if isinstance(self.layout.root, StoredTree) and self.arrivals is None:
+                self.watcher.noted(f"the manifest of {self.layout.root} lies in {self.manifest}")
             costly = (_COSTLY,) if self.options.style and prepared.todo else ()
             for note in (*prepared.notes, *self.subjects.notes(), *costly):
                 self.watcher.noted(note)
@@ -128,7 +128,7 @@ class _Run:
             elif not stopped:
                 if self.layout.in_place:
                     with contextlib.suppress(OSError):
-                        (self.layout.root / IN_PLACE).touch()
+                        (self.manifest / IN_PLACE).touch()
                 self.watcher.started(prepared)
                 if backend:
                     self._crop(manifest, backend, tally)
@@ -136,7 +136,7 @@ class _Run:
                         what = "stopped, the output folder was moved, replaced or unmounted"
                         self._end(Ending.NO_ROOM, what)
                     if self.options.backend != "local":
-                        _sweep(self.layout.root)
+                        self.layout.root.sweep()
         if self.all_noted:
             manifest.put_lenient("running", "0")
         return self._report(tally)
@@ -155,7 +155,7 @@ class _Run:
     def _prepare(self, manifest: Manifest) -> Prepared:
         layout, options = self.layout, self.options
         if manifest.cut_off and not options.dry_run:
-            _sweep(layout.root)
+            layout.root.sweep()
         self._same_source(manifest)
         prepared = prepare(layout, options, manifest, self._key, self.stop, arrivals=self.arrivals)
         found = prepared.todo + prepared.current + len(prepared.unreadable)
@@ -170,7 +170,7 @@ class _Run:
 
     def _same_source(self, manifest: Manifest) -> None:
         """Photos are known by their paths, so another folder's would be taken for these."""
-        here, before = str(self.layout.source.resolve()), manifest.get("source")
+        here, before = self.layout.source.identity, manifest.get("source")
         if before not in (None, here) and not (self.options.restart or self.options.overwrite):
             raise ConfigError(
                 f"{self.layout.root} holds crops of {before}: write to another folder, or, if "
@@ -187,12 +187,13 @@ class _Run:
         return stack.enter_context(open_backend(self.options, self.stop, self.watcher.noted))
 
     def _crop(self, manifest: Manifest, backend: Backend, tally: Tally) -> None:
-        remote = self.options.backend != "local"  # other processes have other current folders
-        folders = (self.layout.source, self.layout.root)
-        source, root = (str(path.absolute() if remote else path) for path in folders)
+        source, root = self.layout.source, self.layout.root
+        if self.options.backend != "local":  # other processes have other current folders
+            source, root = source.absolute(), root.absolute()
+        elif isinstance(root, LocalTree):
+            root = replace(root, inside=manifest.folder)
         try:
-            jobs = self._jobs(manifest, source, root, None if remote else manifest.folder)
-            for outcome in backend.run(jobs):
+            for outcome in backend.run(self._jobs(manifest, source, root)):
                 self._note(outcome, manifest, tally)
             if self.fault:
                 raise self.fault
@@ -223,14 +224,12 @@ class _Run:
         elif isinstance(outcome, Failed) and self.options.fail_fast:
             self._end(Ending.STOPPED, "stopped at the first failure")
 
-    def _jobs(
-        self, manifest: Manifest, source: str, root: str, folder: FileId | None
-    ) -> Iterator[PhotoJob]:
+    def _jobs(self, manifest: Manifest, source: Tree, root: Tree) -> Iterator[PhotoJob]:
         for photo in manifest.todo():
             if self.stop.is_set():
                 return
             own = self.subjects.rows.get(photo.source, {})
-            yield PhotoJob(photo, source, root, folder, self.options, own)
+            yield PhotoJob(photo, source, root, self.options, own)
 
     def _end(self, ending: Ending, what: str) -> None:
         """The first end counts."""
@@ -272,15 +271,6 @@ def _copying(root: Path) -> Iterator[None]:
             f"{root / MANIFEST}: a dry run reads a copy of it, which cannot be made: {error}; set "
             "TMPDIR to a folder with room for it"
         ) from error
-
-
-def _sweep(root: Path) -> None:
-    """Removes what a killed run, or a lost worker, was writing when it ended."""
-    for folder, _, names in os.walk(root):
-        for name in names:
-            if _TEMPORARY.fullmatch(name):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(folder, name))
 
 
 def _why(prepared: Prepared) -> str:

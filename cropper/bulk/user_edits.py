@@ -8,10 +8,10 @@ saved by a person or a program on purpose, or put back from a copy.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from cropper.bulk.outcome import Written
 from cropper.bulk.signature import Signature
+from cropper.bulk.trees import Tree
 from cropper.errors import ImageReadError
 from cropper.image import is_cut_off, load_image, sniff
 
@@ -26,7 +26,7 @@ _VIEW = 64  # px; all of the file is decoded for it
 class UserEdits:
     """Crops that somebody edited since they were written."""
 
-    def __init__(self, root: Path, overwrite: bool) -> None:
+    def __init__(self, root: Tree, overwrite: bool) -> None:
         self.root, self.overwrite = root, overwrite
         self.kept = 0  # photos
         self._notes: list[str] = []
@@ -36,7 +36,7 @@ class UserEdits:
         """Their paths; none where they may be overwritten anyway."""
         if self.overwrite:
             return []
-        return [x.path for x in written if is_user_edit(self.root / x.path, x.signature)]
+        return [x.path for x in written if is_user_edit(self.root, x.path, x.signature)]
 
     def add(self, paths: Sequence[str], *, kept: bool, done: bool) -> None:
         """``done``: there is nothing else to do for their photo."""
@@ -44,7 +44,7 @@ class UserEdits:
         what = "kept; `overwrite` replaces it" if kept else "to be replaced"
         for path in paths:
             if len(self._notes) < _NAMED:
-                self._notes.append(f"{self.root / path}: changed since it was written: {what}")
+                self._notes.append(f"{self.root.named(path)}: changed since it was written: {what}")
             else:
                 self._more += 1
 
@@ -53,25 +53,22 @@ class UserEdits:
         return (*self._notes, *more)
 
 
-def is_user_edit(path: Path, seen: Signature) -> bool:
+def is_user_edit(root: Tree, path: str, seen: Signature) -> bool:
     """Whether ``path``, by its digest not what was ``seen``, is a whole picture or sidecar."""
-    try:
-        if path.lstat().st_mtime_ns == seen.modified or not path.is_file():
-            return False
-        data = path.read_bytes()
-    except OSError:
+    data = root.saved_since(path, seen)
+    if data is None:
         return False
-    return b"</x:xmpmeta>" in data if path.suffix == ".xmp" else _is_whole(path, data)
+    return b"</x:xmpmeta>" in data if path.endswith(".xmp") else _is_whole(path, data)
 
 
-def _is_whole(path: Path, data: bytes) -> bool:
+def _is_whole(path: str, data: bytes) -> bool:
     kind = sniff(data)
     if kind is None or is_cut_off(kind, data):
         return False
     if kind not in _MAY_END_IN_ZEROS and data.endswith(_UNWRITTEN):
         return False
     try:
-        load_image(data, max_mpixels=float("inf"), name=str(path)).view(_VIEW)
+        load_image(data, max_mpixels=float("inf"), name=path).view(_VIEW)
     except ImageReadError:
         return False
     return True

@@ -1,5 +1,7 @@
 """A folder -> its photos, one after another, in the file system's order and without keeping them.
 
+In a store names alone tell what a photo is, since a look inside would cost a request a file.
+
 A photo is a regular file with a picture's extension, or one of another name whose first bytes are a
 picture's; those of a TIFF are also a camera's raw file's, and count where there is no extension.
 Names that start with a dot are left out, as are folders that systems keep thumbnails and waste in,
@@ -15,10 +17,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cropper.errors import ConfigError
+from cropper.errors import ConfigError, NoInputError
 from cropper.image import has_picture_extension, sniff
+from cropper.stores import Store
 
-__all__ = ["IN_PLACE", "MANIFEST", "Entry", "matches", "walk"]
+__all__ = ["IN_PLACE", "MANIFEST", "Entry", "matches", "walk", "walk_store"]
 
 MANIFEST = os.path.join(".cropper", "manifest.sqlite")  # in a folder: it holds a run's crops
 
@@ -33,6 +36,7 @@ _OF_SYSTEMS = {
     "lost+found",
     "system volume information",
 }
+_LONGEST = 1024  # bytes of a path in a store, as Amazon's has it; a server's links may have no end
 # Cameras' thumbnails, copies, and downloads that go on
 _LEFT_BY_PROGRAMS = {".thm", ".bak", ".tmp", ".part", ".crdownload", ".download"}
 
@@ -74,6 +78,38 @@ def walk(root: Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -
             yield Entry(folder or ".", problem=f"the folder cannot be listed: {error.strerror}")
 
 
+def walk_store(
+    store: Store, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> Iterator[Entry]:
+    """As ``walk``. Raises NoInputError where there is no such folder."""
+    wanted, unwanted = [_glob(each) for each in include], [_glob(each) for each in exclude]
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            found = store.listed(folder)
+        except OSError as error:
+            yield Entry(folder or ".", problem=f"the folder cannot be listed: {error.strerror}")
+            continue
+        if found is None and not folder:
+            raise NoInputError(f"no input pictures: there is no {store}")
+        for each in found or ():
+            path = f"{folder}/{each.name}" if folder else each.name
+            if each.name in ("", ".", "..") or "/" in each.name or "\0" in each.name:
+                yield Entry(path, problem="no file here can have this name: rename it")
+            elif len(path.encode("utf-8", "surrogatepass")) > _LONGEST:
+                yield Entry(path, problem=f"its path has more than {_LONGEST} bytes: rename it")
+            elif each.is_folder:
+                if reason := _why_passed_by(each.name, path, unwanted):
+                    yield Entry(path, ignored=reason)
+                else:
+                    folders.append(path)
+            else:
+                reason = _why_ignored(each.name, path, wanted, unwanted)
+                is_photo = has_picture_extension(each.name)
+                yield Entry(path, ignored=reason or (None if is_photo else "not a picture's name"))
+
+
 def matches(path: str, patterns: Sequence[str]) -> bool:
     """Whether a relative path matches any of the globs."""
     return _any(path, [_glob(each) for each in patterns])
@@ -82,16 +118,33 @@ def matches(path: str, patterns: Sequence[str]) -> bool:
 def _why_not_entered(
     entry: os.DirEntry[str], path: str, unwanted: Sequence[re.Pattern[str]]
 ) -> str | None:
-    if entry.name.startswith("."):
-        return "hidden"
-    if entry.name.casefold() in _OF_SYSTEMS:
-        return "a system's folder"
-    if _any(path, unwanted):
-        return "excluded"
     holds = [os.path.exists(os.path.join(entry.path, each)) for each in (MANIFEST, IN_PLACE)]
-    if holds == [True, False]:
-        return "a folder of crops"
-    return None
+    crops = "a folder of crops" if holds == [True, False] else None
+    return _why_passed_by(entry.name, path, unwanted) or crops
+
+
+def _why_passed_by(name: str, path: str, unwanted: Sequence[re.Pattern[str]]) -> str | None:
+    """Of a folder, by its name alone."""
+    if name.startswith("."):
+        return "hidden"
+    if name.casefold() in _OF_SYSTEMS:
+        return "a system's folder"
+    return "excluded" if _any(path, unwanted) else None
+
+
+def _why_ignored(
+    name: str,
+    path: str,
+    wanted: Sequence[re.Pattern[str]],
+    unwanted: Sequence[re.Pattern[str]],
+) -> str | None:
+    """Of a file, by its name alone."""
+    if name.startswith("."):
+        return "hidden"
+    if _any(path, unwanted) or (wanted and not _any(path, wanted)):
+        return "excluded"
+    left = os.path.splitext(name)[1].lower() in _LEFT_BY_PROGRAMS or name.endswith("~")
+    return "left by a program" if left and not wanted else None
 
 
 def _file(
@@ -101,14 +154,9 @@ def _file(
     wanted: Sequence[re.Pattern[str]],
     unwanted: Sequence[re.Pattern[str]],
 ) -> Entry:
-    if entry.name.startswith("."):
-        return Entry(path, ignored="hidden")
-    if _any(path, unwanted) or (wanted and not _any(path, wanted)):
-        return Entry(path, ignored="excluded")
-    extension = os.path.splitext(entry.name)[1].lower()
-    if not wanted and (extension in _LEFT_BY_PROGRAMS or entry.name.endswith("~")):
-        return Entry(path, ignored="left by a program")
-    may_be_raw = bool(extension) and not wanted
+    if reason := _why_ignored(entry.name, path, wanted, unwanted):
+        return Entry(path, ignored=reason)
+    may_be_raw = bool(os.path.splitext(entry.name)[1]) and not wanted
     try:
         return Entry(path, ignored=_why_no_photo(entry, real_root, may_be_raw=may_be_raw))
     except OSError as error:

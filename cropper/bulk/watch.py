@@ -15,6 +15,7 @@ from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import BulkReport, Ending, Watcher, counted
 from cropper.bulk.run import run_folder
 from cropper.errors import ConfigError, NoInputError
+from cropper.stores import as_local, is_url, shown
 
 __all__ = ["SETTLE", "WatchReport", "watch_folder"]
 
@@ -65,6 +66,9 @@ def watch_folder(
         raise ConfigError(f"`settle` is in seconds, above 0, got {settle}")
     if options and options.dry_run:
         raise ConfigError("`dry_run` is of one run over a folder: leave it out")
+    source = as_local(str(source))
+    if is_url(source):
+        raise ConfigError(f"{shown(source)}: only folders of this machine are watched: use bulk")
     if not Path(source).is_dir():
         raise NoInputError(f"no input pictures: there is no folder {source}")
     stop = stop or threading.Event()

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cropper.boxes import Crop
@@ -16,22 +15,15 @@ from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import STAYS, Cropped, Failed, FileKind, Outcome, Written
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.signature import Signature, digest
+from cropper.bulk.trees import Tree
 from cropper.bulk.xmp import sidecar
 from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import CropperError, ImageReadError, ImageWriteError
-from cropper.image import (
-    FileId,
-    SourceImage,
-    encode,
-    format_for,
-    from_array,
-    read_below,
-    sniff,
-    write_below,
-)
+from cropper.image import SourceImage, encode, format_for, from_array
 from cropper.render import render
 from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult, preference
+from cropper.stores import UnsureWriteError
 
 if TYPE_CHECKING:
     from cropper.canvas import Size
@@ -39,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PhotoJob", "crop_photo"]
 
-_HEAD = 4096  # bytes that tell a format
 # After which no other file is written either
 _FOR_ALL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ENOSYS}
 
@@ -49,9 +40,8 @@ class PhotoJob:
     """One photo of a run; it travels to a worker."""
 
     photo: PlannedPhoto
-    source: str  # the input folder, as the workers see it
-    root: str  # the output folder
-    folder: FileId | None  # what that was when the run began; None: of another machine
+    source: Tree  # of the photos, as the workers see it
+    root: Tree  # of the crops
     options: BulkOptions
     own: CropFields = field(default_factory=CropFields)  # of the request, for this photo alone
 
@@ -64,15 +54,42 @@ def crop_photo(
     What ``check`` raises while the photo is decoded ends that.
     """
     started = time.perf_counter()
-    written: list[Written] = []
-    path, seconds = Path(job.source, job.photo.source), job.options.time_limit
+    files = _Files(job, check)
+    name, seconds = job.source.named(job.photo.source), job.options.time_limit
     try:
-        data, signature = _read(job)
-        with decoders.open(data, str(path), seconds, check) as image:
-            cropped = _crop(job, finder, image, signature, written, check=check)
+        data, signature = job.source.read(job.photo.source, check)
+        with decoders.open(data, name, seconds, check) as image:
+            cropped = _crop(job, finder, image, signature, files)
     except Exception as error:
-        return _failure(job, error, written)
+        return _failure(job, error, files.written)
     return replace(cropped, result=replace(cropped.result, seconds=time.perf_counter() - started))
+
+
+class _Files:
+    """What is written for a photo; known also where a later file fails."""
+
+    def __init__(self, job: PhotoJob, check: Callable[[], None]) -> None:
+        self.job, self.check = job, check
+        self.written: list[Written] = []
+
+    def add(
+        self,
+        content: bytes,
+        planned: PlannedCrop,
+        crop: Crop,
+        what: FileKind = FileKind.CROP,
+        size: Size | None = None,
+    ) -> None:
+        """To where nothing is, or in the place of the file that the plan saw."""
+        there = dict(self.job.photo.present).get(planned.path)
+        unseen = Signature(len(content), 0, 0, digest(content))
+        written = Written(planned.path, unseen, planned.target, planned.rank, crop, what, size)
+        try:
+            signature = self.job.root.write(content, planned.path, there, self.check)
+        except UnsureWriteError:
+            self.written.append(written)
+            raise
+        self.written.append(replace(written, signature=signature))
 
 
 def _crop(
@@ -80,11 +97,8 @@ def _crop(
     finder: PhotoFinder,
     image: RemoteImage,
     signature: Signature,
-    written: list[Written],
-    *,
-    check: Callable[[], None],
+    files: _Files,
 ) -> Cropped:
-    """Fills ``written`` as it goes, so that it is known also where a later file fails."""
     photo, options = job.photo, job.options
     sizes = [request.size for request in options.requests if request.size]
     if len(sizes) == len(options.requests) and options.method == SEARCH and not options.linear:
@@ -102,10 +116,9 @@ def _crop(
         painter, size, paint = None if result.copied else finder.painter, result.size, None
         if painter:
             size = painter.size_of(crop, size)
-            paint = partial(painter.paint, notes=notes, check=check)
+            paint = partial(painter.paint, notes=notes, check=files.check)
         content = _rendered(planned.path, image, crop, size, options=options, paint=paint)
-        file = _write(content, job, planned, crop)
-        written.append(replace(file, size=size) if painter else file)
+        files.add(content, planned, crop, size=size if painter else None)
         if result.size and result.enlarged(crop):
             notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")
     there = dict(photo.present)
@@ -113,14 +126,14 @@ def _crop(
     first = results[0]
     if photo.sidecar and wanted[0]:
         content = sidecar(image.stored_box(first.best.box), image.header.orientation)
-        written.append(_write_for(first.best, content, job, photo.sidecar, FileKind.SIDECAR))
+        files.add(content, PlannedCrop(0, 1, photo.sidecar), first.best, FileKind.SIDECAR)
     if photo.overlay and wanted[0]:
         content = _explain(photo.overlay, job, finder, image, first)
-        written.append(_write_for(first.best, content, job, photo.overlay, FileKind.OVERLAY))
+        files.add(content, PlannedCrop(0, 1, photo.overlay), first.best, FileKind.OVERLAY)
     total = replace(first.search, crops=(first.best,), evaluations=_evaluations(results))
-    size = next((each.size for each in written), None) or first.size
+    size = next((each.size for each in files.written), None) or first.size
     told = replace(first, search=total, source=None, notes=(), size=size)
-    return Cropped(photo.source, signature, told, tuple(written), tuple(notes))
+    return Cropped(photo.source, signature, told, tuple(files.written), tuple(notes))
 
 
 def _rendered(
@@ -138,36 +151,6 @@ def _rendered(
     if paint:
         return render(image, crop, format_for(path), paint=paint, **how)
     return image.apply(render, crop, format_for(path), **how)
-
-
-def _read(job: PhotoJob) -> tuple[bytes, Signature]:
-    """The content and what the file was when it was read; of no picture, the head alone."""
-    try:
-        data, stat = read_below(Path(job.source), job.photo.source, _HEAD, sniff)
-    except OSError as error:
-        path = Path(job.source, job.photo.source)
-        raise ImageReadError(f"{path}: cannot be read: {error.strerror}", "unreadable") from error
-    return data, Signature.of(stat, digest(data))
-
-
-def _write(content: bytes, job: PhotoJob, planned: PlannedCrop, crop: Crop) -> Written:
-    """To where nothing is, or in the place of the file that the plan saw."""
-    there = dict(job.photo.present).get(planned.path)
-    stat = write_below(
-        content,
-        Path(job.root),
-        planned.path,
-        replaces=there,
-        inside=job.folder,
-        fsync=not job.options.no_fsync,
-    )
-    signature = Signature.of(stat, digest(content))
-    return Written(planned.path, signature, planned.target, planned.rank, crop)
-
-
-def _write_for(crop: Crop, content: bytes, job: PhotoJob, path: str, what: FileKind) -> Written:
-    """A file about the best crop of the first request."""
-    return replace(_write(content, job, PlannedCrop(0, 1, path), crop), what=what)
 
 
 def _gain(result: CropResult) -> float:
@@ -190,7 +173,7 @@ def _evaluations(results: Sequence[CropResult]) -> int:
 
 
 def _failure(job: PhotoJob, error: Exception, written: Sequence[Written]) -> Failed:
-    name = str(Path(job.source, job.photo.source))
+    name = job.source.named(job.photo.source)
     message = str(error) or ("not enough memory" if isinstance(error, MemoryError) else "")
     if not isinstance(error, CropperError | MemoryError):
         message = f"{type(error).__name__}: {message}"

@@ -10,6 +10,7 @@ import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
 from cropper.cli.options import (
+    complete_preset,
     find_options,
     method_options,
     output_options,
@@ -19,8 +20,8 @@ from cropper.cli.options import (
     take_request,
     take_style,
 )
-from cropper.cli.progress import progress
 from cropper.errors import ConfigError
+from cropper.progress import progress
 
 __all__ = ["best"]
 
@@ -36,6 +37,8 @@ Examples:
   cropper best photo.jpg --style painting.jpg -o painted.jpg
   cropper best photo.jpg --top-k 3 --aspect free --overlay why.jpg
   cat photo.jpg | cropper best - > cropped.jpg
+  cropper best https://host/photo.jpg            -> photo-best.jpg here
+  cropper best s3://bucket/a.jpg -o s3://bucket/b.jpg
 """
     + EXIT_CODES
 )
@@ -59,7 +62,12 @@ Examples:
     metavar="WxH",
     help="Exact size of the output in pixels.",
 )
-@click.option("--preset", metavar="NAME", help="A size by its name, from `cropper presets`.")
+@click.option(
+    "--preset",
+    shell_complete=complete_preset,
+    metavar="NAME",
+    help="A size by its name, from `cropper presets`.",
+)
 @method_options
 @find_options
 @style_options
@@ -67,6 +75,14 @@ Examples:
     "--overlay",
     metavar="FILE|TEMPLATE",
     help="Also draw the crop, the runners-up and a heat map of the score over position.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each fetch and put of a URL.",
 )
 @click.option("--dry-run", is_flag=True, help="Find crops and write nothing.")
 @click.option(
@@ -77,7 +93,10 @@ Examples:
 @output_options
 @threads_option
 def best(inputs: tuple[str, ...], preset: str | None, **options: Any) -> None:
-    """Write the best crop of each IN, beside it unless -o says where. '-' is standard input."""
+    """Write the best crop of each IN, beside it unless -o says where. '-' is standard input.
+
+    IN and OUT may be URLs; the crop of one goes to the current folder unless -o says where.
+    """
     from cropper.best import BestOptions, crop_files  # noqa: PLC0415 - numpy and pillow
 
     if preset is not None:

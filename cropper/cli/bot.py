@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import treatment_options
+from cropper.cli.options import complete_scorer, mpixels_option, treatment_options
 
 __all__ = ["bot"]
 
@@ -21,10 +21,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 Examples:
   cropper bot telegram --token-file telegram.token
   cropper bot telegram --token-file telegram.token --aspect 4:5 --filter best
+  cropper bot mastodon --token-file mastodon.token --server https://mastodon.example
 """
     + EXIT_CODES
 )
-@click.argument("network", type=click.Choice(["telegram"]))
+@click.argument("network", type=click.Choice(["telegram", "mastodon"]))
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -33,9 +34,9 @@ Examples:
     help="Holds the bot's token, in a line that nobody else may read (chmod 600).",
 )
 @click.option(
-    "--api-url",
+    "--server",
     metavar="URL",
-    help="A Bot API server of your own, in the place of Telegram's.",
+    help="That of the account on Mastodon; for Telegram a Bot API server of your own, if any.",
 )
 @click.option(
     "--state",
@@ -56,7 +57,13 @@ Examples:
     "alone.",
 )
 @treatment_options
-@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option(
+    "--scorer",
+    shell_complete=complete_scorer,
+    default="cropnet",
+    show_default=True,
+    metavar="NAME|FILE",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option(
     "--max-mb",
@@ -65,13 +72,7 @@ Examples:
     show_default=True,
     help="Refuse larger files; Telegram's own server gives bots none above 20.",
 )
-@click.option(
-    "--max-mpixels",
-    type=click.FloatRange(0, min_open=True),
-    default=60,
-    show_default=True,
-    help="Refuse larger pictures, before decoding.",
-)
+@mpixels_option(60)
 @click.option(
     "--queue",
     type=click.IntRange(1),
@@ -100,8 +101,8 @@ Examples:
 def bot(keep: tuple[str, ...], **options: Any) -> None:
     """Answer people's photos with their best crop, its score and what the judge thinks.
 
-    A photo that is sent to the bot, or that a message to it replies to, is answered in one message.
-    Nothing of it is kept. docs/bot.md says how to set one up.
+    A photo that is sent to the bot, or that a message to it replies to, is answered in one message;
+    on Mastodon a mention is one. Nothing of it is kept. docs/bot.md says how to set one up.
     """
     from cropper.bot import BotOptions, run  # noqa: PLC0415 - numpy and pillow
     from cropper.console import say  # noqa: PLC0415

@@ -16,6 +16,7 @@ from cropper.cli.group import EXIT_CODES, main
 from cropper.cli.options import (
     Command,
     add_options,
+    complete_preset,
     find_options,
     method_options,
     output_options,
@@ -60,6 +61,7 @@ _PLACES = (
     click.option(
         "--preset",
         "presets",
+        shell_complete=complete_preset,
         multiple=True,
         metavar="NAME",
         help="A size by its name, from `cropper presets`; may be repeated.",
@@ -93,7 +95,15 @@ _RUN = (
         default=120.0,
         show_default=True,
         metavar="SECONDS",
-        help="For decoding and encoding one photo; beyond it the photo has failed.",
+        help="For decoding and encoding one photo, and for each fetch and put of a URL; beyond it "
+        "the photo has failed.",
+    ),
+    click.option(
+        "--manifest",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Where the record of a run lies whose OUT_DIR is a URL. Default: a folder below "
+        "~/.local/state/cropper, by OUT_DIR's name.",
     ),
     click.option("--cluster", metavar="ADDRESS", help="Of a scheduler. Default: one for this run."),
     click.option(
@@ -150,6 +160,7 @@ Examples:
   cropper bulk photos -o crops --include '*.jpg' --exclude 'raw/**' --report crops.html
   cropper bulk photos -o painted --style painting.jpg
   cropper bulk photos -o photos --xmp-only --min-gain 0.6
+  cropper bulk s3://bucket/photos -o s3://bucket/crops
 """
     + EXIT_CODES
 )
@@ -161,7 +172,7 @@ def bulk(
     output: str,
     **options: Any,
 ) -> None:
-    """Crop every photo below IN_DIR into the same tree below OUT_DIR.
+    """Crop every photo below IN_DIR into the same tree below OUT_DIR; both may be URLs.
 
     Run it again after a cut or a change: only what is missing, new, changed or failed is done.
     """
@@ -182,11 +193,11 @@ def folder_run(
     from cropper.bulk.console import Console  # noqa: PLC0415
 
     told = {name: options.pop(name) for name in ("as_json", "quiet", "verbose")}
-    aspects, sizes, presets, resume = (
-        options.pop(name) for name in ("aspects", "sizes", "presets", "resume")
+    aspects, sizes, presets, resume, no_enlarge = (
+        options.pop(name) for name in ("aspects", "sizes", "presets", "resume", "no_enlarge")
     )
     sizes = (*sizes, *take_presets(options, presets, quiet=told["quiet"]))
-    requests = each_target(aspects, sizes, take_request(options))
+    requests = each_target(aspects, sizes, take_request(options), no_enlarge=no_enlarge)
     style = take_style(options)
     asked = BulkOptions(requests, style=style, restart=not resume, **options)
     is_template = "{" in output and not os.path.isdir(output)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.progress import progress
+from cropper.progress import progress
 
 __all__ = ["faces"]
 

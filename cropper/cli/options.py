@@ -12,14 +12,27 @@ import click
 from cropper.errors import ConfigError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from cropper.request import CropRequest
     from cropper.style import CropStyle
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["parse_size", "style_options", "take_presets", "take_request", "take_style"]
-__all__ += ["treatment_options"]
+__all__ += ["complete_preset", "complete_scorer", "mpixels_option", "parse_size", "style_options"]
+__all__ += ["take_presets", "take_request", "take_style", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def mpixels_option(most: float) -> Callable[[Command], Command]:
+    """``--max-mpixels``, whose default is ``most``."""
+    return click.option(
+        "--max-mpixels",
+        type=click.FloatRange(0, min_open=True),
+        default=most,
+        show_default=True,
+        help="Refuse larger pictures, before decoding.",
+    )
 
 
 def parse_size(_: click.Context, __: click.Parameter, value: Any) -> Any:
@@ -125,6 +138,30 @@ def _point(_: click.Context, __: click.Parameter, text: str | None) -> Any:
     return None if text is None else _read("parse_point", text)
 
 
+def complete_preset(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    """Names for a shell that asks how a value goes on."""
+    from cropper.presets import PRESETS  # noqa: PLC0415 - as all commands
+
+    return [each.name for each in PRESETS if each.name.startswith(text)]
+
+
+def complete_filter(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    """The same of filters."""
+    from cropper.tone import BEST, FILTERS  # noqa: PLC0415
+
+    return [name for name in (*FILTERS, BEST) if name.startswith(text)]
+
+
+def complete_scorer(_: click.Context, __: click.Parameter, text: str) -> list[CompletionItem]:
+    """The same of scorers, and files where no name goes on so."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - asked for by shells alone
+
+    from cropper.scorers import scorer_names  # noqa: PLC0415 - numpy
+
+    names = [CompletionItem(name) for name in scorer_names() if name.startswith(text)]
+    return names or [CompletionItem(text, type="file")]
+
+
 _METHOD = (
     click.option(
         "--method",
@@ -166,6 +203,13 @@ _TREATMENT = (
         "it as there is.",
     ),
     click.option(
+        "--angle",
+        type=click.FloatRange(-45, 45),
+        default=0.0,
+        metavar="DEGREES",
+        help="Turn crops by this, clockwise: level, where the photo is tilted clockwise by it.",
+    ),
+    click.option(
         "--orient",
         is_flag=True,
         help="Set a photo upright that surely lies on a side or on its head, where its EXIF does "
@@ -173,6 +217,7 @@ _TREATMENT = (
     ),
     click.option(
         "--filter",
+        shell_complete=complete_filter,
         metavar="NAME|best",
         help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "
         "in fade:0.5; best: what the scorer of selfies likes best, within bounds, if any.",
@@ -245,6 +290,7 @@ _FIND = (
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(
         "--scorer",
+        shell_complete=complete_scorer,
         default="cropnet",
         show_default=True,
         metavar="NAME|FILE",
@@ -332,12 +378,14 @@ _OUTPUT = (
         "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
     ),
     click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
+    mpixels_option(200),
     click.option(
-        "--max-mpixels",
+        "--max-fetch-mb",
         type=click.FloatRange(0, min_open=True),
         default=200,
         show_default=True,
-        help="Refuse larger pictures, before decoding.",
+        metavar="MB",
+        help="Refuse larger files that are fetched from a URL.",
     ),
     click.option(
         "--strict",

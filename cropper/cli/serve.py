@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
+from cropper.cli.options import complete_scorer, mpixels_option
 from cropper.errors import extra
 
 __all__ = ["serve"]
@@ -49,13 +50,7 @@ Examples:
     show_default=True,
     help="Refuse larger uploads, before reading them.",
 )
-@click.option(
-    "--max-mpixels",
-    type=click.FloatRange(0, min_open=True),
-    default=60,
-    show_default=True,
-    help="Refuse larger pictures, before decoding.",
-)
+@mpixels_option(60)
 @click.option(
     "--queue",
     type=click.IntRange(1),
@@ -67,6 +62,7 @@ Examples:
 @click.option(
     "--scorer",
     "scorers",
+    shell_complete=complete_scorer,
     multiple=True,
     default=("cropnet",),
     show_default=True,

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.progress import progress
+from cropper.cli.options import mpixels_option
 from cropper.errors import extra
+from cropper.progress import progress
 
 __all__ = ["style_command"]
 
@@ -76,7 +77,7 @@ The strength weighs the style's cost against the content's, each a share of its 
 @click.option("--every", type=click.IntRange(1), default=10, show_default=True, metavar="STEPS")
 @click.option("--plot", type=_FILE, metavar="FILE", help="The costs over the steps, drawn.")
 @click.option("--quality", type=click.IntRange(1, 100), default=92, show_default=True)
-@click.option("--max-mpixels", type=click.FloatRange(0, min_open=True), default=200)
+@mpixels_option(200)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @threads_option

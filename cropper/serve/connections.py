@@ -30,7 +30,7 @@ class Prompt(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._seen: tuple[Any, int] = (None, 0)
+        self._seen: tuple[Any, bool, int] = (None, True, 0)
         self._silent = self._pieces = self._body = 0
         self._watch()
 
@@ -85,8 +85,9 @@ class Prompt(HttpToolsProtocol):
 
     def _look(self) -> None:
         cycle: Any = self.cycle  # the latest request; None before the first
-        now = (cycle, self.transport.get_write_buffer_size())
-        if now == self._seen and (cycle is None or cycle.response_complete):
+        answered = cycle is None or cycle.response_complete
+        now = (cycle, answered, self.transport.get_write_buffer_size())
+        if now == self._seen and answered:
             self.transport.abort()  # a close would wait for the reader
         else:
             self._seen = now

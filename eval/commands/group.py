@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from cropper.cli.progress import progress
 from cropper.errors import exit_on_error
+from cropper.progress import progress
 
 __all__ = ["cli", "command_line", "in_folder", "progress_bar", "writing"]
 

@@ -13,6 +13,7 @@ from eval.commands.group import cli, command_line, progress_bar
 __all__ = [
     "attack",
     "bench",
+    "bench_bot",
     "bench_bulk",
     "bench_convnet_command",
     "bench_faces",
@@ -56,6 +57,21 @@ def bench(
         picture, scorer=scorer, device=device, candidates=candidates, repeats=repeats
     )
     click.echo(render_bench(report))
+
+
+@cli.command("bench-bot")
+@click.argument(
+    "picture", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option("--repeats", type=click.IntRange(1), default=8, show_default=True)
+def bench_bot(picture: Path | None, scorer: str, repeats: int) -> None:
+    """Seconds of the bot's answers, its network left out; PICTURE is as that of bench."""
+    from eval.bench_bot import render_bot, run_bot
+    from eval.environment import read_environment
+
+    seconds = run_bot(picture, scorer, repeats)
+    click.echo(f"{render_bot(seconds)}\n\n{read_environment()}\n{command_line()}")
 
 
 @cli.command("bench-bulk")
@@ -164,8 +180,11 @@ def attack(seconds: float, fuzzed: int, kills: int, seed: int) -> None:
     from eval.attack import render_attacks, run_attacks
     from eval.environment import read_environment
 
+    attacks = []
     with progress_bar("attacks") as progress:
-        attacks = run_attacks(seconds, fuzzed, kills, seed, progress)
+        for found in run_attacks(seconds, fuzzed, kills, seed, progress):
+            attacks.append(found)
+            click.echo(f"{found.name}: {found.told}", err=True)
     click.echo(f"{render_attacks(attacks)}\n\n{read_environment()}")
     if not all(each.held for each in attacks):
         raise SystemExit(1)
@@ -233,7 +252,9 @@ def bench_faces(known: int, repeats: int) -> None:
 @click.option("--limit", type=click.IntRange(2), default=200, show_default=True,
     help="Photos, spread over those that are there.")  # fmt: skip
 @click.option("--frames", type=click.IntRange(3), default=600, show_default=True)
-def web(site: Path, photos: Path, limit: int, frames: int) -> None:
+@click.option("--minutes", type=click.FloatRange(0), default=0.0,
+    help="Of films at least: whether memory stays flat.")  # fmt: skip
+def web(site: Path, photos: Path, limit: int, frames: int, minutes: float) -> None:
     """The engine in a Chromium beside that in Python: boxes, scores, times, bytes."""
     from cropper.listing import list_pictures
     from eval.environment import read_environment
@@ -242,7 +263,7 @@ def web(site: Path, photos: Path, limit: int, frames: int) -> None:
     found = list_pictures([photos])
     some = found[:: max(len(found) // limit, 1)][:limit]
     with progress_bar("photos") as show:
-        report = run_web(site, some, frames, show)
+        report = run_web(site, some, frames, minutes, show)
     click.echo(f"{render_web(report)}\n\n{read_environment()}\n{command_line()}")
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.bot.mastodon_server import MastodonServer
 from tests.bot.server import FakeServer, serving
-from tests.bot.telegram_server import TOKEN, TelegramServer
+from tests.bot.telegram_server import TelegramServer
 from tests.conftest import ENVIRONMENT, process, spotted
 from tests.image.pictures import encoded
 
@@ -44,8 +45,8 @@ def running(
     token = folder / "token"
     if not token.exists():
         token.touch(0o600)
-        token.write_text(f"{TOKEN}\n", "ascii")
-    given = ["--token-file", token, "--api-url", server.url, *options]
+        token.write_text(f"{server.token}\n", "ascii")
+    given = ["--token-file", token, "--server", server.url, *options]
     given += [] if "--scorer" in options else ["--scorer", "spot"]
     line, more = process(folder, "bot", network, *given, prelude=prelude, spot=True)
     log = folder / "log"
@@ -82,5 +83,12 @@ def photo_jpeg() -> bytes:
 @pytest.fixture
 def telegram() -> Iterator[TelegramServer]:
     server = TelegramServer()
+    with serving(server):
+        yield server
+
+
+@pytest.fixture
+def mastodon() -> Iterator[MastodonServer]:
+    server = MastodonServer()
     with serving(server):
         yield server

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -37,10 +37,12 @@ class Answer:
 class FakeServer:
     """Subclasses answer; ``faults`` are answers that come first, by the end of the path."""
 
+    token = ""  # the one that is taken
+
     def __init__(self) -> None:
         self.lock = threading.Condition()
         self.requests: list[Asked] = []
-        self.faults: dict[str, list[Answer]] = {}
+        self.faults: dict[str, list[Answer | Callable[[], Answer]]] = {}
         self.down = False  # every answer is a 500
         self.url = ""
 
@@ -57,7 +59,8 @@ class FakeServer:
                 return Answer(b"<html>down</html>", 500)
             for end, answers in self.faults.items():
                 if asked.path.endswith(end) and answers:
-                    return answers.pop(0)
+                    first = answers.pop(0)
+                    return first if isinstance(first, Answer) else first()
         return self.answer(asked)
 
 

@@ -18,6 +18,8 @@ GROUP = {"id": -9, "type": "supergroup", "title": "A group"}
 class TelegramServer(FakeServer):
     """Updates are kept until a higher offset confirms them; they are sent again until then."""
 
+    token = TOKEN
+
     def __init__(self) -> None:
         super().__init__()
         self.updates: list[dict[str, Any]] = []

@@ -339,7 +339,7 @@ def test_the_page_names_the_command_and_progress_is_told_off_a_terminal(
     program: click.Group,
     name: str,
 ) -> None:
-    monkeypatch.setattr("cropper.cli.progress._EVERY", 0.0)
+    monkeypatch.setattr("cropper.progress._EVERY", 0.0)
     judge, page = write_judge(tmp_path / "judge.safetensors"), tmp_path / "two words.html"
     line = ["compare", *(str(each.path) for each in examples), "--judge", str(judge)]
     line += ["--budget", "200", "--arm", "search", "--report", str(page)]

@@ -349,8 +349,8 @@ def test_the_document_bounds_every_number_and_names_the_formats(client: httpx.Cl
             if schema.get("type") in ("integer", "number"):
                 assert {"minimum", "maximum"} <= schema.keys(), schema
                 numbers += 1
-    # min_scale, max_scale, top_k, budget, seed, min_pixels, quality; quality
-    assert numbers == 2 * (7 + 1)
+    # min_scale, max_scale, top_k, budget, seed, min_pixels, angle, quality; quality
+    assert numbers == 2 * (8 + 1)
     answer = document["components"]["schemas"]["CropsAnswer"]["properties"]
     assert answer["format"]["enum"] == list(FORMATS)
 

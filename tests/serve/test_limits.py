@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.client import HTTPConnection
 
 import httpx
 import numpy as np
@@ -219,6 +220,31 @@ def test_a_connection_that_asks_for_nothing_is_closed(
             assert connection.recv(100) == b""
         held.let.set()
         assert answer.result().status_code == 200  # however long it took
+
+
+def test_a_connection_is_kept_after_an_answer_that_took_long(
+    monkeypatch: pytest.MonkeyPatch, held: HeldScorer, photo_bytes: bytes
+) -> None:
+    looked, look = threading.Event(), Prompt._look
+
+    def noted(protocol: Prompt) -> None:
+        look(protocol)
+        looked.set()
+
+    monkeypatch.setattr(Prompt, "look_seconds", 2.0)
+    monkeypatch.setattr(Prompt, "_look", noted)
+    with serving(held) as client:
+        connection = HTTPConnection(client.base_url.host, client.base_url.port, timeout=20)
+        connection.connect()
+        connection.auto_open = 0  # else it would connect anew by itself
+        connection.request("POST", "/v1/crop", photo_bytes)
+        assert looked.wait(20)  # while it is being answered
+        held.let.set()
+        assert connection.getresponse().read()
+        looked.clear()
+        assert looked.wait(20)  # since
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == 200
 
 
 def test_an_answer_that_is_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,10 @@ import pytest
 from cropper.errors import ConfigError
 from cropper.serve import pages
 from cropper.serve.options import ServeOptions, is_loopback
-from tests.conftest import ENVIRONMENT, command
+from tests.conftest import ENVIRONMENT, command, spotted
 from tests.serve.conftest import serving
 from tests.serve.test_api import as_form, problem
+from tests.stores.server import serving as serving_files
 
 TOKEN = "correct-horse-battery"
 
@@ -168,3 +169,21 @@ def test_files_in_the_page_s_zip_are_dated_as_they_are_made() -> None:
         assert archive.testzip() is None
         made = datetime(*archive.infolist()[0].date_time)
     assert timedelta(seconds=-2) <= made - before <= timedelta(seconds=60)
+
+
+def test_no_url_is_fetched_whatever_holds_it(client: httpx.Client, tmp_path: Path) -> None:
+    spotted().save(tmp_path / "a.jpg")
+    with serving_files(tmp_path) as other:
+        url = f"{other.url}/a.jpg"
+        for path in ("/v1/crop", "/v1/cut"):
+            for given in (
+                {"data": {"photo": url, "box": "0,0,20,20"}},
+                {"files": {"photo": ("a.jpg", url.encode(), "text/uri-list")}},
+                {"files": {"photo": (url, b"", "image/jpeg")}, "data": {"url": url}},
+                {"json": {"photo": url, "url": url}},
+                {"content": url, "headers": {"Content-Type": "image/jpeg"}},
+                {"content": url, "headers": {"Content-Type": "message/external-body"}},
+            ):
+                answer = client.post(path, **given)
+                assert 400 <= answer.status_code < 500, answer.text
+        assert other.asked == []
