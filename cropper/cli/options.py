@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from cropper.request import CropRequest
+    from cropper.style import CropStyle
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["complete_preset", "complete_scorer", "mpixels_option", "parse_size"]
-__all__ += ["take_presets", "take_request", "treatment_options"]
+__all__ += ["complete_preset", "complete_scorer", "mpixels_option", "parse_size", "style_options"]
+__all__ += ["take_presets", "take_request", "take_style", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,6 +51,21 @@ def take_request(options: dict[str, Any]) -> CropRequest:
     options["keep"] = _kept(options.pop("keep"), options.pop("people"), options.pop("keep_person"))
     names = CropRequest.__dataclass_fields__.keys() & options.keys()
     return CropRequest(**{name: options.pop(name) for name in names})
+
+
+def take_style(options: dict[str, Any]) -> CropStyle | None:
+    """The style of crops among a command's options, which are left without it."""
+    from cropper.style import CropStyle, StyleConfig  # noqa: PLC0415 - numpy and pillow
+
+    like = options.pop("style")
+    given = {name: options.pop(f"style_{name}") for name in ("strength", "size", "steps")}
+    backbone = options.pop("style_backbone")
+    given = {name: value for name, value in given.items() if value is not None}
+    if like is None:
+        for name in [*given, *(["backbone"] if backbone else [])]:
+            raise ConfigError(f"`style_{name}` is about the picture of `style`: add that")
+        return None
+    return CropStyle(like, backbone or "trunk", StyleConfig(**given))
 
 
 def take_presets(
@@ -301,6 +317,38 @@ _FIND = (
     ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
 )
+_STYLE = (
+    click.option(
+        "--style",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
+        metavar="PICTURE",
+        help="Paint each crop in the manner of a picture, as `cropper style` does: minutes a crop.",
+    ),
+    click.option(
+        "--style-strength",
+        type=click.FloatRange(0),
+        metavar="X",
+        help="10 is a filter, 20 (default) has strokes, 100 is a repainting.",
+    ),
+    click.option(
+        "--style-size",
+        type=click.IntRange(32, 8192),
+        metavar="PX",
+        help="Long side at which a crop is painted; without --size it is written so.  "
+        "[default: 512]",
+    ),
+    click.option(
+        "--style-steps",
+        type=click.IntRange(1, 100_000),
+        metavar="N",
+        help="At the coarsest size; each finer one takes half as many.  [default: 100]",
+    ),
+    click.option(
+        "--style-backbone",
+        metavar="trunk|vgg19|vgg16|FILE",
+        help="The network, as that of `cropper style`.  [default: trunk]",
+    ),
+)
 _FORMATS = ("jpeg", "jpg", "png", "webp", "avif", "heic", "tiff", "tif", "gif", "bmp")
 _OUTPUT = (
     click.option(
@@ -367,6 +415,11 @@ def find_options(command: Command) -> Command:
 def treatment_options(command: Command) -> Command:
     """What is done to a crop, or to the photo before."""
     return add_options(command, _TREATMENT)
+
+
+def style_options(command: Command) -> Command:
+    """Crops in the manner of a picture."""
+    return add_options(command, _STYLE)
 
 
 def output_options(command: Command) -> Command:

@@ -42,6 +42,7 @@ __all__ += ["CropsAnswer", "ScoresAnswer", "SeveralAnswer", "Status"]
 
 MAX_BUDGET = 20_000  # candidates of one search
 _FILTERED = "Tones of the cropped photo by a name of /v1/limits, or NAME:STRENGTH as in fade:.5."
+_ELSEWHERE = {"style": "a style takes minutes a crop: use `cropper best` or `cropper bulk`"}
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
 
 
@@ -180,9 +181,8 @@ def read_options(fields: Iterable[tuple[str, str]], model: type[Model]) -> Model
     for name, text in fields:
         if name not in model.model_fields:
             known = ", ".join(model.model_fields)
-            raise ProblemError(
-                "bad-option", f"there is no option {name!r}: choose {known}", rule="name"
-            )
+            told = _ELSEWHERE.get(name) or f"there is no option {name!r}: choose {known}"
+            raise ProblemError("bad-option", told, rule="name")
         if name in texts:
             raise ProblemError("bad-option", f"{name} is given once", rule=name)
         texts[name] = text

@@ -395,6 +395,11 @@ def test_an_option_that_breaks_its_rule_is_named(
     assert problem(answer, 400, "bad-option")["rule"] == rule
 
 
+def test_a_style_is_refused_with_what_has_it(client: httpx.Client, photo_bytes: bytes) -> None:
+    told = problem(post(client, photo_bytes, style="painting.jpg"), 400, "bad-option")
+    assert "minutes a crop: use `cropper best`" in told["detail"]
+
+
 @pytest.mark.parametrize(
     "query", [{"min_scale": 0.9, "max_scale": 0.5}, {"aspect": "1:1", "size": "30x20"}]
 )
