@@ -51,7 +51,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         http=Prompt,
         ws="none",
         access_log=False,
-        log_level="warning",
+        log_level="error",  # a warning for each broken request would let clients fill the log
         backlog=_BACKLOG,
         limit_concurrency=_CONNECTIONS,
         proxy_headers=False,
