@@ -21,7 +21,7 @@ __all__ = ["listen", "serve"]
 _BACKLOG = 512
 _CONNECTIONS = 500  # at once
 _KEEP_ALIVE = 10  # s that an idle connection stays
-_GRACE = 7  # s that what is in flight has left after a signal
+_GRACE = 5  # s that what is in flight has left after a signal
 _END = 9  # s after a signal, when the process ends whatever runs
 
 
@@ -51,7 +51,7 @@ def serve(options: ServeOptions, say: Callable[[str], None]) -> None:
         http=Prompt,
         ws="none",
         access_log=False,
-        log_level="warning",
+        log_level="error",  # a warning for each broken request would let clients fill the log
         backlog=_BACKLOG,
         limit_concurrency=_CONNECTIONS,
         proxy_headers=False,

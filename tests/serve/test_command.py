@@ -118,3 +118,15 @@ def test_ipv6_is_served(photo_bytes: bytes) -> None:
         pytest.skip("this machine has no IPv6")
     with serving(host="::1") as client:
         assert post(client, photo_bytes).status_code == 200
+
+
+def test_broken_requests_fill_no_log(tmp_path: Path) -> None:
+    with started(tmp_path) as (running, address):  # what it says is not read
+        host, port = address.removeprefix("http://").strip(";").split(":")
+        for _ in range(3000):  # of 40 bytes each would be more than a pipe holds
+            with socket.create_connection((host, int(port)), 20) as connection:
+                connection.sendall(b"no HTTP\r\n\r\n")
+                assert connection.recv(100).startswith(b"HTTP/1.1 400")
+        assert httpx.get(f"{address.strip(';')}/healthz", timeout=20).status_code == 200
+        running.send_signal(signal.SIGTERM)
+        assert running.communicate(timeout=20)[1] == ""
