@@ -34,7 +34,6 @@ __all__ = [
 STANDARD = "-"  # stdin as an input, stdout as an output
 DEFAULT_TEMPLATE = "{dir}/{stem}-best{ext}"
 
-
 Output = Path | Store
 
 
@@ -70,8 +69,7 @@ def plan_outputs(
 ) -> Plan:
     """Every input's outputs by template, folder or file name; ``option`` gave the template.
 
-    Those of a URL are called by the name at its end, in the current folder where none is given.
-
+    Of a URL {stem} and {ext} are those of the name at its end, and {dir} is the current folder.
     ``label`` is what {aspect} becomes, and {ext} an extension of the format ``kind``, if that is
     given. Without a template, an input that is the output of another
     input is left out: a second run over ``*.jpg`` does not crop its own crops. Raises ConfigError
@@ -96,7 +94,7 @@ def plan_outputs(
         PlannedInput(
             source,
             tuple(
-                Store.for_output(name, limits or Limits()) if is_url(name) else Path(name)
+                _output(name, limits or Limits(), option)
                 for name in _outputs(source, template, top_k, label, kind)
             ),
         )
@@ -118,6 +116,16 @@ def _own_outputs(items: Sequence[PlannedInput]) -> list[str]:
     makers = {key_of(output): _source_key(item) for item in items for output in item.outputs}
     keys = {item.source: _source_key(item) for item in items if item.source != STANDARD}
     return [source for source, key in keys.items() if makers.get(key, key) != key]
+
+
+def _output(name: str, limits: Limits, option: str) -> Output:
+    if not is_url(name):
+        return Path(name)
+    scheme, _, rest = name.partition("://")
+    parts = [part for part in rest.split("/") if part != "."]
+    if ".." in parts:
+        raise ConfigError(f"{shown(name)} leads out of its folder: leave {{dir}} out of `{option}`")
+    return Store.for_output(f"{scheme}://{'/'.join(parts)}", limits)
 
 
 def _source_key(item: PlannedInput) -> str:

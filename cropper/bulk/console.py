@@ -15,7 +15,7 @@ from cropper.console import print_json, print_line, say
 from cropper.errors import in_shell_words, printable
 from cropper.image.jpeg import DAMAGED
 from cropper.request import CropRequest
-from cropper.stores import shown
+from cropper.stores import as_local, shown
 
 __all__ = ["Console"]
 
@@ -35,7 +35,7 @@ class Console(Watcher):
         quiet: bool,
         verbose: bool,
     ) -> None:
-        self.source, self.output = (shown(each).rstrip("/") for each in (source, output))
+        self.source, self.output = (shown(as_local(each)).rstrip("/") for each in (source, output))
         self.requests = requests
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._bar: Any = None

@@ -107,17 +107,7 @@ def read_layout(source: str, output: str, options: BulkOptions) -> Layout:
     Raises ConfigError where one lies in the other's way: crops are never written among sources.
     Sidecars alone are.
     """
-    output = as_local(output)
-    _refuse_no_folder(output)
-    if _is_template(output):
-        scheme, places = _split(output)
-        parts = PurePath(places).parts
-        fixed = next(index for index, part in enumerate(parts) if "{" in part)
-        folder, template = os.path.join("", *parts[:fixed]), os.path.join(*parts[fixed:])
-        output = scheme + folder
-    else:
-        template = "{dir}/{stem}" + "_{aspect}" * (len(options.requests) > 1)
-        template += "_{rank}" * (options.top_k > 1) + "{ext}"
+    output, template = _split(as_local(output), options)
     limits = Limits(options.max_fetch_mb, options.time_limit)
     root = open_tree(output, limits, fsync=not options.no_fsync, for_output=True)
     layout = Layout(
@@ -149,10 +139,21 @@ def read_layout(source: str, output: str, options: BulkOptions) -> Layout:
     return layout
 
 
-def _split(output: str) -> tuple[str, str]:
-    """The scheme with its slashes, if there is one, and the rest."""
+def _split(output: str, options: BulkOptions) -> tuple[str, str]:
+    """The output folder, and the template below it."""
+    _refuse_no_folder(output)
+    if not _is_template(output):
+        template = "{dir}/{stem}" + "_{aspect}" * (len(options.requests) > 1)
+        return output, template + "_{rank}" * (options.top_k > 1) + "{ext}"
+    scheme, parts = _parts(output)
+    fixed = next(index for index, part in enumerate(parts) if "{" in part)
+    return scheme + os.path.join("", *parts[:fixed]), os.path.join(*parts[fixed:])
+
+
+def _parts(output: str) -> tuple[str, tuple[str, ...]]:
+    """The scheme with its slashes, if there is one, and the folders and names."""
     scheme, mark, rest = output.partition("://") if is_url(output) else ("", "", output)
-    return scheme + mark, rest
+    return scheme + mark, PurePath(rest).parts
 
 
 def _is_template(output: str) -> bool:
@@ -166,7 +167,7 @@ def _refuse_no_folder(output: str) -> None:
     if output == "-":
         raise ConfigError("`output=-`: a folder's crops don't go to standard output; name a folder")
     if _is_template(output):
-        if "{" in PurePath(_split(output)[1]).parts[0]:
+        if "{" in _parts(output)[1][0]:
             raise ConfigError(
                 f"`output={shown(output)}`: no folder before the first field; put one there, as in "
                 f"crops/{shown(output).removeprefix('./')}"

@@ -182,10 +182,11 @@ class SelfieScorer:
     def bind_pixels(self, view: View) -> BoundPixels:
         """The face stays where it is in ``view``, whatever the pixels become."""
         taste, face = self.taste.bind_pixels(view), largest_face(view)
+        whole = self.geometry.whole(face)
 
         def score(pixels: Tensor, theta: Tensor) -> Tensor:
             boxes = equal_area_boxes(theta, (float(view.size[0]), float(view.size[1])))
-            scores = taste.score(pixels, theta)
+            scores = taste.score(pixels, theta) + whole
             return scores + self.geometry.gain(face, boxes).to(scores)
 
         return BoundPixels(taste.pixels, score)

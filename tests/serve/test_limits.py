@@ -225,17 +225,24 @@ def test_a_connection_that_asks_for_nothing_is_closed(
 def test_a_connection_is_kept_after_an_answer_that_took_long(
     monkeypatch: pytest.MonkeyPatch, held: HeldScorer, photo_bytes: bytes
 ) -> None:
-    monkeypatch.setattr(Prompt, "look_seconds", 1.5)
-    with serving(held) as client, ThreadPoolExecutor(1) as threads:
-        host, port = client.base_url.host, client.base_url.port
-        connection = HTTPConnection(host, port, timeout=20)  # which does not connect anew by itself
-        connection.auto_open = 0
+    looked, look = threading.Event(), Prompt._look
+
+    def noted(protocol: Prompt) -> None:
+        look(protocol)
+        looked.set()
+
+    monkeypatch.setattr(Prompt, "look_seconds", 2.0)
+    monkeypatch.setattr(Prompt, "_look", noted)
+    with serving(held) as client:
+        connection = HTTPConnection(client.base_url.host, client.base_url.port, timeout=20)
         connection.connect()
-        connected = time.monotonic()
+        connection.auto_open = 0  # else it would connect anew by itself
         connection.request("POST", "/v1/crop", photo_bytes)
-        threads.submit(lambda: (time.sleep(2.8), held.let.set()))  # between the two looks
+        assert looked.wait(20)  # while it is being answered
+        held.let.set()
         assert connection.getresponse().read()
-        time.sleep(max(connected + 3.4 - time.monotonic(), 0))
+        looked.clear()
+        assert looked.wait(20)  # since
         connection.request("GET", "/healthz")
         assert connection.getresponse().status == 200
 

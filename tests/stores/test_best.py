@@ -64,6 +64,11 @@ def test_templates_ranks_and_overlays_go_to_stores_too(
     made = {name for name in stored(bucket, "/bucket") if not name.startswith("photos/")}
     crops = {"photo/1.png", "photo/2.png", "a/1.jpg", "a/2.jpg"}
     assert made == {*crops, "why/photo.jpg", "why/a.jpg"}
+    assert crop(photo_png.name, "-o", "memory://bucket/{dir}/here{ext}").exit_code == 0
+    assert bucket.exists("/bucket/here.png")
+    found = crop(f"../{photo_png.parent.name}/{photo_png.name}", "-o", "memory://b/{dir}/x{ext}")
+    assert found.exit_code == 2
+    assert "leads out of its folder: leave {dir} out of -o" in found.stderr
     assert crop("memory://bucket/photos/a.jpg", "-o", "memory://bucket/folder/").exit_code == 0
     assert bucket.exists("/bucket/folder/a-best.jpg")
 

@@ -286,6 +286,14 @@ def test_another_folders_photos_are_not_taken_for_these(bulk: Bulk, bucket: Any)
     assert "holds crops of memory://bucket/photos" in found.stderr
 
 
+def test_file_urls_are_folders(bulk: Bulk, bucket: Any, wanted: Any, tmp_path: Path) -> None:
+    found = bulk((tmp_path / "in").as_uri(), f"{(tmp_path / 'o u t').as_uri()}/", "--json")
+    assert found.exit_code == 0
+    assert tree(tmp_path / "o u t") == wanted
+    assert f"{tmp_path}/in/a.jpg" in {each["input"] for each in records(found)}
+    assert (tmp_path / "o u t" / MANIFEST).exists()
+
+
 def test_watch_takes_folders_of_this_machine(bucket: Any, tmp_path: Path) -> None:
     found = CliRunner().invoke(main, ["watch", "memory://bucket/photos", "-o", str(tmp_path)])
     assert found.exit_code == 2

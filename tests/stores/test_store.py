@@ -17,6 +17,7 @@ from cropper.errors import ConfigError, ImageReadError, ImageWriteError, Missing
 from cropper.image import sniff
 from cropper.stores import Limits, Store, UnsureWriteError
 from cropper.stores.client import connected
+from tests.conftest import command, spotted
 from tests.stores import folder_store
 from tests.stores.server import Server
 
@@ -270,3 +271,16 @@ def test_a_server_that_renames_onto_no_file_gets_the_new_one_all_the_same(
     (tmp_path / "bucket/sub/.cropper-0123456789abcdef.tmp").write_bytes(b"left")
     store.sweep()
     assert os.listdir(tmp_path / "bucket/sub") == ["a"]
+
+
+@pytest.mark.parametrize("package", ["fsspec", "aiohttp"])
+@pytest.mark.slow
+def test_the_extra_is_named_where_it_is_missing(tmp_path: Path, package: str) -> None:
+    prelude = f"import sys; sys.modules['{package}'] = None"
+    done = command(tmp_path, "best", "https://host/a.jpg?key=f00d", prelude=prelude)
+    assert done.returncode == 3
+    told = "https://host/a.jpg?...: https:// needs a package: pip install 'cropper[remote]'"
+    assert done.stderr.decode() == f"cropper: {told}\n"
+    spotted().save(tmp_path / "a.jpg")
+    done = command(tmp_path, "best", "a.jpg", prelude=prelude)
+    assert done.returncode == 0
