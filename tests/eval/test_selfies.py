@@ -14,7 +14,7 @@ from skimage import data
 
 from cropper.image import load_image
 from eval.commands import cli
-from eval.selfies import hills
+from eval.selfies import hills, share_of
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,15 @@ def test_without_a_least_dip_hills_are_the_local_maxima(values: list[int]) -> No
     padded = [-np.inf, *steps, -np.inf]
     tops = sum(padded[i - 1] < v > padded[i + 1] for i, v in enumerate(steps, 1))
     assert hills(np.array(values, float), dip=0.0) == tops
+
+
+@pytest.mark.parametrize("hits", [0, 3, 19, 20])
+def test_an_interval_ends_where_the_share_is_two_errors_away(hits: int) -> None:
+    told = share_of(hits, 20)
+    for end, bound in ((told.low, 0), (told.high, 1)):
+        off = abs(hits / 20 - end)
+        assert off == pytest.approx(1.96 * (end * (1 - end) / 20) ** 0.5, abs=1e-6)
+        assert (hits == 20 * bound) == (end == pytest.approx(bound))
 
 
 @pytest.mark.slow
