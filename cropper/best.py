@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import compress
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from cropper.boxes import Crop
 from cropper.canvas import Size
@@ -48,6 +50,11 @@ from cropper.request import CropRequest
 from cropper.result import CropResult
 from cropper.scorers import DEFAULT_SCORER
 from cropper.stores import Limits, Store, as_local, is_url, shown
+from cropper.style import CropStyle, Progress
+
+if TYPE_CHECKING:
+    from cropper.image.toning import Paint
+    from cropper.style import Painter
 
 __all__ = ["BestOptions", "crop_files"]
 
@@ -60,6 +67,7 @@ class BestOptions:
     output: str | None = None  # file, folder or template; None: beside the photo
     scorer: str = DEFAULT_SCORER
     device: str = "auto"
+    style: CropStyle | None = None  # of the crops
     overlay: str | None = None
     format: str | None = None  # of the crops, as jpeg or webp; None: as their names say
     quality: int = 92
@@ -86,7 +94,14 @@ class BestOptions:
         """One of FORMATS; raises ConfigError for what is none."""
         return parse_format(self.format) if self.format else None
 
-    def render(self, source: SourceImage, crop: Crop, kind: str, size: Size | None) -> bytes:
+    def render(
+        self,
+        source: SourceImage,
+        crop: Crop,
+        kind: str,
+        size: Size | None,
+        paint: Paint | None = None,
+    ) -> bytes:
         """The crop as a file of the format ``kind``."""
         return render(
             source,
@@ -96,11 +111,19 @@ class BestOptions:
             quality=self.quality,
             strip=self.strip,
             linear=self.linear,
+            paint=paint,
         )
 
 
-def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
-    """Crop every input and return the exit code. Raises what stops everything before it starts."""
+def crop_files(
+    inputs: Sequence[str],
+    options: BestOptions,
+    progress: Progress = nullcontext,
+) -> int:
+    """Crop every input and return the exit code. Raises what stops everything before it starts.
+
+    ``progress`` is entered for each crop that is painted.
+    """
     inputs = [as_local(name) for name in inputs]
     options = replace(
         options,
@@ -126,7 +149,7 @@ def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
     plan, present = _without_present(plan) if options.skip_existing else (plan, ())
     overlays = _plan_overlays(plan, options)
     _check_output(plan, options)
-    batch = _Batch(options, len(plan.inputs))
+    batch = _Batch(options, len(plan.inputs), progress)
     for source in plan.skipped:
         batch.tell(f"{shown(source)}: skipped, it is the crop of another input")
     for item in present:
@@ -149,13 +172,15 @@ def crop_files(inputs: Sequence[str], options: BestOptions) -> int:
 class _Batch:
     """One run of the command: what it uses for every photo, and what it counts."""
 
-    def __init__(self, options: BestOptions, total: int) -> None:
+    def __init__(self, options: BestOptions, total: int, progress: Progress) -> None:
         self.options, self.total = options, total
         self.request = options.request
         if options.overlay is not None:
             self.request = self.request.with_runners_up()
         self.finder = CropFinder(options.scorer, options.device)
         self.finder.prepare(self.request)
+        style = options.style
+        self.painter = style.painter(options.max_mpixels, progress) if style else None
         self.done, self.failed, self.code = 0, 0, 0
         self._fsync = not options.no_fsync
 
@@ -196,11 +221,15 @@ class _Batch:
             self._pass_over(item, result)
             return
         crops = result.crops[: options.request.top_k]
+        painter = None if result.copied else self.painter
+        notes = self._notes(result, crops)
         if not options.dry_run:
-            self._write(source, item, crops, result.size)
+            notes += self._write(source, item, crops, result.size, painter)
             if overlay is not None:
                 self._draw(source, result, overlay)
-        for note in self._notes(result, crops):
+        if painter:
+            result = replace(result, size=painter.size_of(result.best, result.size))
+        for note in notes:
             self.tell(f"{item.name}: note: {note}")
         written = [str(path) for path in item.outputs[: len(crops)]] or [STANDARD]
         if options.as_json:
@@ -233,15 +262,25 @@ class _Batch:
         item: PlannedInput,
         crops: Sequence[Crop],
         size: Size | None,
-    ) -> None:
-        options = self.options
+        painter: Painter | None,
+    ) -> list[str]:
+        """What the painter says of the crops."""
+        options, notes = self.options, list[str]()
+
+        def rendered(crop: Crop, kind: str) -> bytes:
+            if painter is None:
+                return options.render(source, crop, kind, size)
+            paint = partial(painter.paint, notes=notes)
+            return options.render(source, crop, kind, painter.size_of(crop, size), paint)
+
         if not item.outputs:
-            write_standard(options.render(source, crops[0], options.kind or source.format, size))
+            write_standard(rendered(crops[0], options.kind or source.format))
         for crop, output in zip(crops, item.outputs, strict=False):  # there may be fewer crops
             if options.skip_existing and output.exists():
                 continue
-            data = options.render(source, crop, writable_format(str(output)), size)
+            data = rendered(crop, writable_format(str(output)))
             write(data, output, overwrite=options.overwrite, fsync=self._fsync)
+        return notes
 
     def _draw(self, source: SourceImage, result: CropResult, target: Output) -> None:
         from cropper.report import explain  # noqa: PLC0415 - most runs draw none

@@ -109,7 +109,8 @@ def _certainty(result: CropResult) -> str:
         return "the whole picture is its best crop"
     share, other = (centre, "a centred crop") if result.has_shape else (whole, "the full frame")
     if share < 0.5:
-        return f"no better than {other} ({share:.0%} prefer it)"
+        kept = ": heads are kept whole in it" if result.faces and not result.notes else ""
+        return f"no better than {other} ({share:.0%} prefer it){kept}"
     if share - 0.5 < _UNDECIDED:
         return f"hardly better than {other} ({share:.0%} prefer it)"
     more = "" if result.has_shape else f", {centre:.0%} to a centred one"

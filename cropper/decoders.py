@@ -27,7 +27,7 @@ from PIL import Image
 from cropper.errors import CropperError, ImageReadError
 from cropper.image import MOST_BYTES, Header, Output, SourceImage, Span, View, load_image, needed
 
-__all__ = ["Decoders", "NoRoomError", "RemoteImage"]
+__all__ = ["Decoders", "NoRoomError", "RemoteImage", "Room"]
 
 Answer = TypeVar("Answer")
 Check = Callable[[], None]
@@ -126,7 +126,7 @@ class Decoders:
         self._idle: list[_Decoder] = []
         self._lock = threading.Lock()  # of what is idle, and of being closed
         self._closed = False
-        self._room = _Room(together)
+        self._room = Room(together)
 
     def __enter__(self) -> Decoders:
         return self
@@ -262,21 +262,23 @@ class _Decoder:
         self._connection.close()
 
 
-class _Room:
+class Room:
     """For so many bytes at once; what is small may pass what is large and waits."""
 
-    def __init__(self, size: float) -> None:
-        self._size, self._taken = size, 0
+    def __init__(self, size: float, patience: float | None = None) -> None:
+        """``patience`` is how many seconds one waits; None: as photos do."""
+        self._size, self._taken, self._patience = size, 0, patience
         self._left = threading.Condition()
 
     @contextlib.contextmanager
     def taken(self, amount: int, check: Check) -> Iterator[None]:
-        end = time.monotonic() + _PATIENCE
+        patience = _PATIENCE if self._patience is None else self._patience
+        end = time.monotonic() + patience
         with self._left:
             while self._taken and self._taken + amount > self._size:
                 if time.monotonic() > end:
                     raise NoRoomError(
-                        f"a photo of some {amount / 1e6:.0f} MB found no room in {_PATIENCE:g} s"
+                        f"a photo of some {amount / 1e6:.0f} MB found no room in {patience:g} s"
                     )
                 self._left.wait(_LOOK_SECONDS)
                 check()

@@ -203,8 +203,10 @@ class CropFinder:
         return self._orientations.get(image, look)
 
     def _task(self, view: View, request: CropRequest, objective: Objective | None) -> SearchTask:
-        """In the photo as it is, or turned where that is asked for and the photo is tilted."""
+        """In the photo as it is, or turned: by an angle, or level where it is tilted."""
         tilt, turned = None, None
+        if request.angle:
+            turned = self._turned(view, request.angle)
         if request.straighten:
             tilt, turned = self._levels.get(view, self._level)
         if turned:
@@ -217,9 +219,12 @@ class CropFinder:
         tilt = find_tilt(view)
         if not tilt.turned:
             return tilt, None
-        turn = Turn(view.size, tilt.turned)
+        return tilt, self._turned(view, tilt.turned)
+
+    def _turned(self, view: View, angle: float) -> TurnedPhoto:
+        turn = Turn(view.size, angle)
         turned = turn.view(view)
-        return tilt, TurnedPhoto(turn, turned, self.bind_view(turned))
+        return TurnedPhoto(turn, turned, self.bind_view(turned))
 
     def _search(
         self, task: SearchTask, progress: Progress | None, people: Wanted | None = None

@@ -1,4 +1,7 @@
-"""Crops as pictures: cut or warp, filter, pad, encode, write. The one way from a crop to a file."""
+"""Crops as pictures: cut or warp, filter, paint, pad, encode, write.
+
+The one way from a crop to a file.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from cropper.image import (
     write_atomic,
 )
 from cropper.image.padding import laid
-from cropper.image.toning import toned
+from cropper.image.toning import Paint, painted, toned
 from cropper.stores import Store
 
 if TYPE_CHECKING:
@@ -52,10 +55,12 @@ def cut(
     size: tuple[int, int] | None = None,
     *,
     linear: bool = False,
+    paint: Paint | None = None,
 ) -> Image.Image:
     """The crop's pixels from the full resolution, in ``size`` = (width, height) px if given.
 
-    With ``linear`` what becomes one of these is averaged as light.
+    With ``linear`` what becomes one of these is averaged as light. ``paint`` makes other pixels of
+    the crop, after its filter and before anything is laid around it.
 
     A crop on a canvas is as large as fits into ``size``, and what is around it is filled. A filter
     changes the crop, and what is filled with it, but no colour that was asked for; its border is
@@ -71,6 +76,8 @@ def cut(
     profile = source.header.icc
     if crop.filter:
         picture = toned(picture, crop.filter.tone, source.span, profile)
+    if paint:
+        picture = painted(picture, paint, source.span, profile)
     if crop.canvas:
         picture = laid(picture, crop.canvas, inside, (x0, y0), profile)
     if whole == inside:
@@ -87,12 +94,14 @@ def render(
     quality: int = 92,
     strip: bool = False,
     linear: bool = False,
+    paint: Paint | None = None,
 ) -> bytes:
     """The crop as a file of ``format``, as ``cut`` and ``encode`` make it.
 
     Raises what ``SourceImage.cut``, ``SourceImage.warp`` and ``encode`` raise.
     """
-    return encode(cut(source, crop, size, linear=linear), source, format, quality, strip=strip)
+    picture = cut(source, crop, size, linear=linear, paint=paint)
+    return encode(picture, source, format, quality, strip=strip)
 
 
 def write(data: bytes, target: Path | Store, *, overwrite: bool, fsync: bool = True) -> None:

@@ -32,6 +32,7 @@ from cropper.tone import parse_filter
 __all__ = [
     "COSTLY_BUDGET",
     "KEPT",
+    "MAX_ANGLE",
     "STRAIGHTENED",
     "BoundConstraint",
     "Box",
@@ -50,6 +51,7 @@ COSTLY_BUDGET = 500  # evaluations where each is a network pass, whose score is 
 Point = tuple[float, float]
 KEPT = ("faces", "largest", "none")  # heads that are kept whole
 IF_ABSENT = ("crop", "skip", "copy")  # what is done with a photo of nobody who is to be kept
+MAX_ANGLE = 45.0  # degrees, either way
 STRAIGHTENED = ("crop", "only")  # the best crop of the level photo, or as much of it as there is
 _ON_OVERLAY = 4  # crops
 _ROUNDING = 1e-9  # of a scale
@@ -104,6 +106,7 @@ class CropFields(TypedDict, total=False):
     fit: str
     background: str
     straighten: str | None
+    angle: float
     orient: bool
     filter: str | None
     constraints: tuple[Constraint, ...]
@@ -145,6 +148,7 @@ class CropRequest:
     fit: str = "crop"  # or pad, blur, extend: what is done where the shape would cut what is kept
     background: str = "white"  # colour of pad
     straighten: str | None = None  # crop, or only: a tilted photo is turned level, and cropped
+    angle: float = 0.0  # degrees clockwise by which crops are turned in the photo
     orient: bool = False  # a photo that surely lies on a side, or on its head, is set upright first
     filter: str | None = None  # of the crops' tones: NAME[:STRENGTH] as parse_filter reads, or best
     constraints: tuple[Constraint, ...] = ()
@@ -214,6 +218,10 @@ class CropRequest:
             )
         if self.straighten and method != SEARCH:
             raise ConfigError(f"`straighten` turns a search: {method} turns by itself, use one")
+        if not -MAX_ANGLE <= self.angle <= MAX_ANGLE:
+            raise ConfigError(f"`angle` is {MAX_ANGLE:g} degrees at most, got {self.angle}")
+        if self.angle and (self.straighten or method != SEARCH):
+            raise ConfigError("`angle` turns a search: leave `straighten` and `method` out")
 
     @property
     def people(self) -> tuple[Person, ...]:

@@ -178,6 +178,7 @@ class CropResult:
     def crop_record(self, crop: Crop) -> dict[str, Any]:
         """The stable JSON fields of one crop."""
         may_turn = self.search.strategy in AFFINE_METHODS or self.tilt is not None
+        may_turn = may_turn or crop.corners is not None
         return crop.to_dict(self.source_size, affine=may_turn)
 
     def to_dict(self) -> dict[str, Any]:

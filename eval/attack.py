@@ -83,6 +83,7 @@ class _Stopwatch:
         return time.perf_counter() - started
 
     def median(self, seconds: float) -> float:
+        self.connection.close()  # the service has closed it, had it been idle for long
         end = time.monotonic() + seconds
         found: list[float] = []
         while time.monotonic() < end or len(found) < 5:
@@ -364,13 +365,17 @@ def run_attacks(
     kills: int = 500,
     seed: int = 0,
     progress: Progress | None = None,
-) -> list[Attack]:
-    """``seconds`` of each attack on the service. Raises DataError where it does not start."""
-    found = [*_on_service(seconds, progress), _fuzz(fuzzed, seed, progress)]
-    found += _races(max(1, kills // 100), seed)
+) -> Iterator[Attack]:
+    """``seconds`` of each attack on the service, then folders; what each came to, as it ends.
+
+    Raises DataError where the service does not start, or cuts an honest client off.
+    """
+    yield from _on_service(seconds, progress)
+    yield from _races(max(1, kills // 100), seed)
+    yield _fuzz(fuzzed, seed, progress)
     crash = run_crash(kills, seed=seed, progress=progress)
     told = f"torn {crash.torn}, lost {crash.lost}, extra {crash.extra}, mixed up {crash.mixed}"
-    return [*found, Attack("kills", crash.rounds, crash.sound, told)]
+    yield Attack("kills", crash.rounds, crash.sound, told)
 
 
 def render_attacks(attacks: list[Attack]) -> str:

@@ -12,6 +12,7 @@ import functools
 import gzip
 import http.server
 import io
+import itertools
 import os
 import shutil
 import threading
@@ -98,7 +99,8 @@ class WebReport:
     frames: tuple[float, ...]  # s each, of films of still photos with a camera's noise
     jitter: tuple[tuple[float, float], ...]  # px that a corner moves a picture: best, and shown
     compressed: int  # bytes of the site by gzip
-    grown: float  # MB of memory from the end of the first film to that of the last
+    held: tuple[float, ...]  # MB of memory at the end of each film
+    minutes: float  # that the films took
 
 
 @contextmanager
@@ -136,9 +138,13 @@ def run_web(
     site: Path,
     photos: Sequence[Path],
     frames: int = 600,
+    minutes: float = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> WebReport:
-    """Each photo in three forms, its shape by turns. Raises MissingExtraError without Chromium."""
+    """Each photo in three forms, its shape by turns; then films, for ``minutes`` at least.
+
+    Raises MissingExtraError without Chromium.
+    """
     finder, pairs = CropFinder(), []
     with serving_site(site) as address, _page(address) as page:
         for index, photo in enumerate(photos):
@@ -147,15 +153,22 @@ def run_web(
                 pairs.append(_pair(page, finder, form, data, aspect))
             if progress:
                 progress(index + 1, len(photos))
-        seconds, jitter, grown = _filmed(page, photos[:: max(len(photos) // _FILMS, 1)], frames)
-    return WebReport(tuple(pairs[len(_FORMS) :] or pairs), seconds, jitter, site_bytes(site), grown)
+        filmed = photos[:: max(len(photos) // _FILMS, 1)][:_FILMS]
+        started = time.monotonic()
+        seconds, jitter, held = _filmed(page, filmed, frames, started + 60 * minutes)
+        minutes = (time.monotonic() - started) / 60
+    pairs = pairs[len(_FORMS) :] or pairs
+    return WebReport(tuple(pairs), seconds, jitter, site_bytes(site), held, minutes)
 
 
 def _filmed(
-    page: Any, photos: Sequence[Path], frames: int
-) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...], float]:
+    page: Any, photos: Sequence[Path], frames: int, end: float
+) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...], tuple[float, ...]]:
+    """Each photo once, and on by turns until the monotonic clock is at ``end``."""
     seconds, jitter, held = [], [], []
-    for index, photo in enumerate(photos[:_FILMS]):
+    for index, photo in enumerate(itertools.cycle(photos)):
+        if index >= len(photos) and time.monotonic() >= end:
+            break
         content = base64.b64encode(photo.read_bytes()).decode()
         film = page.evaluate(_LIVE, [content, max(frames // _FILMS, 2), index])
         seconds += [each["seconds"] for each in film]
@@ -165,7 +178,7 @@ def _filmed(
         ]
         jitter.append((float(moved[0]), float(moved[1])))
         held.append(memory(os.getpid()))
-    return tuple(seconds), tuple(jitter), held[-1] - held[0]
+    return tuple(seconds), tuple(jitter), tuple(held)
 
 
 _FORMS = ("as it is", "PNG", "camera")
@@ -222,9 +235,12 @@ def render_web(report: WebReport) -> str:
     best, shown = np.mean(report.jitter, 0)
     lines += [
         "",
-        f"a picture of a film: {middle:.0f} ms [{low:.0f}, {high:.0f}], {1e3 / middle:.0f} a "
-        f"second; memory after {len(report.frames)} {report.grown:+.0f} MB",
-        f"of {len(report.jitter)} still photos with noise, an edge moves "
+        f"a picture of a film: {middle:.0f} ms [{low:.0f}, {high:.0f}], "
+        f"{1e3 / middle:.0f} a second",
+        f"{len(report.frames)} pictures in {report.minutes:.1f} minutes; memory of all processes "
+        f"{report.held[0]:.0f} MB after the first film, {report.held[len(report.held) // 2]:.0f} "
+        f"half-way, {report.held[-1]:.0f} at the end, {max(report.held):.0f} at most",
+        f"of {len(report.jitter)} films of still photos with noise, an edge moves "
         f"{best:.2f} px a picture as found, {shown:.2f} as shown (352 px wide or high)",
         f"first visit: {report.compressed / 1e6:.2f} MB compressed",
     ]

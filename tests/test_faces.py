@@ -17,7 +17,7 @@ from cropper.boxes import iou
 from cropper.errors import DataError, MissingModelError
 from cropper.faces import Face, FaceFinder, find_faces
 from cropper.train.selfies.data import read_folders
-from cropper.train.selfies.faces import with_faces
+from cropper.train.selfies.faces import look_for_faces, with_faces
 
 FACE = (180.0, 75.0, 268.0, 190.0)  # of the astronaut, by eye: brow to chin, cheek to cheek
 
@@ -91,7 +91,7 @@ def test_pictures_without_a_face_are_left_out_and_counted(tmp_path: Path) -> Non
     save(tmp_path / "good" / "cup.png", data.coffee())
     save(tmp_path / "bad" / "other.png", face()[:, ::-1])
     (tmp_path / "bad" / "broken.png").write_bytes(b"no picture")
-    found = with_faces(read_folders(tmp_path), lambda line: None)
+    found = with_faces(look_for_faces(read_folders(tmp_path), lambda line: None))
     assert [path.name for path in found.paths] == ["face.png", "other.png"]
     assert found.label.tolist() == [1, 0]
     assert "-1 without a face" in found.summary
@@ -99,7 +99,7 @@ def test_pictures_without_a_face_are_left_out_and_counted(tmp_path: Path) -> Non
     (tmp_path / "good" / "face.png").unlink()
     (tmp_path / "bad" / "other.png").unlink()
     with pytest.raises(DataError, match="no face in any of 2"):
-        with_faces(read_folders(tmp_path), lambda line: None)
+        with_faces(look_for_faces(read_folders(tmp_path), lambda line: None))
 
 
 def test_a_view_is_looked_at_once_and_forgotten_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

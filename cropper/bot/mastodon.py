@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import re
 import threading
 import time
@@ -44,6 +45,7 @@ __all__ = ["Mastodon"]
 _POLL = 2.0  # s; a server takes 300 requests in 5 minutes
 _ANSWER = 10.0  # s for the server to read or write
 _LONGEST = 30.0  # s of one call, however slowly its parts come
+_LARGEST = 16_000_000  # bytes of its answer
 _PAUSE = 60.0  # s where a server is asked too often and does not say how long
 _LONGEST_PAUSE = 300.0  # s
 _PROCESSED = 10.0  # s that it may take to make an upload fit for a post
@@ -74,8 +76,6 @@ class Mastodon:
         self._options = options
         self._own = urlsplit(options.url)
         self._hosts = {self._own.netloc}
-        session = requests.Session()
-        session.max_redirects = 0  # a POST would become a GET elsewhere
         # Without a version the library asks /api/v1/instance, and where that fails it calls itself
         # to ask again, without end; it reads the version only where it is to check it
         self._client = Client(
@@ -86,7 +86,7 @@ class Mastodon:
             user_agent="cropper",
             mastodon_version=_VERSION,
             version_check_mode="created",
-            session=session,
+            session=_Session(),
         )
         self._files = httpx.AsyncClient(timeout=_ANSWER)  # without the token
 
@@ -261,6 +261,13 @@ class Mastodon:
             except TimeoutError:
                 raise NetworkError(f"no answer within {_LONGEST:.0f} s") from None
 
+    def _untaken(self, error: MastodonAPIError) -> ConfigError:
+        return ConfigError(
+            f"{self._own.netloc} does not take the token of {self._options.token_file} "
+            f"({_words(error)}): make one under Preferences, Development, with the scopes of "
+            "docs/bot.md"
+        )
+
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
@@ -269,24 +276,43 @@ class Mastodon:
             reset = self._client.ratelimit_reset
             wait = min(max(reset - time.time(), 1.0), _LONGEST_PAUSE) if reset else _PAUSE
             raise NetworkError("asked to slow down", wait=wait, maybe_done=False) from busy
-        except MastodonUnauthorizedError:
-            raise ConfigError(
-                f"{self._own.netloc} does not take the token of {self._options.token_file}: "
-                "make one under Preferences, Development"
-            ) from None
+        except MastodonUnauthorizedError as failed:
+            raise self._untaken(failed) from None
         except MastodonNotFoundError as gone:
             raise RefusedError(_words(gone)) from gone
         except MastodonAPIError as failed:
             status = failed.args[1]
             if not isinstance(status, int):
                 raise _StrangeError("an answer that is no JSON") from failed
+            if "authorized scopes" in _words(failed):
+                raise self._untaken(failed) from None
             if 400 <= status < 500:
                 raise RefusedError(_words(failed)) from failed
             raise NetworkError(_words(failed)) from failed
         except MastodonError as failed:
-            if isinstance(failed.__context__, requests.TooManyRedirects):
+            cause = failed.__context__
+            if isinstance(cause, requests.TooManyRedirects):
                 raise _StrangeError("a redirect") from failed
-            raise NetworkError(_words(failed)) from failed
+            told = type(cause).__name__ if cause else _words(failed)
+            raise NetworkError(f"{self._own.netloc}: {told}") from failed
+
+
+class _Session(requests.Session):
+    """Goes nowhere else, where a POST would become a GET. A call that is given up ends here too."""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        end = time.monotonic() + _LONGEST
+        answer = super().send(request, **{**options, "stream": True, "allow_redirects": False})
+        body = bytearray()
+        with contextlib.closing(answer.raw) as raw:
+            if answer.is_redirect:
+                raise requests.TooManyRedirects
+            while part := raw.read1(decode_content=True):
+                body += part
+                if len(body) > _LARGEST or time.monotonic() > end:
+                    raise requests.Timeout("its answer is too large, or too slow")
+        answer.raw = io.BytesIO(body)
+        return answer
 
 
 async def _in_thread(call: Callable[[], Any]) -> Any:

@@ -31,13 +31,15 @@ class PhotoFinder:
     """Finds what a run asks for, one result a request, in the caller's thread."""
 
     def __init__(self, finder: CropFinder, options: BulkOptions) -> None:
-        """Raises what ``CropFinder.prepare`` raises."""
+        """Raises what ``CropFinder.prepare`` and ``CropStyle.painter`` raise."""
         self.finder = finder
         self.requests = options.requests
         if options.overlay is not None:
             self.requests = tuple(each.with_runners_up() for each in self.requests)
         for request in self.requests[:1]:  # they differ in aspect and size alone
             finder.prepare(request)
+        # None: crops are not painted
+        self.painter = options.style.painter(options.max_mpixels) if options.style else None
         self.is_search = options.method == SEARCH
         # A search is many short steps of the interpreter: two at once take longer than in turn
         costly = finder.scorer.spec.costly or options.requests[0].filter == BEST
@@ -111,7 +113,7 @@ class ThreadedPhotoFinder(PhotoFinder):
 
 
 def load_photo_finder(options: BulkOptions) -> PhotoFinder:
-    """Raises MissingModelError and ConfigError as ``load_scorer`` does."""
+    """Raises what ``load_scorer`` and ``PhotoFinder`` raise."""
     finder = CropFinder(options.scorer, options.device)
     if options.min_gain and not finder.scorer.spec.calibrated:
         raise ConfigError(

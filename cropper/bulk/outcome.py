@@ -12,7 +12,7 @@ import numpy as np
 
 from cropper.boxes import Corners, Crop
 from cropper.bulk.signature import Signature
-from cropper.canvas import Canvas
+from cropper.canvas import Canvas, Size
 from cropper.request import CropRequest
 from cropper.result import CropResult, SearchResult, StopReason
 from cropper.tone import Filter
@@ -59,6 +59,7 @@ class Written:
     rank: int  # from 1
     crop: Crop
     what: FileKind = FileKind.CROP
+    size: Size | None = None  # (width, height) px of a painted one
 
     def to_record(self) -> dict[str, Any]:
         """As the manifest keeps it."""
@@ -73,6 +74,7 @@ class Written:
             or None,
             "canvas": self.crop.canvas and asdict(self.crop.canvas),
             "what": self.what,
+            **({"size": self.size} if self.size else {}),
             **({"filter": self.crop.filter.to_dict()} if self.crop.filter else {}),
         }
 
@@ -89,6 +91,7 @@ class Written:
                 filter=Filter.from_dict(record["filter"]) if record.get("filter") else None,
             ),
             what=FileKind(record["what"]),
+            size=tuple(record["size"]) if record.get("size") else None,
         )
 
 
@@ -182,7 +185,7 @@ class Cropped:
             "output": f"{output}/{written.path}",
             **record,
             "aspect": request.searched_aspect,
-            "size": list(written.crop.layout(request.size)[0]),
+            "size": list(written.crop.layout(written.size or request.size)[0]),
             "rank": written.rank,
             **affine,
         }

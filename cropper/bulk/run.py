@@ -28,6 +28,8 @@ from cropper.errors import ConfigError, ImageWriteError, NoInputError
 
 __all__ = ["crop_folder", "run_folder"]
 
+_COSTLY = "each crop is painted, which takes minutes: `style_steps` and `style_size` say how many"
+
 
 def crop_folder(
     source: str | Path,
@@ -117,7 +119,8 @@ class _Run:
             tally = Tally(prepared)
             if isinstance(self.layout.root, StoredTree) and self.arrivals is None:
                 self.watcher.noted(f"the manifest of {self.layout.root} lies in {self.manifest}")
-            for note in (*prepared.notes, *self.subjects.notes()):
+            costly = (_COSTLY,) if self.options.style and prepared.todo else ()
+            for note in (*prepared.notes, *self.subjects.notes(), *costly):
                 self.watcher.noted(note)
             if self.options.dry_run:
                 for photo, todo in manifest.planned():

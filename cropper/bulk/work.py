@@ -6,6 +6,8 @@ import errno
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from cropper.boxes import Crop
 from cropper.bulk.find import PhotoFinder
@@ -22,6 +24,10 @@ from cropper.render import render
 from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult, preference
 from cropper.stores import UnsureWriteError
+
+if TYPE_CHECKING:
+    from cropper.canvas import Size
+    from cropper.image.toning import Paint
 
 __all__ = ["PhotoJob", "crop_photo"]
 
@@ -67,21 +73,23 @@ class _Files:
         self.written: list[Written] = []
 
     def add(
-        self, content: bytes, planned: PlannedCrop, crop: Crop, what: FileKind = FileKind.CROP
+        self,
+        content: bytes,
+        planned: PlannedCrop,
+        crop: Crop,
+        what: FileKind = FileKind.CROP,
+        size: Size | None = None,
     ) -> None:
         """To where nothing is, or in the place of the file that the plan saw."""
         there = dict(self.job.photo.present).get(planned.path)
+        unseen = Signature(len(content), 0, 0, digest(content))
+        written = Written(planned.path, unseen, planned.target, planned.rank, crop, what, size)
         try:
             signature = self.job.root.write(content, planned.path, there, self.check)
         except UnsureWriteError:
-            unseen = Signature(len(content), 0, 0, digest(content))
-            self._note(planned, unseen, crop, what)
+            self.written.append(written)
             raise
-        self._note(planned, signature, crop, what)
-
-    def _note(self, planned: PlannedCrop, signature: Signature, crop: Crop, what: FileKind) -> None:
-        written = Written(planned.path, signature, planned.target, planned.rank, crop, what)
-        self.written.append(written)
+        self.written.append(replace(written, signature=signature))
 
 
 def _crop(
@@ -99,16 +107,18 @@ def _crop(
     if_absent = replace(options.requests[0], **job.own).if_absent
     skips = if_absent == "skip" and any(each.shows_nobody for each in results)
     wanted = [each.copied or (_gain(each) >= options.min_gain and not skips) for each in results]
-    how = {"quality": options.quality, "strip": options.strip, "linear": options.linear}
     notes = [*image.notes, *dict.fromkeys(note for each in results for note in each.notes)]
     for planned in photo.crops:
         result = results[planned.target]
         if not wanted[planned.target] or planned.rank > len(result.crops):
             continue
         crop = result.crops[planned.rank - 1]
-        kind = format_for(planned.path)
-        content = image.apply(render, crop, kind, size=result.size, **how)
-        files.add(content, planned, crop)
+        painter, size, paint = None if result.copied else finder.painter, result.size, None
+        if painter:
+            size = painter.size_of(crop, size)
+            paint = partial(painter.paint, notes=notes, check=files.check)
+        content = _rendered(planned.path, image, crop, size, options=options, paint=paint)
+        files.add(content, planned, crop, size=size if painter else None)
         if result.size and result.enlarged(crop):
             notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")
     there = dict(photo.present)
@@ -121,8 +131,26 @@ def _crop(
         content = _explain(photo.overlay, job, finder, image, first)
         files.add(content, PlannedCrop(0, 1, photo.overlay), first.best, FileKind.OVERLAY)
     total = replace(first.search, crops=(first.best,), evaluations=_evaluations(results))
-    told = replace(first, search=total, source=None, notes=())
+    size = next((each.size for each in files.written), None) or first.size
+    told = replace(first, search=total, source=None, notes=(), size=size)
     return Cropped(photo.source, signature, told, tuple(files.written), tuple(notes))
+
+
+def _rendered(
+    path: str,
+    image: RemoteImage,
+    crop: Crop,
+    size: Size | None,
+    *,
+    options: BulkOptions,
+    paint: Paint | None,
+) -> bytes:
+    """In the decoder; what is painted, which takes minutes and torch, is here."""
+    how: dict[str, Any] = {"quality": options.quality, "strip": options.strip}
+    how |= {"linear": options.linear, "size": size}
+    if paint:
+        return render(image, crop, format_for(path), paint=paint, **how)
+    return image.apply(render, crop, format_for(path), **how)
 
 
 def _gain(result: CropResult) -> float:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
 from cropper.cli.options import (
+    complete_preset,
     find_options,
     method_options,
     output_options,
     parse_size,
+    style_options,
     take_presets,
     take_request,
+    take_style,
 )
 from cropper.errors import ConfigError
+from cropper.progress import progress
 
 __all__ = ["best"]
 
@@ -28,6 +34,7 @@ Examples:
   cropper best photo.jpg --aspect 4:5 -o out.jpg
   cropper best *.jpg --size 512x512 -o 'thumbs/{stem}.jpg'
   cropper best me.jpg --preset avatar
+  cropper best photo.jpg --style painting.jpg -o painted.jpg
   cropper best photo.jpg --top-k 3 --aspect free --overlay why.jpg
   cat photo.jpg | cropper best - > cropped.jpg
   cropper best https://host/photo.jpg            -> photo-best.jpg here
@@ -55,9 +62,15 @@ Examples:
     metavar="WxH",
     help="Exact size of the output in pixels.",
 )
-@click.option("--preset", metavar="NAME", help="A size by its name, from `cropper presets`.")
+@click.option(
+    "--preset",
+    shell_complete=complete_preset,
+    metavar="NAME",
+    help="A size by its name, from `cropper presets`.",
+)
 @method_options
 @find_options
+@style_options
 @click.option(
     "--overlay",
     metavar="FILE|TEMPLATE",
@@ -90,6 +103,8 @@ def best(inputs: tuple[str, ...], preset: str | None, **options: Any) -> None:
         if options["aspect"] or options["size"]:
             raise ConfigError("`preset` is a size: leave `aspect` and `size` out")
         (options["size"],) = take_presets(options, [preset], quiet=options["quiet"])
-    code = crop_files(inputs, BestOptions(take_request(options), **options))
+    shows = partial(progress, "steps") if options["style"] and not options["quiet"] else nullcontext
+    style = take_style(options)
+    code = crop_files(inputs, BestOptions(take_request(options), style=style, **options), shows)
     if code:
         raise SystemExit(code)

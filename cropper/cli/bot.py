@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import mpixels_option, treatment_options
+from cropper.cli.options import complete_scorer, mpixels_option, treatment_options
 
 __all__ = ["bot"]
 
@@ -57,7 +57,13 @@ Examples:
     "alone.",
 )
 @treatment_options
-@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option(
+    "--scorer",
+    shell_complete=complete_scorer,
+    default="cropnet",
+    show_default=True,
+    metavar="NAME|FILE",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @click.option(
     "--max-mb",

@@ -16,12 +16,15 @@ from cropper.cli.group import EXIT_CODES, main
 from cropper.cli.options import (
     Command,
     add_options,
+    complete_preset,
     find_options,
     method_options,
     output_options,
     parse_size,
+    style_options,
     take_presets,
     take_request,
+    take_style,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ _PLACES = (
     click.option(
         "--preset",
         "presets",
+        shell_complete=complete_preset,
         multiple=True,
         metavar="NAME",
         help="A size by its name, from `cropper presets`; may be repeated.",
@@ -142,7 +146,7 @@ _RUN = (
 def folder_options(command: Command) -> Command:
     """Those of `bulk` and `watch`, but for ``--dry-run``."""
     command = add_options(output_options(command), _RUN)
-    return add_options(method_options(find_options(command)), _PLACES)
+    return add_options(method_options(find_options(style_options(command))), _PLACES)
 
 
 @main.command(
@@ -154,6 +158,7 @@ Examples:
   cropper bulk photos -o 'crops/{aspect}/{dir}/{stem}{ext}' --aspect 1:1 --aspect 4:5
   cropper bulk photos -o crops --preset post --preset story
   cropper bulk photos -o crops --include '*.jpg' --exclude 'raw/**' --report crops.html
+  cropper bulk photos -o painted --style painting.jpg
   cropper bulk photos -o photos --xmp-only --min-gain 0.6
   cropper bulk s3://bucket/photos -o s3://bucket/crops
 """
@@ -188,12 +193,13 @@ def folder_run(
     from cropper.bulk.console import Console  # noqa: PLC0415
 
     told = {name: options.pop(name) for name in ("as_json", "quiet", "verbose")}
-    aspects, sizes, presets, resume = (
-        options.pop(name) for name in ("aspects", "sizes", "presets", "resume")
+    aspects, sizes, presets, resume, no_enlarge = (
+        options.pop(name) for name in ("aspects", "sizes", "presets", "resume", "no_enlarge")
     )
     sizes = (*sizes, *take_presets(options, presets, quiet=told["quiet"]))
-    requests = each_target(aspects, sizes, take_request(options))
-    asked = BulkOptions(requests, restart=not resume, **options)
+    requests = each_target(aspects, sizes, take_request(options), no_enlarge=no_enlarge)
+    style = take_style(options)
+    asked = BulkOptions(requests, style=style, restart=not resume, **options)
     is_template = "{" in output and not os.path.isdir(output)
     folder = output.partition("{")[0].rpartition("/")[0] if is_template else output
     console = Console(source, folder or ".", requests, **told)

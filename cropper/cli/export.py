@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cropper.cli.group import EXIT_CODES, main
+from cropper.cli.options import complete_scorer
 from cropper.errors import extra
 
 __all__ = ["export_command"]
@@ -36,6 +37,7 @@ without a network after the first visit. Photos are never uploaded: there is now
 )
 @click.option(
     "--scorer",
+    shell_complete=complete_scorer,
     default="cropnet",
     show_default=True,
     metavar="NAME|FILE",

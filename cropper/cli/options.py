@@ -12,10 +12,14 @@ import click
 from cropper.errors import ConfigError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from cropper.request import CropRequest
+    from cropper.style import CropStyle
 
 __all__ = ["Command", "add_options", "find_options", "method_options", "output_options"]
-__all__ += ["mpixels_option", "parse_size", "take_presets", "take_request", "treatment_options"]
+__all__ += ["complete_preset", "complete_scorer", "mpixels_option", "parse_size", "style_options"]
+__all__ += ["take_presets", "take_request", "take_style", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,6 +51,21 @@ def take_request(options: dict[str, Any]) -> CropRequest:
     options["keep"] = _kept(options.pop("keep"), options.pop("people"), options.pop("keep_person"))
     names = CropRequest.__dataclass_fields__.keys() & options.keys()
     return CropRequest(**{name: options.pop(name) for name in names})
+
+
+def take_style(options: dict[str, Any]) -> CropStyle | None:
+    """The style of crops among a command's options, which are left without it."""
+    from cropper.style import CropStyle, StyleConfig  # noqa: PLC0415 - numpy and pillow
+
+    like = options.pop("style")
+    given = {name: options.pop(f"style_{name}") for name in ("strength", "size", "steps")}
+    backbone = options.pop("style_backbone")
+    given = {name: value for name, value in given.items() if value is not None}
+    if like is None:
+        for name in [*given, *(["backbone"] if backbone else [])]:
+            raise ConfigError(f"`style_{name}` is about the picture of `style`: add that")
+        return None
+    return CropStyle(like, backbone or "trunk", StyleConfig(**given))
 
 
 def take_presets(
@@ -119,6 +138,30 @@ def _point(_: click.Context, __: click.Parameter, text: str | None) -> Any:
     return None if text is None else _read("parse_point", text)
 
 
+def complete_preset(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    """Names for a shell that asks how a value goes on."""
+    from cropper.presets import PRESETS  # noqa: PLC0415 - as all commands
+
+    return [each.name for each in PRESETS if each.name.startswith(text)]
+
+
+def complete_filter(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    """The same of filters."""
+    from cropper.tone import BEST, FILTERS  # noqa: PLC0415
+
+    return [name for name in (*FILTERS, BEST) if name.startswith(text)]
+
+
+def complete_scorer(_: click.Context, __: click.Parameter, text: str) -> list[CompletionItem]:
+    """The same of scorers, and files where no name goes on so."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - asked for by shells alone
+
+    from cropper.scorers import scorer_names  # noqa: PLC0415 - numpy
+
+    names = [CompletionItem(name) for name in scorer_names() if name.startswith(text)]
+    return names or [CompletionItem(text, type="file")]
+
+
 _METHOD = (
     click.option(
         "--method",
@@ -160,6 +203,13 @@ _TREATMENT = (
         "it as there is.",
     ),
     click.option(
+        "--angle",
+        type=click.FloatRange(-45, 45),
+        default=0.0,
+        metavar="DEGREES",
+        help="Turn crops by this, clockwise: level, where the photo is tilted clockwise by it.",
+    ),
+    click.option(
         "--orient",
         is_flag=True,
         help="Set a photo upright that surely lies on a side or on its head, where its EXIF does "
@@ -167,6 +217,7 @@ _TREATMENT = (
     ),
     click.option(
         "--filter",
+        shell_complete=complete_filter,
         metavar="NAME|best",
         help="Change the crop: fade, black-and-white, warm, low-contrast or border, less of it as "
         "in fade:0.5; best: what the scorer of selfies likes best, within bounds, if any.",
@@ -239,6 +290,7 @@ _FIND = (
     click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
     click.option(
         "--scorer",
+        shell_complete=complete_scorer,
         default="cropnet",
         show_default=True,
         metavar="NAME|FILE",
@@ -264,6 +316,38 @@ _FIND = (
         help="Of random draws.",
     ),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
+)
+_STYLE = (
+    click.option(
+        "--style",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
+        metavar="PICTURE",
+        help="Paint each crop in the manner of a picture, as `cropper style` does: minutes a crop.",
+    ),
+    click.option(
+        "--style-strength",
+        type=click.FloatRange(0),
+        metavar="X",
+        help="10 is a filter, 20 (default) has strokes, 100 is a repainting.",
+    ),
+    click.option(
+        "--style-size",
+        type=click.IntRange(32, 8192),
+        metavar="PX",
+        help="Long side at which a crop is painted; without --size it is written so.  "
+        "[default: 512]",
+    ),
+    click.option(
+        "--style-steps",
+        type=click.IntRange(1, 100_000),
+        metavar="N",
+        help="At the coarsest size; each finer one takes half as many.  [default: 100]",
+    ),
+    click.option(
+        "--style-backbone",
+        metavar="trunk|vgg19|vgg16|FILE",
+        help="The network, as that of `cropper style`.  [default: trunk]",
+    ),
 )
 _FORMATS = ("jpeg", "jpg", "png", "webp", "avif", "heic", "tiff", "tif", "gif", "bmp")
 _OUTPUT = (
@@ -331,6 +415,11 @@ def find_options(command: Command) -> Command:
 def treatment_options(command: Command) -> Command:
     """What is done to a crop, or to the photo before."""
     return add_options(command, _TREATMENT)
+
+
+def style_options(command: Command) -> Command:
+    """Crops in the manner of a picture."""
+    return add_options(command, _STYLE)
 
 
 def output_options(command: Command) -> Command:

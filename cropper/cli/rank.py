@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
+from cropper.cli.options import complete_scorer
 from cropper.errors import extra
 from cropper.progress import progress
 
@@ -34,7 +35,13 @@ def _shared(command: Callable[..., None]) -> Callable[..., None]:
     """Options that all of them have."""
     options = [
         click.argument("inputs", metavar="IN...", nargs=-1, required=True),
-        click.option("--scorer", default="selfie", show_default=True, metavar="NAME|FILE"),
+        click.option(
+            "--scorer",
+            shell_complete=complete_scorer,
+            default="selfie",
+            show_default=True,
+            metavar="NAME|FILE",
+        ),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
         click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
         threads_option,

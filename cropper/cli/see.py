@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
+from cropper.cli.options import complete_scorer
 from cropper.errors import ConfigError, extra
 from cropper.progress import progress
 
@@ -67,7 +68,12 @@ as large as it looks. The fourth is a page of all layers.
 @click.option("--units", type=click.IntRange(1, 1000), help="Units of a layer.  [default: 9]")
 @click.option("--top", type=click.IntRange(1, 100), help="Patches of a unit.  [default: 9]")
 @click.option("--tile", type=click.IntRange(16, 512), help="px of a patch.  [default: 96]")
-@click.option("--scorer", metavar="NAME|FILE", help="[default: convnet; with --why cropnet]")
+@click.option(
+    "--scorer",
+    shell_complete=complete_scorer,
+    metavar="NAME|FILE",
+    help="[default: convnet; with --why cropnet]",
+)
 @click.option("--quality", type=click.IntRange(1, 100), default=90, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import mpixels_option
+from cropper.cli.options import complete_scorer, mpixels_option
 from cropper.errors import extra
 
 __all__ = ["serve"]
@@ -62,6 +62,7 @@ Examples:
 @click.option(
     "--scorer",
     "scorers",
+    shell_complete=complete_scorer,
     multiple=True,
     default=("cropnet",),
     show_default=True,

@@ -30,9 +30,9 @@ NAME = "cropper.toml"
 CROPPING = ("best", "bulk", "watch")  # commands that keys outside of tables are for
 LOOKS = {
     *("aspect", "size", "preset", "method", "shear", "min-scale", "max-scale", "min-pixels"),
-    *("keep", "if-absent", "avoid", "focus", "fit", "background", "straighten", "orient", "filter"),
-    *("top-k", "seed", "no-enlarge", "format", "quality", "strip", "linear", "strict", "include"),
-    *("exclude", "min-gain"),
+    *("keep", "if-absent", "avoid", "focus", "fit", "background", "straighten", "angle"),
+    *("orient", "filter", "top-k", "seed", "no-enlarge", "format", "quality", "strip", "linear"),
+    *("strict", "include", "exclude", "min-gain"),
 }
 _PREFIX = "CROPPER"
 _MOST = 1 << 16  # bytes of a file

@@ -41,7 +41,7 @@ The strength weighs the style's cost against the content's, each a share of its 
     type=click.IntRange(32, 8192),
     default=512,
     show_default=True,
-    help="Long side, px; the photo is not enlarged. 1024 takes 4 GB with the trunk.",
+    help="Long side, px; the photo is not enlarged. Refused where that memory is not free.",
 )
 @click.option(
     "--steps",

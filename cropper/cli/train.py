@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from cropper.cli.group import main, threads_option
-from cropper.cli.options import Command, add_options
+from cropper.cli.options import Command, add_options, complete_scorer
 from cropper.errors import extra
 
 __all__ = ["train"]
@@ -117,7 +117,13 @@ def train_crops_command(
     required=True,
     help="Folder with annotations.json ({image, split, box}) and images/; the boxes are not used.",
 )
-@click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
+@click.option(
+    "--scorer",
+    shell_complete=complete_scorer,
+    default="cropnet",
+    show_default=True,
+    metavar="NAME|FILE",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

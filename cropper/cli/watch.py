@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import Any
 
 import click
@@ -46,7 +47,7 @@ def watch(source: str, output: str, *, settle: float, once: bool, **options: Any
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # see cropper.bulk.arrivals
     quiet = options["quiet"]
     with folder_run(source, output, options) as (asked, console, stop):
-        if not quiet and not once:
+        if not quiet and not once and Path(source).is_dir():  # else that is all there is to say
             say(f"watching {source}: photos that rest for {settle:g} s; Ctrl-C ends it")
         report = watch_folder(
             source, output, asked, settle=settle, once=once, watcher=console, stop=stop

@@ -8,6 +8,8 @@ and white.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,6 +19,8 @@ from cropper.image.pixels import (
     averageable,
     eight_bits,
     family,
+    from_srgb,
+    has_alpha,
     over_white,
     span_of,
     strips,
@@ -25,7 +29,9 @@ from cropper.image.pixels import (
 from cropper.image.view import View
 from cropper.tone import Tone
 
-__all__ = ["is_grey", "looked_at", "toned", "toned_pixels"]
+__all__ = ["Paint", "is_grey", "looked_at", "painted", "toned", "toned_pixels"]
+
+Paint = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]  # (H, W, 3), sRGB -> the same
 
 _DEEP = ("I;16", "I", "F")
 
@@ -59,6 +65,21 @@ def looked_at(picture: Image.Image, span: Span | None, profile: bytes | None) ->
     """The whole picture as a scorer sees one."""
     shown = over_white(to_srgb(eight_bits(picture, span), profile))
     return View(np.array(shown), picture.size)
+
+
+def painted(
+    picture: Image.Image, paint: Paint, span: Span | None = None, profile: bytes | None = None
+) -> Image.Image:
+    """The picture as ``paint`` makes it of the sRGB that is seen, over white: RGB, with its alpha.
+
+    ``span`` and ``profile`` are those of ``toned``; what is RGB keeps the colours of its profile.
+    """
+    seen = Image.fromarray(paint(looked_at(picture, span, profile).pixels))
+    if family(picture.mode) == "RGB ":
+        seen = from_srgb(seen, profile, "RGB")
+    if has_alpha(picture):
+        seen.putalpha(averageable(picture).getchannel("A"))
+    return seen
 
 
 def toned_pixels(pixels: NDArray[np.uint8], tone: Tone) -> NDArray[np.uint8]:

@@ -130,7 +130,9 @@ def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -
         as_pixels(finder.scorer)  # rather now than after a search
     result = finder.find(image, options.request)
     if result.best.corners:
-        raise ConfigError("a turned crop's score is not explained: leave `straighten` out")
+        raise ConfigError(
+            "a turned crop's score is not explained: leave `straighten` and `angle` out"
+        )
     view, box = finder.scorer.spec.view(image), result.best.box
     facts: dict[str, float] = {}
     if by_gradients:

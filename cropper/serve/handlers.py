@@ -26,6 +26,7 @@ from cropper.serve.problems import ProblemError
 from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions
 from cropper.subjects import find_subjects
 from cropper.tone import parse_filter
+from cropper.turn import Turn
 
 __all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers", "Judge"]
 
@@ -42,6 +43,7 @@ MEDIA_TYPES = {
 Answer = TypeVar("Answer")
 
 _NAME = "the photo"  # in messages; the name that a client gives is not used for anything
+_ROUNDED = 0.01  # px that a corner may lie outside, as /v1/crop rounds them
 _SLACK = 1e-6  # px that float arithmetic may put a box outside
 
 
@@ -158,14 +160,16 @@ class Handlers:
     def cut(
         self, ticket: Ticket, data: bytes, options: CutOptions, kind: str | None
     ) -> EncodedCrop:
-        """The caller's own box as a picture."""
+        """The caller's own box, or turned crop, as a picture."""
         self._check_size(options.size)
+        if (options.box is None) == (options.corners is None):
+            raise ProblemError("bad-option", "box, or corners, is given, and one alone", rule="box")
         judge = self._judge(options.scorer)
         with self._opened(ticket, data, self._output(options, kind)) as source:
             if options.size:  # a small JPEG is scaled from what was decoded to be judged: as there
                 judge.spec.view(source)
             ticket.check()
-            crop = Crop.of(options.box[0], 0.0)
+            crop = _own_crop(options, source.size)
             if options.filter:
                 crop = replace(crop, filter=parse_filter(options.filter))
             return self._encoded(source, crop, options, kind)
@@ -193,8 +197,10 @@ class Handlers:
             if outside.any():
                 worst = options.boxes[outside][0].tolist()
                 raise BoxError(f"a box lies within (0, 0, {width}, {height}), got {worst}")
-            boxes = np.concatenate([inside, [[0.0, 0.0, width, height]]])
+            turn = Turn(source.size, options.angle)
+            boxes = turn.fit(np.concatenate([inside, [[0.0, 0.0, width, height]]]))
             view = judge.spec.view(source)
+            view = turn.view(view) if turn.angle else view
         scores = judge.score(ticket, view, lambda objective: objective(boxes)).tolist()
         full = scores.pop()
         return {
@@ -251,15 +257,27 @@ class Handlers:
             found = []
             for request in requests:
                 result = judge.finder.find(source, request, objective=objective, view=view)
-                shape, heat = result.best.width / result.best.height, None
-                if options.heat:
-                    heat = judge.finder.score_map(source, shape, objective=objective)
+                heat = None
+                if options.heat:  # of the photo as it is, whichever way crops are turned
+                    width, height = result.best.output_size
+                    heat = judge.finder.score_map(source, width / height, objective=objective)
                 found.append((result, heat))
             return found
 
         found = judge.score(ticket, view, work)
         seconds = time.perf_counter() - started
         return [(replace(result, seconds=seconds), heat) for result, heat in found]
+
+
+def _own_crop(options: CutOptions, size: tuple[int, int]) -> Crop:
+    """What the caller wants to have cut from a photo of ``size`` = (width, height)."""
+    if options.corners is None:
+        assert options.box is not None
+        return Crop.of(options.box[0], 0.0)
+    inside = np.clip(options.corners, 0, size)
+    if np.abs(inside - options.corners).max() > _ROUNDED:
+        raise BoxError(f"corners lie within (0, 0, {size[0]}, {size[1]}), got {options.corners}")
+    return Crop.within(tuple((x, y) for x, y in inside.tolist()), 0.0, size)
 
 
 def _heat_record(heat: ScoreMap) -> dict[str, Any]:

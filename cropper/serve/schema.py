@@ -17,6 +17,7 @@ from cropper.serve.problems import KINDS, ProblemError
 from cropper.serve.texts import (
     MAX_ASPECTS,
     MAX_BOXES,
+    Angle,
     Aspects,
     Avoided,
     Colour,
@@ -26,6 +27,7 @@ from cropper.serve.texts import (
     ManyBoxes,
     Named,
     OneBox,
+    OneQuad,
     Point,
     Quality,
     Scale,
@@ -40,6 +42,7 @@ __all__ += ["CropsAnswer", "ScoresAnswer", "SeveralAnswer", "Status"]
 
 MAX_BUDGET = 20_000  # candidates of one search
 _FILTERED = "Tones of the cropped photo by a name of /v1/limits, or NAME:STRENGTH as in fade:.5."
+_ELSEWHERE = {"style": "a style takes minutes a crop: use `cropper best` or `cropper bulk`"}
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
 
 
@@ -106,6 +109,7 @@ class CropOptions(_ScoredOptions):
         description="Turn a photo level where it is surely tilted, and crop it; only keeps as much "
         "of it as there is.",
     )
+    angle: Angle = Field(0, description="Degrees clockwise by which crops are turned.")
     filter: FilterText | None = Field(None, description=_FILTERED)
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
     heat: Annotated[bool, Truth] = Field(
@@ -138,14 +142,26 @@ class ScoreOptions(_ScoredOptions):
     boxes: ManyBoxes = Field(
         description=f"JSON: 1 to {MAX_BOXES} boxes [x0, y0, x1, y1], px, inside the upright photo."
     )
+    angle: Angle = Field(
+        0,
+        description="Degrees clockwise by which crops are turned: the boxes are of the photo "
+        "turned back by that about its centre, and are made smaller where a corner would lie "
+        "outside of it.",
+    )
 
 
 class CutOptions(_ScoredOptions):
     """Of /v1/cut; the scorer is the one that found the box."""
 
-    box: OneBox = Field(
+    box: OneBox | None = Field(
+        None,
         description="x0,y0,x1,y1, px, inside the upright photo, also as /v1/crop answers it, "
-        "[x0, y0, x1, y1]; whole pixels unless a size is given."
+        "[x0, y0, x1, y1]; whole pixels unless a size is given.",
+    )
+    corners: OneQuad | None = Field(
+        None,
+        description="In place of a box, of a turned crop: JSON, [[x, y], ...] of its top left, "
+        "then clockwise, px of the upright photo, as /v1/crop answers them.",
     )
     size: Size | None = Field(None, description="Exact size of the cropped photo in pixels.")
     filter: FilterText | None = Field(None, description=_FILTERED)
@@ -165,9 +181,8 @@ def read_options(fields: Iterable[tuple[str, str]], model: type[Model]) -> Model
     for name, text in fields:
         if name not in model.model_fields:
             known = ", ".join(model.model_fields)
-            raise ProblemError(
-                "bad-option", f"there is no option {name!r}: choose {known}", rule="name"
-            )
+            told = _ELSEWHERE.get(name) or f"there is no option {name!r}: choose {known}"
+            raise ProblemError("bad-option", told, rule="name")
         if name in texts:
             raise ProblemError("bad-option", f"{name} is given once", rule=name)
         texts[name] = text

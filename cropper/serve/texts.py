@@ -11,12 +11,13 @@ from pydantic import BeforeValidator, Field
 from pydantic import WithJsonSchema as Schema
 from pydantic_core import PydanticCustomError
 
-from cropper.boxes import Boxes, as_boxes
+from cropper.boxes import Boxes, Corners, as_boxes
 from cropper.errors import BoxError
-from cropper.request import KEPT, Box, FaceAt
+from cropper.request import KEPT, MAX_ANGLE, Box, FaceAt
 from cropper.tone import FILTERS
 
 __all__ = [
+    "Angle",
     "Aspects",
     "Avoided",
     "Colour",
@@ -26,6 +27,7 @@ __all__ = [
     "ManyBoxes",
     "Named",
     "OneBox",
+    "OneQuad",
     "Point",
 ]
 __all__ += ["MAX_ASPECTS", "MAX_BOXES", "Quality", "Scale", "ScorerName", "Size", "Truth"]
@@ -44,6 +46,10 @@ _AVOID = f"^{_EDGES}(;{_EDGES})*$"
 _PART = f"(faces|largest|none|(face:)?{_EDGES}|person:[^;]{{1,100}})"
 _KEEP = f"^{_PART}(;{_PART})*$"
 _MOST_KEPT = 64
+_CORNER = rf"\[{_NUMBER}, ?{_NUMBER}\]"
+_QUAD = rf"^\[{_CORNER}(, ?{_CORNER}){{3}}\]$"
+_QUAD_RULE = "is [[x, y], ...] of a parallelogram's top left corner, then clockwise, px"
+_SKEW = 0.1  # px; rounding puts corners off a parallelogram
 _BOX = rf"^({_NUMBER}(, ?{_NUMBER}){{3}}|\[{_NUMBER}(, ?{_NUMBER}){{3}}\])$"
 
 
@@ -104,6 +110,19 @@ def _box(text: str) -> Boxes:
         return as_boxes([float(edge) for edge in text.strip("[]").split(",")])
     except (BoxError, ValueError) as error:
         raise _broken(rule) from error
+
+
+def _quad(text: str) -> Corners:
+    """A parallelogram, as a crop's corners are."""
+    if not re.fullmatch(_QUAD, text):
+        raise _broken(_QUAD_RULE)
+    numbers = [float(each) for each in re.findall(_NUMBER, text)]
+    a, b, c, d = zip(numbers[::2], numbers[1::2], strict=True)
+    off = max(abs(p + r - q - s) for p, q, r, s in zip(a, b, c, d, strict=True))
+    turned = (b[0] - a[0]) * (d[1] - a[1]) - (b[1] - a[1]) * (d[0] - a[0])
+    if off > _SKEW or turned < 1:
+        raise _broken(_QUAD_RULE)
+    return a, b, c, d
 
 
 @dataclass(frozen=True)
@@ -176,9 +195,13 @@ FilterText = Annotated[
 Scale = Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)]
 # bounds come before the check of the text: after it pydantic names them ge and le in the schema
 Quality = Annotated[int, Field(ge=1, le=100), Digits]
+Angle = Annotated[float, Field(ge=-MAX_ANGLE, le=MAX_ANGLE, allow_inf_nan=False)]
 Kept = Annotated[tuple[Any, ...], BeforeValidator(_kept), _text(_KEEP, "face:10,10,90,110")]
 Avoided = Annotated[tuple[Any, ...], BeforeValidator(_avoided), _text(_AVOID, ".8,.9,1,1")]
 ManyBoxes = Annotated[
     Boxes, BeforeValidator(_boxes), _text(r"^\[.*\]$", "[[0, 0, 640, 480], [10, 10, 330, 250]]")
 ]
 OneBox = Annotated[Boxes, BeforeValidator(_box), _text(_BOX, "10,10,330,250")]
+OneQuad = Annotated[
+    Corners, BeforeValidator(_quad), _text(_QUAD, "[[20, 10], [310, 20], [305, 220], [15, 210]]")
+]

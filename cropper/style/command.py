@@ -12,8 +12,9 @@ from cropper.errors import ConfigError, extra
 from cropper.image import load_image
 from cropper.render import check_free, check_output, write, write_picture
 from cropper.style.backbone import load_backbone
+from cropper.style.config import StyleConfig
 from cropper.style.costs import Costs
-from cropper.style.transfer import Step, StyleConfig, transfer
+from cropper.style.descent import Step, transfer
 
 __all__ = ["StyleOptions", "style"]
 
@@ -50,16 +51,10 @@ def style(photo: str, options: StyleOptions, progress: Progress | None = None) -
         for last in transfer(source, like, load_backbone(options.backbone), options.config):
             costs.append(last.costs)
             if progress:
-                progress(last.number, last.total, _told(last))
+                progress(last.number, last.total, last.told)
             if options.frames and last.number % options.every == 0:
                 frame = _frame(options.frames, last.number)
                 write_picture(last.pixels, frame, 100, overwrite=options.overwrite)
-    except RuntimeError as error:  # of torch
-        if "allocate" not in str(error):
-            raise
-        raise ConfigError(
-            f"not enough memory at {options.config.size} px: choose a smaller `size`"
-        ) from error
     finally:
         if last is not None:
             _finish(photo, last, costs, options)
@@ -108,11 +103,7 @@ def _finish(photo: str, last: Step, costs: Sequence[Costs], options: StyleOption
         print_json({**record, "size": [width, height], "step": last.number, **ends})
     else:
         early = "" if last.number == last.total else f", ended at step {last.number}"
-        say(f"{photo} -> {options.output}: {width}x{height}, {_told(last)}{early}")
-
-
-def _told(step: Step) -> str:
-    return f"content cost {step.costs.content:.3f}, style cost {step.costs.style:.3f}"
+        say(f"{photo} -> {options.output}: {width}x{height}, {last.told}{early}")
 
 
 def _plot(costs: Sequence[Costs], target: Path, *, overwrite: bool) -> None:

@@ -66,14 +66,16 @@ def export_site(
     another kind and a folder of other things, MissingModelError for a scorer that is not there or a
     runtime that cannot be had, and ImageWriteError where files cannot be written.
     """
-    models = _models(options.scorer)
+    path = _checkpoint(options.scorer)
+    config = _config(path)
+    models = _models(path, config)
     _check_folder(options)
     if options.runtime is None:
         say("npm fetches ONNX Runtime Web")
     found = {**_page(), **models, **runtime_files(options.runtime), **_icons()}
     found["models-NOTICE.txt"] = (WEIGHTS / "NOTICE.txt").read_bytes()
     found["precache.js"] = _listed(found)
-    found["site.json"] = json.dumps(_about(options.scorer), indent=1).encode()
+    found["site.json"] = json.dumps(_about(path, config), indent=1).encode()
     write_site(found, options)
     size = sum(map(len, found.values()))
     return {"site": str(options.folder), "files": len(found), "bytes": size}
@@ -117,14 +119,16 @@ def _page() -> dict[str, bytes]:
     return content
 
 
-def _models(scorer: str) -> dict[str, bytes]:
-    path = _checkpoint(scorer)
+def _config(path: Path) -> CropNetConfig:
     header = read_header(path)
     if header["kind"] != "cropnet":
-        raise ConfigError(
-            f"a browser runs scorers of the kind cropnet, {scorer} is {header['kind']}"
-        )
-    weights, config = load_file(path), CropNetConfig(**header["config"])
+        kind = header["kind"]
+        raise ConfigError(f"a browser runs scorers of the kind cropnet, {path} is {kind}")
+    return CropNetConfig(**header["config"])
+
+
+def _models(path: Path, config: CropNetConfig) -> dict[str, bytes]:
+    weights = load_file(path)
     graphs = {"trunk.onnx": build_graph(config), "head.onnx": build_head(config)}
     found = {name: with_weights(each, weights).SerializeToString() for name, each in graphs.items()}
     return found | {"yunet.onnx": (WEIGHTS / "yunet.onnx").read_bytes()}
@@ -136,11 +140,10 @@ def _checkpoint(scorer: str) -> Path:
     return own if own.exists() else Path(scorer)
 
 
-def _about(scorer: str) -> dict[str, Any]:
-    config = CropNetConfig(**read_header(_checkpoint(scorer))["config"])
+def _about(path: Path, config: CropNetConfig) -> dict[str, Any]:
     return {
         "cropper": version("cropper"),
-        "scorer": Path(scorer).stem,
+        "scorer": path.stem,
         "config": config.to_dict(),
         "presets": [preset.to_dict() for preset in PRESETS],
     }

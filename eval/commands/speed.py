@@ -180,8 +180,11 @@ def attack(seconds: float, fuzzed: int, kills: int, seed: int) -> None:
     from eval.attack import render_attacks, run_attacks
     from eval.environment import read_environment
 
+    attacks = []
     with progress_bar("attacks") as progress:
-        attacks = run_attacks(seconds, fuzzed, kills, seed, progress)
+        for found in run_attacks(seconds, fuzzed, kills, seed, progress):
+            attacks.append(found)
+            click.echo(f"{found.name}: {found.told}", err=True)
     click.echo(f"{render_attacks(attacks)}\n\n{read_environment()}")
     if not all(each.held for each in attacks):
         raise SystemExit(1)
@@ -214,13 +217,15 @@ def scale(photos: int) -> None:
 
 @cli.command("bench-style")
 @click.option("--backbone", default="trunk", show_default=True, metavar="NAME|FILE")
-@click.option("--size", "sizes", type=int, multiple=True, default=(256, 512, 1024))
-@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
-def bench_style(backbone: str, sizes: tuple[int, ...], repeats: int) -> None:
-    """Seconds a step and memory of `cropper style`, by the long side."""
+@click.option("--size", type=click.IntRange(64), default=1024, show_default=True, metavar="PX")
+@click.option("--steps", type=click.IntRange(2), default=100, show_default=True)
+def bench_style(backbone: str, size: int, steps: int) -> None:
+    """Time, memory and costs of `cropper style`, at each size that one run goes through."""
     from eval.bench_style import render_style, run_style
+    from eval.environment import read_environment
 
-    click.echo(render_style(run_style(backbone, sizes, repeats)))
+    table = render_style(run_style(backbone, size, steps))
+    click.echo(f"{table}\n\n{read_environment()}\n{command_line()}")
 
 
 @cli.command("bench-faces")
@@ -247,7 +252,9 @@ def bench_faces(known: int, repeats: int) -> None:
 @click.option("--limit", type=click.IntRange(2), default=200, show_default=True,
     help="Photos, spread over those that are there.")  # fmt: skip
 @click.option("--frames", type=click.IntRange(3), default=600, show_default=True)
-def web(site: Path, photos: Path, limit: int, frames: int) -> None:
+@click.option("--minutes", type=click.FloatRange(0), default=0.0,
+    help="Of films at least: whether memory stays flat.")  # fmt: skip
+def web(site: Path, photos: Path, limit: int, frames: int, minutes: float) -> None:
     """The engine in a Chromium beside that in Python: boxes, scores, times, bytes."""
     from cropper.listing import list_pictures
     from eval.environment import read_environment
@@ -256,7 +263,7 @@ def web(site: Path, photos: Path, limit: int, frames: int) -> None:
     found = list_pictures([photos])
     some = found[:: max(len(found) // limit, 1)][:limit]
     with progress_bar("photos") as show:
-        report = run_web(site, some, frames, show)
+        report = run_web(site, some, frames, minutes, show)
     click.echo(f"{render_web(report)}\n\n{read_environment()}\n{command_line()}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import threading
@@ -246,8 +247,11 @@ def test_an_upload_that_is_never_ready_is_tried_again_and_one_that_is_refused_pa
         (Answer(b"<html>not here</html>", 404), "does not answer as Mastodon does"),
         (Answer({"message": "hello"}), "(an answer without an account)"),
         (HTML, "does not answer as Mastodon does (an answer that is no JSON)"),
-        (Answer(b"", 301, {"Location": "/api/v2/else"}), "does not answer as Mastodon does (a"),
-        (Answer({"error": "outside the authorized scopes"}, 403), "outside the authorized scopes"),
+        (
+            Answer(b"", 301, {"Location": "/api/v2/else"}),
+            "does not answer as Mastodon does (a redirect)",
+        ),
+        (Answer({"error": "outside the authorized scopes"}, 403), "does not take the token of"),
         (Answer({"error": "The access token is invalid"}, 401), "does not take the token of"),
     ],
 )
@@ -263,35 +267,56 @@ def test_a_wrong_server_or_token_ends_the_start_with_one_line(
     assert len(mastodon.requests) == 1
 
 
-def dripping(server: socket.socket) -> None:
-    """Answers each request with a byte now and then, which no limit of a single read sees."""
+def endless(server: socket.socket, part: bytes, pause: float, left: list[socket.socket]) -> None:
+    """Answers each request without end: a byte in time for any single read, or ever more."""
+
+    def answer(client: socket.socket) -> None:
+        client.recv(65536)
+        with client, contextlib.suppress(OSError):  # the call has ended
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            while True:
+                client.sendall(part)
+                time.sleep(pause)
+        left.append(client)
+
     while True:
         client, _ = server.accept()
-        threading.Thread(target=_drip, args=(client,), daemon=True).start()
+        threading.Thread(target=answer, args=(client,), daemon=True).start()
 
 
-def _drip(client: socket.socket) -> None:
-    with client:
-        client.recv(65536)
-        try:
-            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-            while True:
-                client.sendall(b" ")
-                time.sleep(0.05)
-        except OSError:  # the bot has gone
-            return
-
-
+@pytest.mark.parametrize(
+    ("flow", "bound", "words"),
+    [
+        ((b" ", 0.05), "it._LONGEST = 0.5", "no answer within"),
+        ((b" " * 65536, 0.0), "it._LARGEST = 10**6", "its answer is too large"),
+    ],
+)
 def test_a_server_that_answers_without_end_is_given_up_and_tried_again(
-    tmp_path: Path, mastodon: MastodonServer
+    tmp_path: Path, mastodon: MastodonServer, flow: tuple[bytes, float], bound: str, words: str
 ) -> None:
-    short = QUICK + "it._LONGEST = 0.5\n"
+    left: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=dripping, args=(server,), daemon=True).start()
+        more = (server, *flow, left)
+        threading.Thread(target=endless, args=more, daemon=True).start()
         mastodon.url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        with running(tmp_path, "mastodon", mastodon, prelude=short) as bot:
-            until(lambda: bot.said().count("no answer within") >= 2)
-            assert bot.end(signal.SIGTERM) == 0  # though calls still hang
+        with running(tmp_path, "mastodon", mastodon, prelude=f"{QUICK}{bound}\n") as bot:
+            until(lambda: bot.said().count(words) >= 2)
+            until(lambda: left)  # what is given up takes no thread and no memory any more
+            assert bot.end(signal.SIGTERM) == 0  # though the next call may hang
+
+
+def test_a_token_that_may_not_post_ends_it_and_no_mention_is_lost(
+    tmp_path: Path, mastodon: MastodonServer, photo_jpeg: bytes
+) -> None:
+    with begun(tmp_path, mastodon) as bot:
+        refused = Answer({"error": "This action is outside the authorized scopes"}, 403)
+        mastodon.faults = {"/media": [refused]}
+        mastodon.mention(media_attachments=[mastodon.photo(photo_jpeg)])
+        assert bot.process.wait(60) == 2
+        assert "outside the authorized scopes): make one under Preferences" in bot.said()
+    with begun(tmp_path, mastodon):
+        until(lambda: is_done(tmp_path, mastodon))
+    assert len(mastodon.posted) == 1
 
 
 def test_a_slow_server_gets_its_time(

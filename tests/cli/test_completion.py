@@ -34,6 +34,18 @@ def test_commands_options_and_choices(tmp_path: Path, shell: str) -> None:
     assert "--straighten" in completed(tmp_path, shell, "best", "--str")
     assert completed(tmp_path, shell, "bulk", "--fit", "b") == ["blur"]
     assert completed(tmp_path, shell, "watch", "--format", "web") == ["webp"]
+    assert completed(tmp_path, shell, "bulk", "--preset", "pass") == [
+        "passport",
+        "passport-uk",
+        "passport-us",
+    ]
+    assert completed(tmp_path, shell, "best", "--filter", "b") == [
+        "black-and-white",
+        "border",
+        "best",
+    ]
+    assert completed(tmp_path, shell, "rank", "--scorer", "cro") == ["cropnet"]
+    assert completed(tmp_path, shell, "best", "--scorer", "./m") == ["./m"]  # a file: its own way
 
 
 def test_a_broken_file_of_settings_is_no_matter(tmp_path: Path) -> None:

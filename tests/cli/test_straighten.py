@@ -16,6 +16,7 @@ from skimage import data
 from cropper import BulkOptions, CropFinder, CropRequest, crop_folder
 from cropper.cli import main
 from cropper.errors import ConfigError
+from cropper.image import open_photo
 from cropper.tilt import find_tilt
 from cropper.turn import Turn
 from tests.conftest import one_record
@@ -162,3 +163,62 @@ def test_what_does_not_go_together() -> None:
         CropRequest(straighten="crop", method="search+stn")
     with pytest.raises(ConfigError, match="a sidecar describes an upright crop"):
         BulkOptions((CropRequest(straighten="crop"),), xmp="beside")
+
+
+def test_an_angle_is_that_of_the_caller(tilted: Path) -> None:
+    record = _best("in/tilted.jpg", "--angle", "6", "--aspect", "1:1", "-o", "out.png")
+    (ax, ay), (bx, by), _, _ = record["corners"]
+    assert np.degrees(np.arctan2(by - ay, bx - ax)) == pytest.approx(6, abs=0.1)
+    turn = Turn((640, 480), 6.0)
+    view = turn.view(CropFinder().scorer.spec.view(open_photo("in/tilted.jpg")))
+    placed = turn.in_turned(np.array(record["corners"]))
+    box = np.concatenate([placed[0], placed[2]])[None]
+    assert CropFinder().bind_view(view)(box)[0] == pytest.approx(record["score"], abs=0.02)
+    asked = ["bulk", "in", "-o", "out", "--json"]
+    records = CliRunner().invoke(main, [*asked, "--angle", "6", "--aspect", "1:1"]).stdout
+    own = next(x for x in map(json.loads, records.splitlines()) if "tilted" in x["input"])
+    assert np.allclose(own["corners"], record["corners"], atol=4)
+    again = CliRunner().invoke(main, [*asked, "--angle", "2", "--aspect", "1:1", "--overwrite"])
+    assert {json.loads(line)["status"] for line in again.stdout.splitlines()} == {"done"}
+
+
+def test_the_service_turns_by_an_angle_and_cuts_what_it_answers(tilted: Path) -> None:
+    content = Path("in/tilted.jpg").read_bytes()
+    record = _best("in/tilted.jpg", "--angle", "6", "--aspect", "4:5", "-o", "out.jpg")
+    with serving(CropFinder().scorer) as client:
+        query = {"angle": "6", "aspect": "4:5"}
+        found = client.post("/v1/crop", content=content, params=query).json()
+        assert found["corners"] == found["crops"][0]["corners"] == record["corners"]
+        query = {"corners": json.dumps(found["corners"])}
+        cut = client.post("/v1/cut", content=content, params=query)
+        assert cut.status_code == 200, cut.text
+        pixels = [Image.open(each) for each in (io.BytesIO(cut.content), "out.jpg")]
+        assert pixels[0].size == pixels[1].size
+        off = np.abs(np.subtract(*(np.asarray(each, dtype=int) for each in pixels)))
+        assert off.mean() < 1  # corners are answered to a hundredth of a pixel
+        turn = Turn((640, 480), 6.0)
+        placed = turn.in_turned(np.array(found["corners"]))
+        box = [*placed[0], *placed[2]]
+        query = {"boxes": json.dumps([box]), "angle": "6"}
+        scored = client.post("/v1/score", content=content, params=query).json()
+        assert scored["boxes"][0]["score"] == pytest.approx(found["score"], abs=0.02)
+        assert scored["full_frame_score"] == pytest.approx(found["full_frame_score"], abs=1e-6)
+        for query, told in [
+            ({"corners": "[[0, 0], [9, 0], [9, 9], [0, 9]]", "box": "0,0,9,9"}, "one alone"),
+            ({"corners": "[[0, 0], [99, 0], [90, 99], [0, 99]]"}, "of a parallelogram"),
+            ({"corners": "[[0, 0], [0, 99], [99, 99], [99, 0]]"}, "then clockwise"),
+            ({"corners": "[[0, 0], [999, 0], [999, 99], [0, 99]]"}, "corners lie within"),
+        ]:
+            answer = client.post("/v1/cut", content=content, params=query)
+            assert answer.status_code == 400
+            assert told in answer.json()["detail"]
+
+
+def test_an_angle_goes_with_a_search_alone() -> None:
+    with pytest.raises(ConfigError, match="`angle` is 45 degrees at most"):
+        CropRequest(angle=50)
+    for other in ({"straighten": "crop"}, {"method": "stn"}):
+        with pytest.raises(ConfigError, match="`angle` turns a search"):
+            CropRequest(angle=5, **other)
+    with pytest.raises(ConfigError, match="a sidecar describes an upright crop"):
+        BulkOptions((CropRequest(angle=5),), xmp="beside")

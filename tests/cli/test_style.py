@@ -16,7 +16,6 @@ from PIL import Image
 from skimage import data
 
 from cropper.cli import main
-from cropper.style import StyleConfig
 from tests.conftest import ENVIRONMENT
 from tests.style.networks import small_vgg_file
 
@@ -104,10 +103,21 @@ def test_too_little_memory_has_a_remedy(line: list[str], monkeypatch: pytest.Mon
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
         return torch.zeros((), requires_grad=True)
 
-    monkeypatch.setattr(sys.modules[StyleConfig.__module__], "variation", fail)
+    monkeypatch.setattr("cropper.style.descent.variation", fail)
     found = run(line)
     assert found.exit_code == 2
-    assert "not enough memory at 96 px: choose a smaller --size" in found.stderr
+    assert "not enough memory at 96 px: choose a smaller size" in found.stderr
+
+
+def test_a_size_that_memory_is_not_free_for_is_refused_at_once(
+    line: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cropper.style.descent.available_memory", lambda: 252e6)
+    found = run(line, "--frames", "steps")
+    assert found.exit_code == 2
+    assert "a long side of 96 px takes 0.3 GB, and 0.3 GB are free: choose a" in found.stderr
+    assert not Path("out.jpg").exists()
+    assert not Path("steps").exists()
 
 
 @pytest.mark.slow

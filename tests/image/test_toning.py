@@ -14,7 +14,7 @@ from cropper import from_array
 from cropper.boxes import Crop
 from cropper.image import load_image
 from cropper.image.pixels import over_white, to_srgb
-from cropper.image.toning import looked_at, toned, toned_pixels
+from cropper.image.toning import looked_at, painted, toned, toned_pixels
 from cropper.render import cut, render
 from cropper.tone import FILTERS, RANGES, Filter, Tone
 from tests.image.pictures import decoded, encoded, photo, swapped_profile, with_palette_and_alpha
@@ -168,3 +168,23 @@ def test_a_border_is_white_and_opaque_in_every_mode(mode: str) -> None:
     expected = looked_at(own, source.span, None).pixels
     assert np.abs(seen[2:-2, 3:-3].astype(int) - expected).max() <= 1
     assert over_white(picture).size == cut(source, crop, (36, 24)).size
+
+
+@pytest.mark.parametrize("mode", _pictures())
+def test_what_is_seen_is_painted_and_alpha_stays(mode: str) -> None:
+    """Grey becomes RGB too."""
+    picture = _pictures()[mode]
+    seen = looked_at(picture, None, None).pixels
+    changed = painted(picture, lambda pixels: 255 - pixels)
+    assert changed.mode.startswith("RGB")
+    assert np.array_equal(np.asarray(changed)[..., :3], 255 - seen)
+    if changed.mode == "RGBA":
+        assert np.array_equal(np.asarray(changed)[..., 3], _alpha(picture))
+    assert (changed.mode == "RGBA") == (mode in ("RGBA", "LA", "P with a key", "PA"))
+
+
+def test_what_is_painted_keeps_the_colours_of_its_profile() -> None:
+    """Seen as sRGB, and written so that it is seen as it was painted."""
+    picture, profile = photo(40, 30), swapped_profile()
+    mirrored = painted(picture, lambda pixels: pixels[:, ::-1].copy(), None, profile)
+    assert np.abs(np.asarray(mirrored).astype(int) - np.asarray(picture)[:, ::-1]).max() <= 3

@@ -349,8 +349,8 @@ def test_the_document_bounds_every_number_and_names_the_formats(client: httpx.Cl
             if schema.get("type") in ("integer", "number"):
                 assert {"minimum", "maximum"} <= schema.keys(), schema
                 numbers += 1
-    # min_scale, max_scale, top_k, budget, seed, min_pixels, quality; quality
-    assert numbers == 2 * (7 + 1)
+    # min_scale, max_scale, top_k, budget, seed, min_pixels, angle, quality; quality
+    assert numbers == 2 * (8 + 1)
     answer = document["components"]["schemas"]["CropsAnswer"]["properties"]
     assert answer["format"]["enum"] == list(FORMATS)
 
@@ -393,6 +393,11 @@ def test_an_option_that_breaks_its_rule_is_named(
 ) -> None:
     answer = client.post("/v1/crop", content=photo_bytes, params=query)
     assert problem(answer, 400, "bad-option")["rule"] == rule
+
+
+def test_a_style_is_refused_with_what_has_it(client: httpx.Client, photo_bytes: bytes) -> None:
+    told = problem(post(client, photo_bytes, style="painting.jpg"), 400, "bad-option")
+    assert "minutes a crop: use `cropper best`" in told["detail"]
 
 
 @pytest.mark.parametrize(

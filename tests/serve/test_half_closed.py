@@ -68,7 +68,6 @@ def test_requests_sent_together_are_all_answered(client: httpx.Client) -> None:
         connection.shutdown(socket.SHUT_WR)
         answer = everything(connection)
     assert answer.count(b"HTTP/1.1 200 OK") == 3
-    assert answer.count(b"connection: close") == 1
 
 
 def test_who_says_no_more_and_leaves_is_dropped(held: HeldScorer, photo_bytes: bytes) -> None:

@@ -27,7 +27,7 @@ def test_a_dropped_photo_is_cropped_as_on_the_shell(page: Any, photo: Path, tmp_
     assert frame(page) == told["box"]
     assert page.inner_text("#score") == f"{told['score']:.2f}"
     assert page.inner_text("#full") == f"{told['full_frame_score']:.2f}"
-    assert download(page) == ("Straße 1-best.jpg", content)
+    assert download(page) == ("Straße 1_original.jpg", content)
 
     page.check('input[value="4:5"]', force=True)
     told, content = best(photo, tmp_path, "--aspect", "4:5")
@@ -103,7 +103,7 @@ def test_the_frame_is_moved_by_keys_and_numbers(page: Any, photo: Path) -> None:
     name, content = download(page)
     x0, y0, x1, y1 = frame(page)
     assert Image.open(io.BytesIO(content)).size == (x1 - x0, y1 - y0)
-    assert name == "Straße 1-best.jpg"
+    assert name == "Straße 1_4x5.jpg"
     page.focus("#box")
     page.keyboard.press("Home")
     assert frame(page) == start
@@ -171,11 +171,11 @@ def test_many_photos_make_a_grid_and_a_zip(page: Any, photo: Path, tmp_path: Pat
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == [
-            "Straße 1-best-2.jpg",
-            "Straße 1-best.jpg",
-            "other-best.tif",
+            "Straße 1_original-2.jpg",
+            "Straße 1_original.jpg",
+            "other_original.tif",
         ]
-        assert archive.read("Straße 1-best.jpg") == best(photo, tmp_path)[1]
+        assert archive.read("Straße 1_original.jpg") == best(photo, tmp_path)[1]
 
 
 def test_a_folder_is_picked_with_the_folders_in_it(page: Any, photo: Path, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from tests.conftest import ENVIRONMENT
+from cropper.cli import main
+from tests.conftest import ENVIRONMENT, CliRunner
 from tests.faces import side_by_side, stranger
 from tests.serve.browser import DESKTOP, PHONE, best, drop, frame, settled
 
@@ -67,6 +68,56 @@ def test_shapes_photo_and_strip_are_in_view_and_stay(
         assert mat["y"] <= stage["y"]
         assert bottom(stage) <= bottom(mat) + 1
     page.close()
+
+
+def test_all_shapes_are_seen_on_a_phone(chromium: Any, url: str, photo: Path) -> None:
+    page = chromium.new_page(**PHONE)
+    page.goto(url)
+    drop(page, photo)
+    settled(page)
+    mat = place(page, ".mat")
+    chips = [each.bounding_box() for each in page.locator("#aspects .chips label").all()]
+    boxes = [*chips, place(page, "#preset")]
+    assert len(boxes) == 11
+    for index, box in enumerate(boxes):
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert bottom(box) <= mat["y"]
+        assert box["height"] >= 39
+        for other in boxes[:index]:  # none lies over another
+            apart = max(box["x"] - other["x"] - other["width"], box["y"] - bottom(other))
+            assert max(apart, other["x"] - box["x"] - box["width"], other["y"] - bottom(box)) >= 0
+    page.close()
+
+
+def test_a_wrong_number_is_told_beside_its_field(page: Any, photo: Path) -> None:
+    drop(page, photo)
+    settled(page)
+    for field, text, rule in [
+        ("#quality", "400", "Not used: a whole number from 1 to 100"),
+        ("#min-side", "0", "Not used: a whole number from 1 to 20000"),
+        ("#size-w", "1.5", "Not used: a whole number from 1 to 99999"),
+    ]:
+        page.fill(field, text)
+        assert page.inner_text(f"{field}-rule") == rule
+        assert page.get_attribute(field, "aria-invalid") is not None
+        page.fill(field, "90")
+        assert page.locator(f"{field}-rule").count() == 0
+    page.check('input[value="own"]', force=True)
+    page.fill("#own", "wide")
+    assert "width:height, as in 5:7" in page.inner_text("#own-rule")
+
+
+def test_heads_that_cost_score_are_told(page: Any, photo: Path) -> None:
+    drop(page, photo)  # at 4:3 her head is in a crop that the judge likes less than the middle
+    settled(page)
+    assert "heads" not in page.inner_text("#notes")
+    page.check('input[value="4:3"]', force=True)
+    page.wait_for_selector('#notes:has-text("heads are kept whole in it")')
+    assert int(page.inner_text("#preferred").removesuffix(" %")) < 50
+    found = CliRunner().invoke(main, ["best", str(photo), "--aspect", "4:3", "--dry-run"])
+    assert "no better than a centred crop" in found.stderr
+    assert "heads are kept whole in it" in found.stderr
 
 
 def test_the_rival_is_the_centred_crop_of_a_shape(page: Any, photo: Path, tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ def small_vgg_weights(seed: int = 0) -> dict[str, Tensor]:
     return weights
 
 
-def small_vgg_file(folder: Path) -> Path:
+def small_vgg_file(folder: Path, seed: int = 0) -> Path:
     path = folder / "small.safetensors"
-    save_file(small_vgg_weights(), path)
+    save_file(small_vgg_weights(seed), path)
     return path
 
 

@@ -134,6 +134,58 @@ def test_camera_follows_and_does_not_jitter(chromium: Any, address: str, film: P
     context.close()
 
 
+TILT = """
+async ([readings]) => {
+  const { inWords, tiltOf } = await import(new URL("level.js", location.href));
+  return readings.map(([beta, gamma, turned]) => {
+    const tilt = tiltOf({ beta, gamma }, turned);
+    return [tilt, inWords(tilt)];
+  });
+}
+"""
+
+
+def reading(tilt: float, pitch: float, turned: float) -> list[float]:
+    """The angles of a device whose screen is turned clockwise, and leans back, by matrices."""
+    theta, phi = np.radians([tilt - turned, pitch])
+    up = np.array([-np.sin(theta) * np.cos(phi), np.cos(theta) * np.cos(phi), np.sin(phi)])
+    beta = np.arctan2(up[1], np.hypot(up[0], up[2]))  # up is (-cos b sin c, sin b, cos b cos c)
+    gamma = np.arctan2(-up[0], up[2])
+    return [float(np.degrees(beta)), float(np.degrees(gamma)), turned]
+
+
+def test_level_is_that_of_gravity(page: Any) -> None:
+    asked = [(t, p, s) for t in (-20.0, 0.5, 7.0) for p in (5.0, 30.0, -40.0) for s in (0, 90, 270)]
+    found = page.evaluate(TILT, [[reading(*each) for each in asked]])
+    for (tilt, words), (wanted, *_) in zip(found, asked, strict=True):
+        assert tilt == pytest.approx(wanted, abs=1e-6)
+        way = "anticlockwise" if wanted > 0 else "clockwise"
+        told = "Level" if wanted == 0.5 else f"Turn {abs(wanted):.0f}° {way} to be level"
+        assert words == told
+    ((flat, words),) = page.evaluate(TILT, [[reading(0, 80, 0)]])
+    assert flat is None
+    assert "hold the camera upright" in words
+
+
+def test_camera_shows_its_level_live(chromium: Any, address: str) -> None:
+    context = chromium(*FAKE).new_context(**PHONE, permissions=["camera"])
+    page = context.new_page()
+    page.goto(f"{address}camera.html")
+    until(page, LEFT)
+    page.get_by_text("No level: this device has no motion sensor").wait_for()
+    assert not page.locator("#horizon").is_visible()
+    reads = "(angles) => dispatchEvent(new DeviceOrientationEvent('deviceorientation', angles))"
+    for tilt, words in ((6.0, "Turn 6° anticlockwise to be level"), (0.0, "Level")):
+        beta, gamma, _ = reading(tilt, 20, 0)
+        angles = {"alpha": 0, "beta": beta, "gamma": gamma}
+        page.evaluate(reads, angles)  # no sensor of Chromium's own is to be had here
+        page.get_by_text(words, exact=True).wait_for()
+        assert page.locator("#horizon").is_visible()
+        turned = "getComputedStyle(document.getElementById('horizon')).rotate"
+        assert float(page.evaluate(turned).removesuffix("deg")) == pytest.approx(-tilt, abs=0.01)
+    context.close()
+
+
 def test_camera_that_is_denied_or_not_there_is_explained(chromium: Any, address: str) -> None:
     denied = chromium(FAKE[0], "--deny-permission-prompts").new_page()
     denied.goto(f"{address}camera.html")

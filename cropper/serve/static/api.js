@@ -93,14 +93,15 @@ export const limits = async () => (await ask("/v1/limits")).json();
 export const crop = async (file, options, signal) =>
   (await ask("/v1/crop", { body: form(file, options), signal })).json();
 
-/** Of boxes [[x0, y0, x1, y1], ...]. */
-export const score = async (file, boxes, signal) => {
-  const body = form(file, { boxes: JSON.stringify(boxes) });
+/** Of boxes [[x0, y0, x1, y1], ...] of the photo turned back by an angle. */
+export const score = async (file, boxes, angle = 0, signal = undefined) => {
+  const body = form(file, { boxes: JSON.stringify(boxes), angle });
   return (await ask("/v1/score", { body, signal })).json();
 };
 
-/** One box as a Blob, in the photo's own format unless another is accepted. */
-export const cut = async (file, box, options = {}, accept = "image/*", signal = undefined) => {
-  const body = form(file, { box: box.join(","), ...options });
+/** A crop, {box} or {corners}, as a Blob; in the photo's own format unless another is accepted. */
+export const cut = async (file, place, options = {}, accept = "image/*", signal = undefined) => {
+  const texts = Object.entries(place).map(([name, value]) => [name, JSON.stringify(value)]);
+  const body = form(file, { ...Object.fromEntries(texts), ...options });
   return (await ask("/v1/cut", { body, accept, signal })).blob();
 };

@@ -1,17 +1,19 @@
 // The page: photos in, the best crop drawn on the one in view, the others as a strip under it.
 
+import { Angle } from "./angle.js";
 import * as api from "./engine.js";
 import * as comparing from "./compare.js";
-import { markStale, showFigures, showNotes } from "./figures.js";
+import { markStale, preferredToRival, showFigures, showNotes } from "./figures.js";
 import { listen as listenForFiles } from "./files.js";
 import { same, toBox } from "./geometry.js";
 import { wantHeat } from "./heat.js";
 import * as kept from "./kept.js";
 import * as messages from "./messages.js";
-import { canCopy, copy, cutOf, save, saveZip } from "./output.js";
+import { canCopy, copy, cutOf, saveZip } from "./output.js";
 import { Finder, Photo } from "./photos.js";
 import * as presets from "./presets.js";
 import { samples } from "./samples.js";
+import { save } from "./save.js";
 import * as settings from "./settings.js";
 import * as several from "./several.js";
 import { Stage } from "./stage.js";
@@ -19,14 +21,17 @@ import * as tiles from "./tiles.js";
 
 const get = (id) => document.getElementById(id);
 const { complain } = messages;
+const REST = 400; // ms
 
 let current = null;
 let image = null; // of the current photo, decoded
 let limits = { max_upload_mb: Infinity };
 let scoring = null; // the frame that the service is asked about
 let downloading = false;
+let resting = null; // the timer that runs while the angle changes
 const finder = new Finder(changed);
 const stage = new Stage(moved, showBest);
+const angle = new Angle(turnPhoto);
 
 // --- photos in ------------------------------------------------------------------------------
 
@@ -74,6 +79,7 @@ async function select(photo) {
   get("heat").hidden = true;
   get("runners").replaceChildren();
   get("photo").alt = photo.name;
+  angle.show(photo.angle);
   markPhoto();
   await showCurrent();
 }
@@ -123,13 +129,17 @@ function showFrame() {
   const photo = current;
   stage.place(photo.frame);
   stage.showOther(null);
+  angle.show(photo.angle);
   markCrop();
   tiles.drawPhoto(photo);
   enable();
   showKept();
+  const share = photo.found ? preferredToRival(photo, photo.found) : 1;
   const side = settings.minSide();
   const isSmall = side && Math.min(photo.frame.w, photo.frame.h) < side;
-  showNotes([...photo.notes, ...[presets.chosen()?.rule].filter(Boolean),
+  const isCut = photo.notes.some((note) => note.startsWith("no crop"));
+  const hasHeads = share < 0.5 && !isCut && photo.faces.some((face) => face.kept);
+  showNotes([...(hasHeads ? ["heads are kept whole in it, which its score does not count"] : []), ...photo.notes, ...[presets.chosen()?.rule].filter(Boolean),
     ...(isSmall ? [`the crop's shorter side has fewer than ${side} pixels`] : [])]);
   if (photo.found) showFigures(photo, photo.found, photo.frame);
   else score();
@@ -166,12 +176,27 @@ function moved(frame, gesture) {
 }
 
 function use(crop) {
-  current.put(crop === current.crops[0] ? null : crop.frame);
+  current.put(crop.frame);
   showFrame();
 }
 
+function turnPhoto(degrees, gesture) {
+  current.turnTo(degrees, gesture);
+  findAtAngle();
+  showFrame();
+}
+
+/** The best crops at another angle, once it rests. */
+function findAtAngle() {
+  clearTimeout(resting);
+  const photo = current;
+  if (!photo.isFound || photo.state === "failed") resting = setTimeout(() => finder.again(photo), REST);
+}
+
 function showBest() {
-  if (current?.state === "done" && !same(current.frame, current.best)) use(current.crops[0]);
+  if (current?.state !== "done" || same(current.frame, current.best)) return;
+  current.put(null);
+  showFrame();
 }
 
 function step(back) {
@@ -180,6 +205,7 @@ function step(back) {
   if (back) trail.undo();
   else trail.redo();
   current.follow();
+  findAtAngle();
   showFrame();
 }
 
@@ -205,7 +231,7 @@ async function score() {
   const frame = photo.frame;
   scoring = frame;
   try {
-    const answer = await api.score(photo.file, [toBox(frame)]);
+    const answer = await api.score(photo.file, [toBox(frame)], frame.angle);
     if (photo === current && photo.state === "done" && !photo.found) {
       showFigures(photo, answer.boxes[0], frame); // it may have moved on: the next answer follows
     }
@@ -235,6 +261,7 @@ function enable() {
   for (const id of ["download", "copy", "reset", "compare", "several"]) {
     get(id).disabled = downloading || !isDone;
   }
+  get("angle").disabled = !current?.size;
   get("undo").disabled = !isDone || !current.trail().canUndo;
   get("redo").disabled = !isDone || !current.trail().canRedo;
   get("download-all").disabled = downloading || finder.done < finder.photos.length ||

@@ -1,7 +1,17 @@
 // Thumbnails and the heat map, on canvases.
 
+import { toBox, turnOf } from "./geometry.js";
+
 // Dark blue, teal, yellow: equal steps in lightness, legible to colour-blind eyes
 const COLOURS = [[48, 18, 92], [33, 113, 140], [60, 180, 117], [250, 230, 60]];
+
+/** An element over a frame of a picture that shows a photo of `size`. */
+export function layOver({ style }, { x, y, w, h }, [width, height]) {
+  style.left = `${(100 * x) / width}%`;
+  style.top = `${(100 * y) / height}%`;
+  style.width = `${(100 * w) / width}%`;
+  style.height = `${(100 * h) / height}%`;
+}
 
 /** The picture of a URL, decoded; rejects where the browser cannot. */
 export async function loadImage(url) {
@@ -22,11 +32,12 @@ function canvasOf(width, height) {
 export function drawCut(image, frame, size, side) {
   const scale = side / Math.max(frame.w, frame.h);
   const canvas = canvasOf(frame.w * scale, frame.h * scale);
-  const by = image.naturalWidth / size[0];
-  const source = [frame.x * by, frame.y * by, frame.w * by, frame.h * by];
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  context.drawImage(image, ...source, 0, 0, canvas.width, canvas.height);
+  context.scale(scale, scale);
+  context.translate(size[0] / 2 - frame.x, size[1] / 2 - frame.y);
+  context.rotate((-(frame.angle ?? 0) * Math.PI) / 180);
+  context.drawImage(image, -size[0] / 2, -size[1] / 2, ...size);
   return canvas;
 }
 
@@ -37,18 +48,18 @@ export function drawWhole(small, frame, size) {
   context.drawImage(small, 0, 0);
   if (!frame) return canvas;
   const by = small.width / size[0];
-  const box = [frame.x * by, frame.y * by, frame.w * by, frame.h * by];
   context.fillStyle = "rgb(0 0 0 / 0.6)";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.save();
   context.beginPath();
-  context.rect(...box);
+  for (const [x, y] of turnOf(frame, size).corners(toBox(frame))) context.lineTo(x * by, y * by);
+  context.closePath();
   context.clip();
   context.drawImage(small, 0, 0);
   context.restore();
   context.strokeStyle = "#fff";
   context.lineWidth = 2;
-  context.strokeRect(...box);
+  context.stroke();
   return canvas;
 }
 

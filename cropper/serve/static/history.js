@@ -1,24 +1,28 @@
-// What was done by hand to the frame of one photo in one shape, to be undone and redone.
+// What was done by hand to one photo in one shape, to be undone and redone.
 
 export class Trail {
   #past = [];
   #next = [];
   #gesture = null;
 
-  /** `frame` is null where nothing was done by hand: the best crop. */
-  constructor(frame = null) {
-    this.frame = frame;
+  /** `frame` is null where nothing was done by hand: the best crop at the `angle`. */
+  constructor(frame = null, angle = 0) {
+    Object.assign(this, { frame, angle });
   }
 
-  /** Frames of one gesture are one step, and the best crop in place of itself is none. */
-  put(frame, gesture = null) {
-    if (frame === null && this.frame === null) return;
+  /** Steps of one gesture are one, and the best crop in place of itself is none. */
+  put(frame, angle, gesture = null) {
+    if (frame === null && this.frame === null && angle === this.angle) return;
     if (gesture === null || gesture !== this.#gesture) {
-      this.#past.push(this.frame);
+      this.#past.push(this.#now);
       this.#next = [];
     }
     this.#gesture = gesture;
-    this.frame = frame;
+    Object.assign(this, { frame, angle });
+  }
+
+  get #now() {
+    return { frame: this.frame, angle: this.angle };
   }
 
   get canUndo() {
@@ -39,8 +43,8 @@ export class Trail {
 
   #go(from, to) {
     if (!from.length) return;
-    to.push(this.frame);
-    this.frame = from.pop();
+    to.push(this.#now);
+    Object.assign(this, from.pop());
     this.#gesture = null;
   }
 }

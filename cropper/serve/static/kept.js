@@ -1,5 +1,5 @@
-// Frames made by hand, kept in this browser for photos that come again: by a digest of the photo's
-// content and the shape. No photo is kept, and no name.
+// Frames made by hand and angles, kept in this browser for photos that come again: by a digest of the
+// photo's content, frames by the shape too. No photo is kept, and no name.
 
 const KEY = "cropper:frames";
 const MOST = 500; // photos; those of long ago go first
@@ -31,23 +31,26 @@ export async function hashOf(file) {
   return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** {x, y, w, h} px, or null. */
+/** {x, y, w, h, angle}, or null. */
 export const frame = (hash, shape) => read()[hash]?.frames[shape] ?? null;
 
-/** null forgets. */
-export function keep(hash, shape, byHand) {
+/** Degrees clockwise by which the photo's crops are turned. */
+export const angle = (hash) => read()[hash]?.angle ?? 0;
+
+/** A frame, null to forget it, and the photo's angle. */
+export function keep(hash, shape, byHand, turned) {
   if (!hash) return;
   const all = read();
   const frames = { ...all[hash]?.frames, [shape]: byHand };
   if (!byHand) delete frames[shape];
   delete all[hash];
-  if (Object.keys(frames).length) all[hash] = { frames };
+  if (Object.keys(frames).length || turned) all[hash] = { frames, ...(turned ? { angle: turned } : {}) };
   const old = Object.keys(all).slice(0, -MOST);
   for (const each of old) delete all[each];
   write(all);
 }
 
 export const count = () =>
-  Object.values(read()).reduce((sum, { frames }) => sum + Object.keys(frames).length, 0);
+  Object.values(read()).reduce((sum, { frames }) => sum + Math.max(Object.keys(frames).length, 1), 0);
 
 export const forget = () => write({});

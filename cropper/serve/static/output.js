@@ -1,26 +1,19 @@
 // Crops on their way out: cut by the engine, then saved or copied.
 
 import * as api from "./engine.js";
-import { toBox } from "./geometry.js";
+import { placeOf } from "./geometry.js";
+import { save } from "./save.js";
 import * as settings from "./settings.js";
 import { uniqueNames, zip } from "./zip.js";
 
 const ENDINGS = { "image/jpeg": "jpg", "image/tiff": "tif" }; // where the type does not say it
 
-/** The photo's frame as {name, blob}; another frame and name where they are given. */
-export async function cutOf(photo, { frame = photo.frame, label = "best", size } = {}) {
+/** The photo's frame as {name, blob}, named by its shape; another frame and label where given. */
+export async function cutOf(photo, { frame = photo.frame, label = settings.label(), size } = {}) {
   const options = settings.cutOptions(size);
-  const blob = await api.cut(photo.file, toBox(frame), options, settings.format());
+  const blob = await api.cut(photo.file, placeOf(frame, photo.size), options, settings.format());
   const ending = ENDINGS[blob.type] ?? blob.type.split("/")[1];
-  return { name: `${photo.stem}-${label}.${ending}`, blob };
-}
-
-export function save({ name, blob }) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  return { name: `${photo.stem}_${label}.${ending}`, blob };
 }
 
 /** Files [{name, blob}] as one. */
@@ -35,6 +28,7 @@ export const canCopy = () => Boolean(navigator.clipboard?.write && globalThis.Cl
 
 /** As PNG, which is what a clipboard holds. */
 export async function copy(photo) {
-  const png = api.cut(photo.file, toBox(photo.frame), settings.cutOptions(), "image/png");
+  const place = placeOf(photo.frame, photo.size);
+  const png = api.cut(photo.file, place, settings.cutOptions(), "image/png");
   await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
 }

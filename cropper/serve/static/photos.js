@@ -2,9 +2,10 @@
 
 import * as api from "./engine.js";
 import { loadImage, shrunk } from "./drawing.js";
-import { fromBox, same } from "./geometry.js";
+import { fromCrop, same, turned } from "./geometry.js";
 import { Trail } from "./history.js";
 import * as kept from "./kept.js";
+import * as settings from "./settings.js";
 
 const AT_ONCE = 2;
 const SMALL = 320; // px; the long side of what is kept of each photo
@@ -22,6 +23,7 @@ export class Photo {
     this.full = 0; // score of the full frame
     this.centre = 0; // and of the largest centred crop of the shape
     this.shape = ""; // of the crops, as settings.shape() names it
+    this.angle = 0; // degrees clockwise by which its crops are turned
     this.trails = new Map(); // shape -> Trail
     this.hash = null; // of its content, once it is known
     this.frame = null; // the one to download: the best, a runner-up, or one by hand
@@ -29,6 +31,7 @@ export class Photo {
     this.faces = []; // [{box, kept}], the largest first
     this.small = null; // canvas
     this.url = null; // of a preview that the browser can show
+    this.turning = null; // {from, shown}: the frame that the angle turns, and as it is now
   }
 
   get stem() {
@@ -39,11 +42,12 @@ export class Photo {
     return this.crops[0]?.frame;
   }
 
-  /** What is asked of this photo alone: once a face is let go, the heads of the others. */
+  /** What is asked of this photo alone: its angle; once a face is let go, the heads of the others. */
   get options() {
-    if (this.faces.every((face) => face.kept)) return {};
+    const asked = this.angle ? { angle: this.angle } : {};
+    if (this.faces.every((face) => face.kept)) return asked;
     const kept = this.faces.filter((face) => face.kept);
-    return { keep: kept.map((face) => `face:${face.box.join(",")}`).join(";") || "none" };
+    return { ...asked, keep: kept.map((face) => `face:${face.box.join(",")}`).join(";") || "none" };
   }
 
   /** The crop that the frame is, unless it was moved by hand. */
@@ -51,38 +55,72 @@ export class Photo {
     return this.crops.find((crop) => same(crop.frame, this.frame));
   }
 
-  /** What was done by hand in this shape, in this tab or before. */
+  /** What was done by hand in this shape, in this tab or before, at the photo's angle. */
   trail(shape = this.shape) {
     if (!this.trails.has(shape)) this.trails.set(shape, new Trail(kept.frame(this.hash, shape)));
-    return this.trails.get(shape);
+    const trail = this.trails.get(shape);
+    if (shape !== this.shape) this.#level(trail);
+    return trail;
+  }
+
+  #level(trail) {
+    trail.angle = this.angle;
+    if (trail.frame) trail.frame = this.#turned(trail.frame);
+  }
+
+  #turned(frame) {
+    return (frame.angle ?? 0) === this.angle ? frame : turned(frame, this.angle, this.size);
   }
 
   /** The frame as a person made it; null for the best one. */
   put(frame, gesture) {
-    this.trail().put(frame, gesture);
+    const byHand = frame && same(frame, this.best) ? null : frame;
+    this.trail().put(byHand, frame?.angle ?? this.angle, gesture);
     this.follow();
+  }
+
+  /** The frame turned to an angle, as it was before the first of several turns on end. */
+  turnTo(angle, gesture) {
+    if (!this.turning || !same(this.turning.shown, this.frame)) this.turning = { from: this.frame };
+    this.put(turned(this.turning.from, angle, this.size), gesture);
+    this.turning.shown = this.frame;
   }
 
   /** The frame as its trail has it. */
   follow() {
-    const byHand = this.trail().frame;
-    this.frame = byHand ?? this.best;
-    kept.keep(this.hash, this.shape, byHand);
+    const { frame, angle } = this.trail();
+    this.angle = angle;
+    this.frame = frame ?? this.#turned(this.best);
+    kept.keep(this.hash, this.shape, frame, angle);
   }
 
-  fill(answer, shape) {
+  /** Whether the crops are those of the photo's angle. */
+  get isFound() {
+    return (this.best?.angle ?? 0) === this.angle;
+  }
+
+  fill(answer, shape, angle) {
     this.size = answer.source_size;
     this.full = answer.full_frame_score;
     this.centre = answer.centre_score;
     this.shape = shape;
-    this.crops = answer.crops.map((crop) => ({ ...crop, frame: fromBox(crop.box) }));
-    this.frame = this.trail().frame ?? this.best;
+    this.crops = answer.crops.map((crop) => ({ ...crop, frame: fromCrop(crop, angle, this.size) }));
+    this.#level(this.trail());
+    this.frame = this.trail().frame ?? this.#turned(this.best);
     this.notes = answer.notes;
     this.heat = answer.heat ?? null;
-    if (answer.faces && !Object.keys(this.options).length) {
+    const isNew = !angle || !this.faces.length; // boxes of a turned photo are larger here
+    if (answer.faces && isNew && this.faces.every((face) => face.kept)) {
       this.faces = answer.faces.map((box) => ({ box, kept: true }));
     }
     this.state = "done";
+  }
+
+  /** What this browser keeps of it, from an earlier visit. */
+  async recall() {
+    if (this.hash) return;
+    this.hash = await kept.hashOf(this.file);
+    if (this.hash) this.angle = kept.angle(this.hash);
   }
 
   /** As the browser shows it; as the service does where the browser cannot, or turns it otherwise. */
@@ -94,7 +132,7 @@ export class Photo {
     const scale = Math.min(PREVIEW / Math.max(width, height), 1);
     const sides = [width, height].map((side) => Math.max(Math.round(side * scale), 1));
     const box = [0, 0, width, height];
-    const drawn = await api.cut(this.file, box, { size: sides.join("x") }, "image/png");
+    const drawn = await api.cut(this.file, { box }, { size: sides.join("x") }, "image/png");
     URL.revokeObjectURL(this.url);
     this.url = URL.createObjectURL(drawn);
     return loadImage(this.url);
@@ -169,12 +207,15 @@ export class Finder {
     photo.state = "finding";
     this.changed(photo);
     try {
+      await photo.recall();
       const heat = this.withHeat() && photo === this.first() ? { heat: "true" } : {};
       const options = { ...this.options, ...photo.options, ...heat };
       const { shape } = this;
-      photo.hash ??= await kept.hashOf(photo.file);
-      const answer = await api.crop(photo.file, options, control.signal);
-      photo.fill(answer, shape);
+      const { angle } = photo;
+      const answer = await api.crop(photo.file, options, control.signal).catch((error) => {
+        throw new Error(settings.inFieldsWords(error.message, options));
+      });
+      photo.fill(answer, shape, angle);
       await photo.keepSmall();
     } catch (error) {
       if (control.signal.aborted) return;

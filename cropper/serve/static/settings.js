@@ -31,6 +31,9 @@ function aspect() {
 /** By name: 4:5, 1080x1350, original, free. */
 export const shape = () => exactSize() ?? aspect() ?? "original";
 
+/** The shape as a part of a file's name, as folders have it; a preset's is its name. */
+export const label = () => presets.chosen()?.name ?? shape().replace(":", "x");
+
 /** Pixels of a crop whose shorter side is the least; of original and free those of a square. */
 export function leastPixels({ size, aspect: named }) {
   const side = minSide();
@@ -41,6 +44,11 @@ export function leastPixels({ size, aspect: named }) {
 
 /** px, or null. */
 export const minSide = () => number("min-side");
+
+/** What an engine says of too few pixels, in the words of the field that asked for them. */
+export const inFieldsWords = (message, { min_pixels: least }) => (least && message.includes(`fewer than ${least}`)
+  ? `no crop of this shape has a side of ${minSide()} pixels or more: take a larger photo, or a smaller side`
+  : message);
 
 /** A box to tick for each person whom the service knows. */
 export function showPeople(names) {
@@ -100,12 +108,22 @@ function agree(field, last) {
   else if (field.name === "aspect") {
     presets.clear();
     get("size-w").value = get("size-h").value = "";
-    const label = field.parentElement;
-    const row = label.parentElement;
-    row.scrollTo({ left: label.offsetLeft - (row.clientWidth - label.offsetWidth) / 2 });
   }
   const sized = Boolean(exactSize());
   for (const radio of radios()) radio.checked = !sized && radio === last;
+}
+
+/** Says beside a field what it takes, while it holds something else. */
+function showRule(field) {
+  const id = `${field.id}-rule`;
+  get(id)?.remove();
+  const isRight = field.checkValidity();
+  field.toggleAttribute("aria-invalid", !isRight);
+  if (isRight) return;
+  const rule = document.createElement("small");
+  Object.assign(rule, { id, className: "rule", role: "alert" });
+  rule.textContent = `Not used: ${field.title || `a whole number from ${field.min} to ${field.max}`}`;
+  field.parentElement.append(rule);
 }
 
 /** Calls `changed()` when the crops to find are others. */
@@ -117,13 +135,17 @@ export function listen(changed) {
     get("stage").classList.toggle("circle", Boolean(presets.chosen()?.circle));
   };
   const ours = (event) => event.target.form === get("settings");
-  document.addEventListener("input", (event) => ours(event) && show());
+  document.addEventListener("input", (event) => {
+    if (!ours(event)) return;
+    if (event.target.matches("input[type=number], #own")) showRule(event.target);
+    show();
+  });
   document.addEventListener("change", (event) => {
     if (!ours(event)) return;
     if (event.target.name === "aspect") last = event.target;
     agree(event.target, last);
     show();
-    if (!OF_FILES.includes(event.target.id)) changed();
+    if (!OF_FILES.includes(event.target.id) && event.target.checkValidity()) changed();
   });
   get("settings").addEventListener("submit", (event) => event.preventDefault());
   show();

@@ -1,7 +1,7 @@
 // Several shapes of a photo, or of all, at once: one zip file.
 
 import * as api from "./engine.js";
-import { fromBox } from "./geometry.js";
+import { fromCrop } from "./geometry.js";
 import { cutOf, saveZip } from "./output.js";
 import * as presets from "./presets.js";
 import * as settings from "./settings.js";
@@ -36,7 +36,8 @@ async function frameOf(photo, { asked, keep }, signal) {
   if (byHand) return byHand;
   const least = settings.leastPixels(asked);
   const options = { ...settings.common({ keep }), ...asked, ...least, ...photo.options, top_k: 1 };
-  return fromBox((await api.crop(photo.file, options, signal)).box);
+  const [crop] = (await api.crop(photo.file, options, signal)).crops;
+  return fromCrop(crop, photo.angle, photo.size);
 }
 
 async function run(photos, shapes, signal) {

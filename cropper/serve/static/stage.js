@@ -1,6 +1,7 @@
 // The photo with the frame on it, which pointers, the wheel, keys and number fields move.
 
-import { drag, fromBox, inside, pinch, same, scaled } from "./geometry.js";
+import { layOver } from "./drawing.js";
+import { drag, fromBox, inside, pinch, same, scaled, turnOf } from "./geometry.js";
 
 const get = (id) => document.getElementById(id);
 const PAUSE = 400; // ms; a wheel that rests as long begins anew
@@ -17,6 +18,7 @@ export class Stage {
     this.element = get("stage");
     this.box = get("box");
     this.size = null; // [width, height] of the photo
+    this.turn = null; // of the photo as it is shown
     this.frame = null;
     this.ratio = 0; // 0: any
     this.gesture = 0;
@@ -62,14 +64,16 @@ export class Stage {
 
   place(frame) {
     this.frame = frame;
-    this.#lay(this.box, frame);
-    for (const [side, id] of Object.entries(FIELDS)) get(id).value = frame[side];
+    this.turn = turnOf(frame, this.size);
+    this.element.style.setProperty("--turn", `${-this.turn.angle}deg`);
+    layOver(this.box, frame, this.size);
+    for (const [side, id] of Object.entries(FIELDS)) get(id).value = Math.round(frame[side]);
   }
 
   /** A frame to compare with, thin; null for none. */
   showOther(frame) {
     get("other").classList.toggle("shown", Boolean(frame));
-    if (frame) this.#lay(get("other"), frame);
+    if (frame) layOver(get("other"), frame, this.size);
   }
 
   /** A button on each face; `toggle(face)` is called for one that is pressed. */
@@ -82,17 +86,9 @@ export class Stage {
       button.setAttribute("aria-label", `Face ${index + 1} kept whole`);
       button.title = face.kept ? "Kept whole: press to let it go" : "Let go: press to keep it whole";
       button.addEventListener("click", () => toggle(face));
-      this.#lay(button, fromBox(face.box));
+      layOver(button, fromBox(face.box), this.size);
       return button;
     }));
-  }
-
-  #lay(element, { x, y, w, h }) {
-    const [width, height] = this.size;
-    element.style.left = `${(100 * x) / width}%`;
-    element.style.top = `${(100 * y) / height}%`;
-    element.style.width = `${(100 * w) / width}%`;
-    element.style.height = `${(100 * h) / height}%`;
   }
 
   #change(frame) {
@@ -109,12 +105,12 @@ export class Stage {
     this.fingers.set(event.pointerId, this.#at(event));
     if (this.fingers.size === 1) this.gesture += 1;
     const [first, second] = this.fingers.values();
-    if (second) this.drag = pinch(this.frame, first, second, this.size);
+    if (second) this.drag = pinch(this.frame, first, second, this.turn);
     else {
       const whole = event.target.closest(".box") !== null;
       const pixel = this.size[0] / this.element.clientWidth;
       const how = { edge: event.target.dataset.edge, whole, ratio: this.ratio, pixel };
-      this.drag = drag(this.frame, first, how, this.size);
+      this.drag = drag(this.frame, first, how, this.turn);
     }
   }
 
@@ -137,10 +133,10 @@ export class Stage {
     this.turned = event.timeStamp;
     const lines = event.deltaMode ? 30 : 1; // px of a line
     const factor = Math.exp(-Math.max(Math.min(event.deltaY * lines, 200), -200) / 1500);
-    this.#change(scaled(this.frame, factor, this.size));
+    this.#change(scaled(this.frame, factor, this.turn));
   }
 
-  /** A pointer's place in pixels of the photo. */
+  /** A pointer's place in pixels of the photo as it is shown. */
   #at(event) {
     const area = this.element.getBoundingClientRect();
     return [
@@ -158,9 +154,9 @@ export class Stage {
     if (ways[event.key]) {
       const [dx, dy] = ways[event.key];
       const { x, y } = this.frame;
-      this.#change(inside({ ...this.frame, x: x + dx * step, y: y + dy * step }, this.size));
-    } else if ("+=".includes(event.key)) this.#change(scaled(this.frame, growth, this.size));
-    else if ("-_".includes(event.key)) this.#change(scaled(this.frame, 1 / growth, this.size));
+      this.#change(inside({ ...this.frame, x: x + dx * step, y: y + dy * step }, this.turn));
+    } else if ("+=".includes(event.key)) this.#change(scaled(this.frame, growth, this.turn));
+    else if ("-_".includes(event.key)) this.#change(scaled(this.frame, 1 / growth, this.turn));
     else if (event.key === "Home") this.home();
     else return;
     event.preventDefault();
@@ -181,7 +177,7 @@ export class Stage {
       const w = Math.min(Math.max(asked, 1), width, height * this.ratio);
       frame = { ...frame, w, h: w / this.ratio };
     }
-    this.#change(inside(frame, this.size));
+    this.#change(inside(frame, this.turn));
     this.place(this.frame);
   }
 }

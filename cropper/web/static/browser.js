@@ -1,11 +1,13 @@
 // The engine in the browser, with the functions of api.js: nothing leaves this page.
 
+import { Turn } from "./turn.js";
+
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const open = new Map(); // id -> {resolve, reject}
 const MOST = 60e6; // px of a crop
 const WRITTEN = ["image/jpeg", "image/png", "image/webp"]; // by a canvas
 const KNOWN = ["aspect", "size", "min_scale", "max_scale", "min_pixels", "top_k", "keep", "budget",
-  "heat"];
+  "heat", "angle"];
 const site = fetch(new URL("site.json", import.meta.url)).then((answer) => answer.json());
 const photos = new WeakMap(); // file -> the number by which the worker knows it
 let count = 0;
@@ -63,6 +65,7 @@ export function requestOf(options) {
     minPixels: given("min_pixels", Number),
     topK: given("top_k", Number),
     budget: given("budget", Number),
+    angle: given("angle", Number),
     keep: given("keep", (text) => text.split(";").map(kept)),
   };
 }
@@ -86,10 +89,11 @@ export async function crop(file, options, signal) {
   signal?.throwIfAborted();
   const [x0, y0, x1, y1] = found.crops[0].box;
   const [width, height] = request.exact ?? [0, 0];
-  const isEnlarged = width > x1 - x0 || height > y1 - y0;
+  const isEnlarged = width > Math.round(x1 - x0) || height > Math.round(y1 - y0);
+  const turn = new Turn(found.size, request.angle);
   const notes = [...found.notes, ...(isEnlarged ? [`the crop is enlarged to ${width}x${height}`] : [])];
   const crops = found.crops.map(({ box, score }) => (
-    { box, score, preferred_to_full_frame: preference(score - found.full) }));
+    { ...cropOf(box, turn), score, preferred_to_full_frame: preference(score - found.full) }));
   return {
     ...crops[0],
     crops,
@@ -106,8 +110,19 @@ export async function crop(file, options, signal) {
   };
 }
 
-export async function score(file, boxes, signal) {
-  const { size, scores, full } = await ask("score", { ...named(file), boxes });
+/** A box of the turned photo as the service answers it: the whole pixels around its corners. */
+function cropOf(box, turn) {
+  if (!turn.angle) return { box };
+  const corners = turn.cornersInside(box);
+  const [x0, y0, x1, y1] = turn.home(box).map((edge) => Math.round(edge * 1e6) / 1e6);
+  return {
+    box: [Math.floor(x0), Math.floor(y0), Math.ceil(x1), Math.ceil(y1)],
+    corners: corners.map((point) => point.map((at) => Math.round(at * 100) / 100)),
+  };
+}
+
+export async function score(file, boxes, angle = 0, signal = undefined) {
+  const { size, scores, full } = await ask("score", { ...named(file), boxes, angle });
   signal?.throwIfAborted();
   return {
     source_size: size,
@@ -118,22 +133,42 @@ export async function score(file, boxes, signal) {
   };
 }
 
-/** One box as a Blob; in sRGB and without the photo's metadata, since a canvas knows neither. */
-export async function cut(file, [x0, y0, x1, y1], { size, quality = 92 } = {}, accept = "image/*") {
+/** A crop as a Blob; in sRGB and without the photo's metadata, since a canvas knows neither. */
+export async function cut(file, place, { size, quality = 92 } = {}, accept = "image/*") {
   const own = WRITTEN.includes(file.type) ? file.type : "image/jpeg";
   const wanted = accept === "image/*" ? own : accept;
   const picture = await createImageBitmap(file); // whole: a part would be cut before it is turned upright
-  const [width, height] = size ? pair(size) : [x1 - x0, y1 - y0];
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
-  if (wanted === "image/jpeg") {
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, width, height);
-  }
-  context.imageSmoothingQuality = "high";
-  context.drawImage(picture, x0, y0, x1 - x0, y1 - y0, 0, 0, width, height);
+  const canvas = drawn(picture, place, size && pair(size), wanted === "image/jpeg");
   picture.close();
   const blob = await canvas.convertToBlob({ type: wanted, quality: quality / 100 });
   if (blob.type !== wanted) throw new Error(`this browser cannot write ${wanted}: choose another format`);
   return blob;
+}
+
+/** {box} or {corners} of a picture on a canvas, in its own size or another. */
+function drawn(picture, { box, corners }, size, isOpaque) {
+  const [a, b, , d] = corners ?? [[box[0], box[1]], [box[2], box[1]], [], [box[0], box[3]]];
+  const own = [b, d].map((end) => Math.hypot(end[0] - a[0], end[1] - a[1]));
+  const full = own.map((side) => Math.max(Math.round(side), 1));
+  const [width, height] = size ?? full;
+  if (corners && (width < full[0] || height < full[1])) { // read first, then averaged: one is not both
+    const level = drawn(picture, { corners }, full.map((side, axis) => Math.max(side, size[axis])), isOpaque);
+    return drawn(level, { box: [0, 0, level.width, level.height] }, size, isOpaque);
+  }
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d");
+  if (isOpaque) {
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+  }
+  context.imageSmoothingQuality = "high";
+  if (box) {
+    context.drawImage(picture, ...a, ...own, 0, 0, width, height);
+    return canvas;
+  }
+  context.scale(width / own[0], height / own[1]);
+  context.rotate(-Math.atan2(b[1] - a[1], b[0] - a[0]));
+  context.translate(-a[0], -a[1]);
+  context.drawImage(picture, 0, 0);
+  return canvas;
 }

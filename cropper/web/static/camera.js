@@ -1,6 +1,8 @@
 // The camera page: the best crop of the running picture, live, and a shutter that saves both.
 
 import { ask, preference } from "./browser.js";
+import { watchLevel } from "./level.js";
+import { save } from "./save.js";
 import { Steady } from "./steady.js";
 
 const get = (id) => document.getElementById(id);
@@ -147,19 +149,20 @@ async function take() {
   crop.getContext("2d").drawImage(whole, -x0, -y0);
   const name = `photo-${new Date().toISOString().slice(0, 19).replaceAll(/[:T]/g, "-")}`;
   for (const [canvas, file] of [[whole, `${name}.jpg`], [crop, `${name}-best.jpg`]]) {
-    save(await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY }), file);
+    save({ name: file, blob: await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY }) });
   }
   get("spoken").textContent = "The photo and its crop are saved";
 }
 
-function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+/** The true horizon, as the sensor has it, and how to get there. */
+function showLevel(tilt, words) {
+  get("level").textContent = words;
+  get("horizon").hidden = tilt === null || get("finder").hidden;
+  get("horizon").classList.toggle("level", words === "Level");
+  get("horizon").style.setProperty("--turn", `${-tilt}deg`);
 }
 
+watchLevel(showLevel, get("ask-level"));
 get("flip").addEventListener("click", () => {
   facing = facing === "user" ? "environment" : "user";
   start();

@@ -9,38 +9,48 @@ const [BUDGET, FREE_BUDGET] = [300, 1000];
 const HEAT = { columns: 48, scales: [0.5, 0.6, 0.7, 0.8, 0.9, 1] };
 
 /**
- * Crops of a photo, with what the service's answer says of them. `bound` is {objective, size,
- * faces()}; `request` {aspect, exact, minScale, maxScale, topK, keep, budget}. `wanted` is the
- * objective with what the constraints cost.
+ * Crops of a photo, with what the service's answer says of them. `bound` is {objective, turn, faces()},
+ * all of the turned photo; `request` {aspect, exact, minScale, maxScale, topK, keep, budget}. `wanted`
+ * is the objective with what the constraints cost.
  */
-export async function find({ objective, size, faces }, request) {
+export async function find({ objective, turn, faces }, request) {
+  const { size } = turn;
   const spaces = spacesOf(request, size);
   const keep = request.keep ?? ["faces"];
   const isLooking = keep.includes("faces") || keep.includes("largest");
   const seen = isLooking ? await faces() : null;
-  const bound = constraintsOf(keep, seen ?? [], spaces);
+  const bound = constraintsOf(keep.map((what) => inTurned(what, turn)), seen ?? [], spaces);
   const budget = request.budget ?? (!request.exact && request.aspect === "free" ? FREE_BUDGET : BUDGET);
   const wanted = constrained(objective, bound);
-  const found = await search(wanted, spaces, budget, request.topK ?? 1);
-  const { boxes, notes } = await placed(found.boxes, bound, spaces, objective, size);
-  const best = await ranked(boxes, bound, spaces, objective, size, request);
+  const fitting = (boxes) => wanted(boxes.map((box) => turn.fit(box)));
+  const found = await search(fitting, spaces, budget, request.topK ?? 1);
+  const { boxes, notes } = await placed(found.boxes, bound, spaces, objective, turn);
+  const best = await ranked(boxes, bound, spaces, objective, turn, request);
   checkPixels(best.crops[0].box, request);
-  return { ...best, notes, faces: seen, candidates: found.candidates, wanted };
+  const home = seen && seen.map((face) => turn.home(face));
+  return { ...best, notes, faces: home, candidates: found.candidates, wanted };
 }
 
+/** A part to keep as it lies in the turned photo. */
+const inTurned = (what, turn) => (turn.angle && what.face ? { face: turn.around(what.face) }
+  : turn.angle && what.box ? { box: turn.around(what.box) } : what);
+
+/** As a box is cut: in whole pixels where nothing is turned. */
+const place = (box, turn) => (turn.angle ? turn.fit(box) : snap(box, turn.size));
+
 function checkPixels([x0, y0, x1, y1], { minPixels = 0 }) {
-  const [width, height] = [x1 - x0, y1 - y0];
+  const [width, height] = [Math.round(x1 - x0), Math.round(y1 - y0)];
   if (width * height >= minPixels) return;
   throw new Error(`the crop has ${width}x${height} px, fewer than ${minPixels}: take a larger photo`);
 }
 
 /** What was found, in whole pixels, less what the constraints exclude; and notes. */
-async function placed(found, bound, spaces, objective, size) {
+async function placed(found, bound, spaces, objective, turn) {
   const notes = bound.map((each) => each.note).filter(Boolean);
-  const boxes = distinct(found.map((box) => snap(box, size)));
+  const boxes = distinct(found.map((box) => place(box, turn)));
   const inside = allowed(boxes, bound);
   if (inside.length) return { boxes: inside, notes };
-  const near = [...nudged(boxes, size), ...aroundKept(bound, spaces)].map((box) => snap(box, size));
+  const near = [...nudged(boxes, turn.size), ...aroundKept(bound, spaces)].map((box) => place(box, turn));
   const others = allowed(near, bound);
   if (others.length) {
     const scores = await objective(others);
@@ -51,12 +61,13 @@ async function placed(found, bound, spaces, objective, size) {
 }
 
 /** The crops, best first, and the scores of the whole photo and of the centred crop. */
-async function ranked(found, bound, spaces, objective, size, request) {
+async function ranked(found, bound, spaces, objective, turn, request) {
   const hasShape = Boolean(request.exact) || !["original", "free"].includes(request.aspect ?? "original");
-  const whole = [0, 0, ...size];
+  const whole = place([0, 0, ...turn.size], turn);
   const boxes = [...found, whole];
   const full = boxes.length - 1;
-  const middle = hasShape ? [snap(spaces[0].centred, size)] : found.map((box) => centred(box, size));
+  const middle = hasShape ? [place(spaces[0].centred, turn)]
+    : found.map((box) => turn.fit(centred(box, turn.size)));
   const scores = await objective([...boxes, ...middle]);
   const wanted = boxes.map((box, index) => scores[index] - penaltyOf(box, bound));
   const order = found.map((_, index) => index).sort((a, b) => wanted[b] - wanted[a] || a - b);
@@ -74,7 +85,7 @@ async function ranked(found, bound, spaces, objective, size, request) {
 }
 
 /** The best score of the crops centred at each place, as the page's heat map draws it. */
-export async function heatOf({ objective, size }, aspect) {
+export async function heatOf({ objective, turn: { size } }, aspect) {
   const { columns, scales } = HEAT;
   const rows = Math.max(Math.round((columns * size[1]) / size[0]), 1);
   const { largest } = new CropSpace(size, aspect);

@@ -64,30 +64,33 @@ function addSamples({ data, width, height }, depth, box, side, weight, out) {
   const xs = places(box[0], box[2], side, width);
   const ys = places(box[1], box[3], side, height);
   let to = 0;
-  for (const [top, down] of ys) {
-    const below = Math.min(top + 1, height - 1);
-    for (const [left, across] of xs) {
+  for (let row = 0; row < side; row += 1) {
+    const top = Math.floor(ys[row]);
+    const down = ys[row] - top;
+    const above = top * width;
+    const below = Math.min(top + 1, height - 1) * width;
+    for (let column = 0; column < side; column += 1, to += depth) {
+      const left = Math.floor(xs[column]);
+      const across = xs[column] - left;
       const right = Math.min(left + 1, width - 1);
-      const corners = [[top, left, (1 - down) * (1 - across)], [top, right, (1 - down) * across],
-        [below, left, down * (1 - across)], [below, right, down * across]];
-      for (const [row, column, share] of corners) {
-        const from = (row * width + column) * depth;
-        const by = share * weight;
-        if (!by) continue;
-        for (let channel = 0; channel < depth; channel += 1) {
-          out[to + channel] += by * data[from + channel];
-        }
+      const [a, b] = [(above + left) * depth, (above + right) * depth];
+      const [c, d] = [(below + left) * depth, (below + right) * depth];
+      const high = (1 - down) * weight;
+      const low = down * weight;
+      const [atA, atB] = [high * (1 - across), high * across];
+      const [atC, atD] = [low * (1 - across), low * across];
+      for (let channel = 0; channel < depth; channel += 1) {
+        out[to + channel] += atA * data[a + channel] + atB * data[b + channel] +
+          atC * data[c + channel] + atD * data[d + channel];
       }
-      to += depth;
     }
   }
 }
 
-/** The pixel before each sample, and how far behind its centre the sample lies. */
+/** Where samples lie, counted from the centre of the first pixel. */
 function places(low, high, side, length) {
-  return Array.from({ length: side }, (_, index) => {
+  return Float64Array.from({ length: side }, (_, index) => {
     const at = (low + ((high - low) * (index + 0.5)) / side) * length - 0.5;
-    const inside = Math.min(Math.max(at, 0), length - 1);
-    return [Math.floor(inside), inside - Math.floor(inside)];
+    return Math.min(Math.max(at, 0), length - 1);
   });
 }

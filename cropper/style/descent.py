@@ -6,11 +6,10 @@ network's layers see far, and each finer size starts from the one before.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,60 +17,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cropper.canvas import Size
 from cropper.errors import ConfigError, ImageReadError
 from cropper.image import Photo, SourceImage, open_photo
 from cropper.style.backbone import Backbone
+from cropper.style.config import MIN_SIDE, StyleConfig
 from cropper.style.costs import Costs, content_cost, gram, style_cost, variation
+from cropper.style.memory import available_memory, memory_needed
 from cropper.tone import LUMA
 
-__all__ = ["MIN_SIDE", "Step", "StyleConfig", "transfer", "transfer_style"]
+__all__ = ["Step", "memory_of", "transfer", "transfer_style"]
 
-MIN_SIDE = 32  # px; after four poolings two are left
-_COARSEST = 256  # px of the long side
 _SMOOTH = 0.2  # of the cost, a unit of variation: less and noise is left in flat areas
 _OUTSIDE = 10.0  # of the cost, a unit of mean square beyond black and white
 _RATE = 0.02  # of Adam, in units of white
-
-
-@dataclass(frozen=True)
-class StyleConfig:
-    """How a style is transferred. Raises ConfigError for what cannot be."""
-
-    strength: float = 20.0  # of the style, against 1 of the content
-    size: int = 512  # px of the long side; photos are not enlarged
-    steps: int = 100  # of the descent at the coarsest size; each finer one takes half as many
-    start: str = "photo"  # or "noise", or a picture's path: a frame of a run that was ended
-    keep_colours: bool = False
-    layers: tuple[str, ...] = ()  # whose style counts; none: the backbone's own
-    content_layer: str | None = None  # None: the backbone's own
-    optimizer: Literal["lbfgs", "adam"] = "lbfgs"
-    seed: int = 0  # of the noise
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.strength) and self.strength >= 0):
-            raise ConfigError(f"`strength` is a number from 0 on, got {self.strength}")
-        if self.size < MIN_SIDE:
-            raise ConfigError(f"`size` is at least {MIN_SIDE} px, got {self.size}")
-        if self.steps < 1:
-            raise ConfigError(f"`steps` is at least 1, got {self.steps}")
-
-    def checked(self, backbone: Backbone) -> StyleConfig:
-        """Raises ConfigError for layers that the backbone does not have."""
-        for name in (*self.layers, *([self.content_layer] if self.content_layer else [])):
-            if name not in backbone.layers:
-                raise ConfigError(
-                    f"the backbone has no layer {name!r}: it has {', '.join(backbone.layers)}"
-                )
-        return self
-
-    def levels(self, least: int = 0) -> list[tuple[int, int]]:
-        """Long sides from ``least`` px on, each twice the one before at most, with their steps."""
-        count = max(math.ceil(math.log2(self.size / _COARSEST)), 0) + 1
-        found = [
-            (round(self.size / 2 ** (count - 1 - level)), max(self.steps >> level, 1))
-            for level in range(count)
-        ]
-        return [each for each in found if each[0] >= least] or found[-1:]
 
 
 @dataclass(frozen=True)
@@ -82,6 +41,11 @@ class Step:
     total: int
     costs: Costs
     _picture: Tensor  # (1, 3, H, W)
+
+    @property
+    def told(self) -> str:
+        """Its costs, for people to read."""
+        return f"content cost {self.costs.content:.3f}, style cost {self.costs.style:.3f}"
 
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
@@ -99,20 +63,65 @@ def transfer_style(
 
 
 def transfer(
-    photo: Photo, like: Photo, backbone: Backbone, config: StyleConfig | None = None
+    photo: Photo,
+    like: Photo,
+    backbone: Backbone,
+    config: StyleConfig | None = None,
+    *,
+    memory: float | None = None,
 ) -> Iterator[Step]:
     """Step after step, so that the caller may show, keep or end it at any of them.
 
-    The same pictures, config and seed give the same pixels on one machine. Raises what
-    ``open_photo`` raises, ImageReadError for pictures with a side under MIN_SIDE, and ConfigError.
+    ``memory`` is how many bytes it may take, None all that are free. The same pictures, config and
+    seed give the same pixels on one machine. Raises what ``open_photo`` raises, ImageReadError for
+    pictures with a side under MIN_SIDE, and ConfigError, also for a size that takes more memory.
     """
-    config = (config or StyleConfig()).checked(backbone)
+    config = config or StyleConfig()
+    config.check_layers(backbone.layers)
     sources = [open_photo(each) for each in (photo, like)]
     frame = None if config.start in ("photo", "noise") else open_photo(config.start)
     levels = config.levels(max(frame.size) if frame else 0)
     for source in sources:
         _check_size(source, levels[0][0])
-    return _transfer(sources, frame, backbone, config, levels)
+    _check_memory(backbone, config, sources[0].size, memory)
+    return _with_remedy(_transfer(sources, frame, backbone, config, levels), config.size)
+
+
+def memory_of(backbone: Backbone, config: StyleConfig, size: Size) -> int:
+    """Bytes that it takes for a photo of ``size`` = (width, height) px, by two small passes."""
+
+    def cost(picture: Tensor) -> Tensor:
+        still = picture.detach()
+        return _objective(still, still, backbone, config)(picture)[0]
+
+    scale = min(1.0, config.size / max(size))
+    pixels = round(size[0] * scale) * round(size[1] * scale)
+    return memory_needed(cost, pixels, config.levels()[-1][1])
+
+
+def _check_memory(
+    backbone: Backbone, config: StyleConfig, size: Size, memory: float | None
+) -> None:
+    needed, room = memory_of(backbone, config, size), memory or available_memory()
+    if needed <= room:
+        return
+    side = fitting = min(config.size, max(size))
+    while fitting > MIN_SIDE and memory_of(backbone, replace(config, size=fitting), size) > room:
+        fitting = max(fitting * 7 // 8, MIN_SIDE)
+    raise ConfigError(
+        f"a long side of {side} px takes {needed / 1e9:.1f} GB, and {room / 1e9:.1f} GB are free: "
+        f"choose a smaller size, as {fitting} px"
+    )
+
+
+def _with_remedy(steps: Iterator[Step], side: int) -> Iterator[Step]:
+    """Raises ConfigError where torch gets no memory, whatever was free before."""
+    try:
+        yield from steps
+    except RuntimeError as error:
+        if "allocate" not in str(error):
+            raise
+        raise ConfigError(f"not enough memory at {side} px: choose a smaller size") from error
 
 
 def _transfer(
