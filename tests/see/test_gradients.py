@@ -80,7 +80,7 @@ def test_a_linear_network_on_crops_gives_each_part_what_blurring_it_takes() -> N
         hidden = pixels.clone()
         part = np.s_[20 * row : 20 * row + 20, 20 * column : 20 * column + 20]
         hidden[part] = blurred[part].float()
-        lost = float(whole - bound.score(hidden, theta))
+        lost = float((whole - bound.score(hidden, theta)).detach())
         assert found.parts[row, column] == pytest.approx(lost, abs=1e-5)
     assert not found.parts[:, :2].any()  # beyond the crop, and beyond what it reads around it
     assert abs(found.missing) < 1e-5
