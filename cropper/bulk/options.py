@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from cropper.best_filter import JUDGE
 from cropper.errors import ConfigError
 from cropper.image import parse_format
-from cropper.person import Person
-from cropper.request import CropRequest, FaceAt
+from cropper.request import CropRequest
 from cropper.result import SEARCH
 from cropper.scorers import DEFAULT_SCORER, WEIGHTS
 from cropper.scorers.ensemble import parse_parts
@@ -24,14 +23,17 @@ from cropper.tone import BEST
 __all__ = ["BACKENDS", "BulkOptions", "each_target"]
 
 BACKENDS = ("local", "dask", "ray")
-_RECIPE = 3  # raised when the same settings would give other pixels, so that resume redoes them
+_RECIPE = 4  # raised when the same settings would give other pixels, so that resume redoes them
+# Options that decide what is written, beside the requests and what has a digest
+_DECIDE = ("overlay", "quality", "xmp", "min_gain", "strict", "strip", "linear", "kind")
 
 
 @dataclass(frozen=True)
 class BulkOptions:
     """What is asked of every photo of a folder, and how the folder is worked on."""
 
-    requests: tuple[CropRequest, ...] = (CropRequest(),)  # differ in aspect and size alone
+    # They differ in aspect and size alone, and in whether that may enlarge
+    requests: tuple[CropRequest, ...] = (CropRequest(),)
     scorer: str = DEFAULT_SCORER
     device: str = "auto"
     style: CropStyle | None = None  # of the crops; of a cluster, its files by their full names
@@ -63,7 +65,7 @@ class BulkOptions:
     fail_fast: bool = False
 
     def __post_init__(self) -> None:
-        shared = {replace(each, aspect=None, size=None) for each in self.requests}
+        shared = {replace(each, aspect=None, size=None, no_enlarge=False) for each in self.requests}
         if len(shared) != 1:
             raise ConfigError(f"requests of a run differ in aspect and size alone, got {shared}")
         if self.backend not in BACKENDS:
@@ -109,48 +111,21 @@ class BulkOptions:
 
     def key(self, template: str) -> str:
         """A digest of all that decides which pixels go under which names, for one source."""
-        digest, request = _digest_of(self.scorer), self.requests[0]
-        settings: dict[str, Any] = {
+        digest = _digest_of(self.scorer)
+        settings = {
             "recipe": _RECIPE,
             "template": template,
-            "targets": [
-                {"aspect": each.searched_aspect, "size": each.size} for each in self.requests
+            "requests": [
+                _changed(each) | {"aspect": each.searched_aspect, "localizer": None}
+                for each in self.requests
             ],
-            "scales": [request.min_scale, request.max_scale],
-            "top_k": request.top_k,
+            "options": {name: getattr(self, name) for name in _DECIDE},
             "scorer": [self.scorer if not digest else "", digest],
-            "search": [request.strategy, request.budget, request.seed],
-            "method": [request.method, request.shear, self._localizer_digest()],
-            "overlay": self.overlay,
-            "quality": self.quality,
-            "xmp": self.xmp,
-            "min_gain": self.min_gain,
+            "localizer": self._localizer_digest(),
+            "judge": _digest_of(JUDGE) if self.requests[0].filter == BEST else "",
+            "style": self.style.key() if self.style else None,
         }
-        if request.min_pixels or request.no_enlarge:
-            settings["pixels"] = [request.min_pixels, request.no_enlarge]
-        for name in ("strict", "strip", "linear"):
-            if getattr(self, name):
-                settings[name] = True
-        if self.kind:
-            settings["format"] = self.kind
-        turns = {name: getattr(request, name) for name in ("straighten", "angle", "orient")}
-        settings |= {name: value for name, value in turns.items() if value}
-        if request.constraints:
-            settings["constraints"] = [repr(each) for each in request.constraints]
-        if request.method == SEARCH and (request.keep != ("none",) or request.avoid):
-            kept = [repr(x) if isinstance(x, FaceAt | Person) else x for x in request.keep]
-            settings["subjects"] = [kept, request.avoid]
-        if request.if_absent != "crop":
-            settings["if_absent"] = request.if_absent
-        if request.fit != "crop":
-            settings["fit"] = [request.fit, request.background]
-        if request.focus:
-            settings["focus"] = request.focus
-        if request.filter:
-            judge = _digest_of(JUDGE) if request.filter == BEST else ""
-            settings["filter"] = [request.filter, judge]
-        settings |= {"style": self.style.key()} if self.style else {}
-        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(settings, default=repr).encode()).hexdigest()[:32]
 
     def _localizer_digest(self) -> str:
         if self.method != "localizer":
@@ -158,19 +133,32 @@ class BulkOptions:
         return _digest_of(str(self.requests[0].localizer or "localizer"))
 
 
+def _changed(request: CropRequest) -> dict[str, Any]:
+    """The fields that are not as usual."""
+    values = {each.name: (getattr(request, each.name), each.default) for each in fields(request)}
+    return {name: value for name, (value, usual) in values.items() if value != usual}
+
+
 def each_target(
-    aspects: Sequence[str], sizes: Sequence[tuple[int, int]], request: CropRequest
+    aspects: Sequence[str],
+    sizes: Sequence[tuple[int, int]],
+    request: CropRequest,
+    *,
+    no_enlarge: bool = False,
 ) -> tuple[CropRequest, ...]:
     """A request for each aspect, those of its sizes in its place, then for each other size.
 
-    Without any of them ``request`` itself. Raises SpaceError for an aspect that is none.
+    Without any of them ``request`` itself. ``no_enlarge`` is that of the sizes. Raises SpaceError
+    for an aspect that is none, and ConfigError for ``no_enlarge`` without sizes.
     """
+    if no_enlarge and not sizes:
+        raise ConfigError("`no_enlarge` is about the pixels of `size`: add that")
+    sized = {size: replace(request, size=size, no_enlarge=no_enlarge) for size in sizes}
     found: list[CropRequest] = []
     for aspect in aspects:
-        own = _sizes_of(aspect, sizes)
-        found += [replace(request, size=size) for size in own]
-        found += [] if own else [replace(request, aspect=aspect)]
-    found += [replace(request, size=size) for size in sizes]
+        own = [sized[size] for size in _sizes_of(aspect, sizes)]
+        found += own or [replace(request, aspect=aspect)]
+    found += sized.values()
     return tuple(dict.fromkeys(found)) or (request,)
 
 

@@ -193,11 +193,11 @@ def folder_run(
     from cropper.bulk.console import Console  # noqa: PLC0415
 
     told = {name: options.pop(name) for name in ("as_json", "quiet", "verbose")}
-    aspects, sizes, presets, resume = (
-        options.pop(name) for name in ("aspects", "sizes", "presets", "resume")
+    aspects, sizes, presets, resume, no_enlarge = (
+        options.pop(name) for name in ("aspects", "sizes", "presets", "resume", "no_enlarge")
     )
     sizes = (*sizes, *take_presets(options, presets, quiet=told["quiet"]))
-    requests = each_target(aspects, sizes, take_request(options))
+    requests = each_target(aspects, sizes, take_request(options), no_enlarge=no_enlarge)
     style = take_style(options)
     asked = BulkOptions(requests, style=style, restart=not resume, **options)
     is_template = "{" in output and not os.path.isdir(output)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from cropper.bulk.signature import Signature
 from cropper.bulk.trees import LocalTree
 from cropper.bulk.user_edits import is_user_edit
 from cropper.image import SourceImage
+from cropper.person import Person
 from cropper.render import render
 from eval.crash import run_crash, write_photos
 from tests.bulk.conftest import Bulk, inodes, tree
@@ -213,6 +215,55 @@ def test_other_weights_are_other_settings(tmp_path: Path) -> None:
             file.write_bytes(content)
             keys.append(BulkOptions(scorer=scorer).key("{stem}"))
         assert keys[0] == keys[2] != keys[1]
+
+
+OTHER: dict[str, Any] = {
+    "aspect": "1:1",
+    "size": (40, 30),
+    "min_scale": 0.6,
+    "max_scale": 0.9,
+    "min_pixels": 9,
+    "no_enlarge": True,
+    "top_k": 2,
+    "method": "stn",
+    "shear": True,
+    "localizer": Path("own"),
+    "strategy": "random",
+    "budget": 9,
+    "seed": 1,
+    "keep": ("none",),
+    "if_absent": "skip",
+    "avoid": ((0, 0, 9, 9),),
+    "focus": (0.5, 0.5),
+    "fit": "blur",
+    "background": "red",
+    "straighten": "only",
+    "angle": 3.0,
+    "orient": True,
+    "filter": "fade",
+    "constraints": (object(),),
+}
+NEEDED: dict[str, dict[str, Any]] = {
+    "no_enlarge": {"size": (40, 30)},
+    "shear": {"method": "search+stn"},
+    "localizer": {"method": "localizer"},
+    "if_absent": {"keep": (Person("Ada", ((0.0,) * 128,)),)},
+}
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(CropRequest)])
+def test_every_field_of_a_request_is_a_setting(name: str) -> None:
+    usual = CropRequest(**NEEDED.get(name, {}))
+    requests = (usual, replace(usual, **{name: OTHER[name]}), usual)
+    keys = [BulkOptions(requests=(each,)).key("{stem}") for each in requests]
+    assert keys[0] == keys[2] != keys[1]
+
+
+def test_a_folder_is_not_enlarged(bulk: Bulk, photos: Path) -> None:
+    assert "4 done" in bulk("--size", "40x30", "--no-enlarge").stderr
+    refused = bulk("--size", "4000x3000", "--no-enlarge", output="large")
+    assert refused.exit_code == 1
+    assert refused.stderr.count("leave --no-enlarge out") == 4
 
 
 def test_restart_does_everything_again(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
