@@ -297,6 +297,10 @@ class Mastodon:
             raise NetworkError(f"{self._own.netloc}: {told}") from failed
 
 
+class EndlessAnswerError(requests.RequestException):
+    """Larger or slower than any that is waited for; told by its name, as the library's are."""
+
+
 class _Session(requests.Session):
     """Goes nowhere else, where a POST would become a GET. A call that is given up ends here too."""
 
@@ -310,7 +314,7 @@ class _Session(requests.Session):
             while part := raw.read1(decode_content=True):
                 body += part
                 if len(body) > _LARGEST or time.monotonic() > end:
-                    raise requests.Timeout("its answer is too large, or too slow")
+                    raise EndlessAnswerError
         answer.raw = io.BytesIO(body)
         return answer
 
