@@ -51,6 +51,9 @@ IMAGE_NAMES |= {
     "sniff",
     "FORMATS",
     "EXTENSION_OF",
+    "MOST_BYTES",
+    "Output",
+    "needed",
 }
 SLOW = {"torch", "torchvision", "click", "joblib", "rich", "matplotlib"}
 IMAGE_NAMES |= {"file_id", "has_picture_extension"}

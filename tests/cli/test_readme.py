@@ -25,7 +25,7 @@ def commands(heading: str) -> list[str]:
 @pytest.mark.slow
 def test_they_run_in_order_from_a_clean_folder(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    for name in ("photo.jpg", "scan.jpg", "photos/cup.jpg", "photos/again.jpg"):
+    for name in ("photo.jpg", "scan.jpg", "painting.jpg", "photos/cup.jpg", "photos/again.jpg"):
         Image.fromarray(data.coffee()).save(tmp_path / name)
     Image.fromarray(data.astronaut()).save(tmp_path / "group.jpg")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

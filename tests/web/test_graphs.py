@@ -43,7 +43,7 @@ def test_head_is_the_scorer_s(weights: dict[str, Any], gaze: bool, shape: tuple[
     head = cpu._Head({key: value.astype(np.float32) for key, value in weights.items()}, config)
     graph = open_session(with_weights(build_head(config), weights).SerializeToString())
     trunk = open_session(with_weights(build_graph(config), weights).SerializeToString())
-    maps, pooled = trunk.run(None, {"pixels": view.resized(225, 161)[None]})
+    maps, pooled = trunk.run(["maps", "pooled"], {"pixels": view.resized(225, 161)[None]})
     features = head.bind(maps[0], pooled[0])
     size = maps.shape[3], maps.shape[2]
     on_map = cpu._to_map(boxes, size)
