@@ -229,7 +229,7 @@ class FilterAnswer(BaseModel):
 
     name: str
     tone: dict[str, float] = Field(description="What it changes, and to what.")
-    gain: float | None = None
+    gain: float | None = Field(description="By the judge; null where no judge was asked.")
 
 
 class CropAnswer(BaseModel):
