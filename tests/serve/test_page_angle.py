@@ -56,6 +56,7 @@ def test_a_photo_is_turned_by_keys_and_downloaded_turned(
     np.testing.assert_allclose([x0, y0, x1, y1], fitted, atol=1.5)
     found_again(page)
     assert "turned 3.0° clockwise" in page.get_attribute("#box", "aria-label")
+    page.wait_for_selector("#stage:not(.turning)")  # 0.9 s after the key
     assert page.locator("#stage.turning").count() == 0
 
     page.select_option("#format", "image/png")
