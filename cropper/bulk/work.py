@@ -82,14 +82,14 @@ class _Files:
     ) -> None:
         """To where nothing is, or in the place of the file that the plan saw."""
         there = dict(self.job.photo.present).get(planned.path)
-        unseen = Signature(len(content), 0, 0, digest(content))
-        written = Written(planned.path, unseen, planned.target, planned.rank, crop, what, size)
+        place = planned.target, planned.rank, crop, what, size
         try:
             signature = self.job.root.write(content, planned.path, there, self.check)
         except UnsureWriteError:
-            self.written.append(written)
+            unseen = Signature(len(content), 0, 0, digest(content))
+            self.written.append(Written(planned.path, unseen, *place))
             raise
-        self.written.append(replace(written, signature=signature))
+        self.written.append(Written(planned.path, signature, *place))
 
 
 def _crop(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -145,11 +144,14 @@ def train_localizer_command(
     with extra("torch"):
         from cropper.train.localizer import LocalizeConfig, train_localizer  # noqa: PLC0415
 
-    config = LocalizeConfig(seed=seed)
-    if epochs is not None:
-        config = replace(config, epochs=epochs)
+    config = LocalizeConfig(**_recipe(seed, epochs))
     train_localizer(data, out, scorer, config, log=partial(click.echo, err=True), **options)
     click.echo(f"wrote {out / 'localizer'}.safetensors", err=True)
+
+
+def _recipe(seed: int, epochs: int | None) -> dict[str, Any]:
+    """Fields of a training's config: its own number of epochs stays where none is given."""
+    return {"seed": seed} if epochs is None else {"seed": seed, "epochs": epochs}
 
 
 def _photos_alone(out: str, told: str) -> Callable[[Command], Command]:
@@ -190,9 +192,7 @@ def train_tilt_command(
     with extra("torch"):
         from cropper.train.tilt import TiltConfig, train_tilt  # noqa: PLC0415
 
-    config = TiltConfig(seed=seed)
-    if epochs is not None:
-        config = replace(config, epochs=epochs)
+    config = TiltConfig(**_recipe(seed, epochs))
     train_tilt(folders, out, config, limit=limit, log=partial(click.echo, err=True))
     click.echo(f"wrote {out / 'tilt'}.safetensors", err=True)
 
@@ -211,9 +211,7 @@ def train_orientation_command(
         from cropper.train.orientation import OrientationConfig  # noqa: PLC0415
         from cropper.train.orientation import train_orientation as fit  # noqa: PLC0415
 
-    config = OrientationConfig(seed=seed)
-    if epochs is not None:
-        config = replace(config, epochs=epochs)
+    config = OrientationConfig(**_recipe(seed, epochs))
     fit(folders, out, config, limit=limit, log=partial(click.echo, err=True))
     click.echo(f"wrote {out / 'orientation'}.safetensors", err=True)
 

@@ -13,6 +13,7 @@ what the face's place leaves unexplained: then the place's own log-odds are a pa
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ _AREA = 1.0  # of a crop's log area: what is cut away has to be worth it
 _FLOOR = -1.0  # log ratio below which places are about equally bad
 _FAR = 3.0  # deviations from the mean; beyond them a place is worth what it is there
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
+
+_Place = Callable[[Tensor], Tensor]  # boxes (N, 4), normalised -> what a face's place adds (N,)
 
 
 def place_of(face: Tensor, boxes: Tensor) -> Tensor:
@@ -166,30 +169,31 @@ class SelfieScorer:
         return self.geometry.odds is not None
 
     def bind(self, view: View) -> BoundScorer:
-        taste, face = self.taste.bind(view), largest_face(view)
-        whole = self.geometry.whole(face)
+        taste, place = self.taste.bind(view), self._place_in(view)
 
         def score(boxes: Boxes) -> NDArray[np.floating]:
             where = torch.from_numpy(normalise(boxes, view.size))
-            gain = self.geometry.gain(face, where).numpy()
-            return np.asarray(taste.score_chunk(boxes) + gain + whole)
+            return np.asarray(taste.score_chunk(boxes) + place(where).numpy())
 
         return BoundScorer(score, view.size, self.spec.batch_size)
 
     def bind_affine(self, view: View) -> BoundAffine:
-        return _AffineSelfies(self.taste.bind_affine(view), self.geometry, largest_face(view))
+        return _AffineSelfies(self.taste.bind_affine(view), self._place_in(view))
 
     def bind_pixels(self, view: View) -> BoundPixels:
         """The face stays where it is in ``view``, whatever the pixels become."""
-        taste, face = self.taste.bind_pixels(view), largest_face(view)
-        whole = self.geometry.whole(face)
+        taste, place = self.taste.bind_pixels(view), self._place_in(view)
 
         def score(pixels: Tensor, theta: Tensor) -> Tensor:
-            boxes = equal_area_boxes(theta, (float(view.size[0]), float(view.size[1])))
-            scores = taste.score(pixels, theta) + whole
-            return scores + self.geometry.gain(face, boxes).to(scores)
+            scores = taste.score(pixels, theta)
+            return scores + place(_boxes_of(theta, view.size)).to(scores)
 
         return BoundPixels(taste.pixels, score)
+
+    def _place_in(self, view: View) -> _Place:
+        face = largest_face(view)
+        whole = self.geometry.whole(face)
+        return lambda boxes: self.geometry.gain(face, boxes) + whole
 
     def describe(self, view: View) -> NDArray[np.float32]:
         """(D,): as ConvNetScorer does."""
@@ -209,8 +213,7 @@ class _AffineSelfies:
     """The objective over theta; a face's place is that in the upright box of the crop's area."""
 
     taste: BoundAffine
-    geometry: FaceGeometry
-    face: Tensor | None
+    place: _Place
 
     @property
     def size(self) -> tuple[int, int]:
@@ -225,6 +228,10 @@ class _AffineSelfies:
         return self.taste.mirror_invariant
 
     def __call__(self, theta: Tensor, reading: Reading = JUDGED) -> Tensor:
-        boxes = equal_area_boxes(theta, (float(self.size[0]), float(self.size[1])))
-        scores = self.taste(theta, reading) + self.geometry.whole(self.face)
-        return scores + self.geometry.gain(self.face, boxes).to(scores)
+        scores = self.taste(theta, reading)
+        return scores + self.place(_boxes_of(theta, self.size)).to(scores)
+
+
+def _boxes_of(theta: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, 2, 3) -> (N, 4), normalised: the upright boxes of the crops' areas."""
+    return equal_area_boxes(theta, (float(size[0]), float(size[1])))

@@ -1,8 +1,7 @@
 """Files that have URLs: fetched from stores and put there, within limits.
 
-``urls`` reads and shows URLs, ``client`` is fsspec's, ``store`` what
-is reached by it, ``faults`` says in words
-what went wrong. Nothing here is imported before a URL is given.
+``urls`` reads and shows URLs, ``client`` is fsspec's, ``store`` what is reached by it, ``faults``
+says in words what went wrong. fsspec is not imported before a URL is given.
 """
 
 from cropper.stores.store import Content, Limits, Listed, Store, UnsureWriteError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +14,8 @@ from torch.nn import Parameter
 
 from cropper.errors import ConfigError, DataError
 
-__all__ = ["Training", "descend", "fit", "keep_best", "load_state", "save_state", "set_rates"]
+__all__ = ["Training", "descend", "descend_in_batches", "fit", "keep_best", "load_state"]
+__all__ += ["save_state", "set_rates"]
 
 _CLIP = 5.0  # norm of a step's gradient, where it is clipped
 
@@ -76,6 +78,31 @@ def descend(
         torch.nn.utils.clip_grad_norm_(clipped, _CLIP)
     optimiser.step()
     return loss.item()
+
+
+def descend_in_batches(
+    loss: Callable[[Tensor], Tensor],
+    optimiser: torch.optim.Optimizer,
+    rows: int,
+    *,
+    batch_size: int,
+    epochs: int,
+    rate: float,
+    log: Callable[[str], None],
+) -> None:
+    """Steps down the ``loss`` of shuffled rows (batch_size,).
+
+    The last few of an epoch are left out, and ``rate`` warms up and falls as ``set_rates`` has it.
+    """
+    count = rows // batch_size
+    for epoch in range(epochs):
+        started, total = time.perf_counter(), 0.0
+        order = torch.randperm(rows)
+        for step in range(count):
+            set_rates(optimiser, [rate], (epoch + step / count) / epochs)
+            total += descend(loss(order[step * batch_size : (step + 1) * batch_size]), optimiser)
+        seconds = time.perf_counter() - started
+        log(f"epoch {epoch + 1}/{epochs}: loss {total / count:.4f}, {seconds:.0f} s")
 
 
 def set_rates(

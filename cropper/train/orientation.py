@@ -23,7 +23,7 @@ from cropper.image import View, load_image
 from cropper.orientation import CHANNELS, GRID, features_of_turns
 from cropper.scorers import WEIGHTS
 from cropper.scorers.checkpoint import save_scorer, trunk_digest
-from cropper.train.fit import descend, set_rates
+from cropper.train.fit import descend_in_batches
 from cropper.train.tilt import photos_of
 
 __all__ = ["OrientationConfig", "OrientationNet", "drawn_window", "train_orientation"]
@@ -152,21 +152,24 @@ def _fitted(
     net.mean.copy_(some.mean((0, 1, 3, 4)))
     net.spread.copy_(some.std((0, 1, 3, 4)) + _FLOOR)
     optimiser = torch.optim.AdamW(net.parameters(), config.rate, weight_decay=config.weight_decay)
-    count = len(features) // config.batch_size
     upright = torch.zeros(config.batch_size, dtype=torch.long)
-    for epoch in range(config.epochs):
-        total = 0.0
-        order = torch.randperm(len(features))
-        for step in range(count):
-            rows = order[step * config.batch_size : (step + 1) * config.batch_size]
-            batch = features[rows].float()
-            if torch.rand(()) < 0.5:
-                batch = mirrored(batch)
-            set_rates(optimiser, [config.rate], (epoch + step / count) / config.epochs)
-            odds = net(batch.flatten(0, 1)).view(-1, 4)
-            loss = F.cross_entropy(odds, upright, label_smoothing=config.smoothing)
-            total += descend(loss, optimiser)
-        log(f"epoch {epoch + 1}/{config.epochs}: loss {total / count:.4f}")
+
+    def loss(rows: Tensor) -> Tensor:
+        batch = features[rows].float()
+        if torch.rand(()) < 0.5:
+            batch = mirrored(batch)
+        odds = net(batch.flatten(0, 1)).view(-1, 4)
+        return F.cross_entropy(odds, upright, label_smoothing=config.smoothing)
+
+    descend_in_batches(
+        loss,
+        optimiser,
+        len(features),
+        batch_size=config.batch_size,
+        epochs=config.epochs,
+        rate=config.rate,
+        log=log,
+    )
     return net
 
 

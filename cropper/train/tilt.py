@@ -7,7 +7,6 @@ photo's pixels, and all are encoded anew, so that neither interpolation nor JPEG
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from cropper.listing import list_pictures
 from cropper.render import render
 from cropper.scorers.checkpoint import save_scorer
 from cropper.tilt import ANGLES, BINS, CELLS, INNER, LONG_SIDE, PLACES, edge_directions
-from cropper.train.fit import descend, set_rates
+from cropper.train.fit import descend_in_batches
 from cropper.turn import Turn
 
 __all__ = [
@@ -164,19 +163,15 @@ def train_tilt(
     torch.manual_seed(config.seed)
     net = TiltNet()
     optimiser = torch.optim.AdamW(net.parameters(), config.rate, weight_decay=config.weight_decay)
-    count = len(angles) // config.batch_size
-    for epoch in range(config.epochs):
-        started, total = time.perf_counter(), 0.0
-        order = torch.randperm(len(angles))
-        for step in range(count):
-            rows = order[step * config.batch_size : (step + 1) * config.batch_size]
-            set_rates(optimiser, [config.rate], (epoch + step / count) / config.epochs)
-            batch = _varied(edges[rows].float(), angles[rows], config)
-            total += descend(_loss(net, *batch, config.spread), optimiser)
-        log(
-            f"epoch {epoch + 1}/{config.epochs}: loss {total / count:.4f}, "
-            f"{time.perf_counter() - started:.0f} s"
-        )
+    descend_in_batches(
+        lambda rows: _loss(net, *_varied(edges[rows].float(), angles[rows], config), config.spread),
+        optimiser,
+        len(angles),
+        batch_size=config.batch_size,
+        epochs=config.epochs,
+        rate=config.rate,
+        log=log,
+    )
     header = {
         "kind": "tilt",
         "licence": "Apache-2.0",

@@ -19,7 +19,7 @@ export class CropNet {
     const [width, height] = inputSize(size, this.config.pixels);
     const pixels = resized(view, width, height);
     const isMirrored = seenMirrored(pixels);
-    const { maps, pooled } = await this.trunk.run({ pixels: toTensor(pixels, isMirrored) });
+    const { maps, pooled } = await this.trunk.run({ pixels: toTensor(pixels, isMirrored) }, ["maps", "pooled"]);
     const [, depth, rows, columns] = maps.dims;
     const planes = isMirrored ? mirrored(maps.data, columns) : maps.data;
     const levels = mipLevels({ data: interleaved(planes, depth), width: columns, height: rows }, depth);
