@@ -180,7 +180,7 @@ def test_a_broken_file_fails_once_and_again_when_it_changes(tmp_path: Path) -> N
         assert watch.told.count("error: in/a.jpg") == 1
         (tmp_path / "in/a.jpg").write_bytes(content())
         watch.wait(lambda: is_whole(tmp_path / "out/a.jpg"))
-        watch.wait(lambda: watch.told.count("1 done") == 3)
+        watch.wait(lambda: watch.told.count("cropper: 1 done") == 3)
         assert watch.end() == 130
         assert watch.told.splitlines()[-1] == "cropper: watched: 3 photos done"
 
