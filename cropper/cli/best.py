@@ -8,18 +8,15 @@ from typing import Any
 
 import click
 
+from cropper.cli.completion import complete_preset
 from cropper.cli.group import EXIT_CODES, main, threads_option
 from cropper.cli.options import (
-    complete_preset,
     find_options,
     method_options,
     output_options,
-    parse_size,
     style_options,
-    take_presets,
-    take_request,
-    take_style,
 )
+from cropper.cli.values import parse_size, take_presets, take_request, take_style
 from cropper.errors import ConfigError
 from cropper.progress import progress
 

@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cropper.cli.completion import complete_preset
 from cropper.cli.group import EXIT_CODES, main
 from cropper.cli.options import (
     Command,
     add_options,
-    complete_preset,
     find_options,
     method_options,
     output_options,
-    parse_size,
     style_options,
-    take_presets,
-    take_request,
-    take_style,
 )
+from cropper.cli.values import parse_size, take_presets, take_request, take_style
 
 if TYPE_CHECKING:
     from cropper.bulk import BulkOptions

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main
-from cropper.cli.options import complete_scorer
 from cropper.errors import extra
 
 __all__ = ["export_command"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import complete_scorer
 from cropper.errors import extra
 from cropper.progress import progress
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import complete_scorer
 from cropper.errors import ConfigError, extra
 from cropper.progress import progress
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import complete_scorer, mpixels_option
+from cropper.cli.options import mpixels_option
 from cropper.errors import extra
 
 __all__ = ["serve"]

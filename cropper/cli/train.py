@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from cropper.cli.completion import complete_scorer
 from cropper.cli.group import main, threads_option
-from cropper.cli.options import Command, add_options, complete_scorer
+from cropper.cli.options import Command, add_options
 from cropper.errors import extra
 
 __all__ = ["train"]
