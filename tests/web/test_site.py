@@ -16,6 +16,7 @@ from skimage import data
 
 from cropper.cli import main
 from cropper.finder import CropFinder
+from cropper.web.runtime import ON_GPU
 from eval.web import serving_site
 from tests.conftest import CliRunner
 from tests.serve.browser import GIVE, PHONE
@@ -66,6 +67,38 @@ def test_it_works_without_a_network_after_the_first_visit(chromium: Any, site: P
     until(page, IS_SCORED)
     page.goto(f"{address}camera.html")
     assert page.title().startswith("Camera")
+    context.close()
+
+
+@pytest.mark.slow
+def test_the_network_runs_on_webgpu_where_that_is_asked_for(chromium: Any, site: Path) -> None:
+    flags = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+    context = chromium(*flags).new_context()
+    page, said, asked = context.new_page(), [], []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text))
+    context.on("request", lambda request: asked.append(request.url.rsplit("/")[-1]))
+    with serving_site(site.parent, "site/") as address:
+        page.goto(address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.goto(address)
+        page.wait_for_timeout(1000)
+        if page.locator("#gpu-label").is_hidden():
+            pytest.skip("this Chromium has no WebGPU")
+        assert not {*ON_GPU} & {*asked}  # a first visit does without
+        page.locator("#gpu-label").click()
+        until(page, "document.getElementById('gpu').checked")
+        give(page, ("photo.png", PHOTO))
+        until(page, IS_SCORED, 240)  # without a graphics processor it is slow
+        assert {*ON_GPU} <= {*asked}
+    page.goto(address)  # nobody is there any more
+    give(page, ("photo.png", PHOTO))
+    until(page, IS_SCORED, 240)
+    best = CropFinder().find(PHOTO, top_k=4).best
+    assert page.locator("#edge-w").input_value() == f"{best.width:.0f}"
+    score = float(page.locator("#score").inner_text())
+    assert score == pytest.approx(best.score, abs=0.006)
+    assert said == []
     context.close()
 
 

@@ -333,6 +333,7 @@ api.onGone(messages.showGone);
 listen();
 showKept();
 limits = await api.limits();
+if (limits.gpu) settings.showGpu(api.gpu);
 settings.showPeople(limits.people);
 presets.show(limits.presets);
 settings.showFilters(limits.filters);

@@ -71,6 +71,16 @@ export function showFilters(names = []) {
   get("filter").append(...names.map((name) => new Option(name.replaceAll("-", " "), name)));
 }
 
+/** An engine that may run on the graphics processor does so from the next load on. */
+export function showGpu(gpu) {
+  get("gpu-label").hidden = false;
+  get("gpu").checked = gpu.get();
+  get("gpu").addEventListener("change", () => {
+    gpu.set(get("gpu").checked);
+    location.reload();
+  });
+}
+
 /** An engine that writes fewer formats than all says which. */
 export function showFormats(names) {
   if (!names) return;

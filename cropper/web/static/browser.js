@@ -2,7 +2,9 @@
 
 import { Turn } from "./turn.js";
 
-const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+const GPU = "cropper-gpu"; // its key in the browser's storage
+const address = new URL(localStorage.getItem(GPU) ? "worker.js?gpu" : "worker.js", import.meta.url);
+const worker = new Worker(address, { type: "module" });
 const open = new Map(); // id -> {resolve, reject}
 const MOST = 60e6; // px of a crop
 const WRITTEN = ["image/jpeg", "image/png", "image/webp"]; // by a canvas
@@ -70,6 +72,12 @@ export function requestOf(options) {
   };
 }
 
+/** Whether the network runs on WebGPU, from the next load of the page on. */
+export const gpu = {
+  get: () => Boolean(localStorage.getItem(GPU)),
+  set: (on) => (on ? localStorage.setItem(GPU, "on") : localStorage.removeItem(GPU)),
+};
+
 // What only a service has: a token to ask for, an end
 export const onToken = () => {};
 export const onGone = () => {};
@@ -80,6 +88,7 @@ export const limits = async () => ({
   people: [],
   formats: WRITTEN,
   presets: (await site).presets,
+  gpu: Boolean(await navigator.gpu?.requestAdapter()),
   note: "Photos stay in this browser: nothing is uploaded.",
 });
 
