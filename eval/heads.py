@@ -3,7 +3,8 @@
 A photo counts if one or two faces are found in it, by the package's detector at a larger size than
 the product uses. A head is the face with its hair (``Face.head``). It counts for a shape whose
 largest box could hold it whole, and it is cut where more than a fiftieth of its height, and more
-than two pixels, are outside of the crop.
+than two pixels, are outside of the crop. Of two that count and do not fit together, every crop cuts
+one: the last row is what no crop can go below.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cropper.errors import CropperError, DataError
 from cropper.faces import FaceFinder
@@ -67,18 +69,31 @@ def measure_heads(
         for shape in SHAPES:
             room = CropSpace(image.size, parse_aspect(shape)).largest * image.size
             fitting = heads[((heads[:, 2:] - heads[:, :2]) <= room).all(1)]
+            slack = np.maximum((fitting[:, 3] - fitting[:, 1]) / 50, 2.0)
             for index, method in enumerate(methods):
                 box = np.array(method.crop(image, parse_aspect(shape)).box)
                 out = np.concatenate([box[:2] - fitting[:, :2], fitting[:, 2:] - box[2:]], 1).max(1)
-                least = np.maximum((fitting[:, 3] - fitting[:, 1]) / 50, 2.0)
-                cut.setdefault((index, shape), []).extend(out > least)
+                cut.setdefault((index, shape), []).extend(out > slack)
+            least = cut.setdefault((len(methods), shape), [])
+            least.extend(_cut_at_least(fitting, slack, room))
     if not photos:
         raise DataError(f"no photo of one or two people among {len(paths)}: name others")
-    rows = [[cut[index, shape] for shape in SHAPES] for index in range(len(methods))]
+    names = [*(method.name for method in methods), "least possible"]
+    rows = [[cut[index, shape] for shape in SHAPES] for index in range(len(names))]
     return photos, [
-        HeadsCut(method.name, tuple(bootstrap(x) if x else None for x in row), tuple(map(len, row)))
-        for method, row in zip(methods, rows, strict=True)
+        HeadsCut(name, tuple(bootstrap(x) if x else None for x in row), tuple(map(len, row)))
+        for name, row in zip(names, rows, strict=True)
     ]
+
+
+def _cut_at_least(
+    heads: NDArray[np.float64], slack: NDArray[np.float64], room: NDArray[np.float64]
+) -> list[bool]:
+    """At most two heads (M, 4), px, each of which fits ``room`` (2,) alone: what any crop cuts."""
+    if len(heads) < 2:
+        return [False] * len(heads)
+    far, near = heads[:, 2:] - slack[:, None], heads[:, :2] + slack[:, None]
+    return [False, bool((far.max(0) - near.min(0) > room).any())]
 
 
 def render_heads(photos: int, found: Sequence[HeadsCut]) -> str:

@@ -74,12 +74,8 @@ class BulkOptions:
             raise ConfigError("`cluster` is the address of a dask or ray cluster: add `backend`")
         if self.xmp not in (None, "beside", "instead"):
             raise ConfigError(f"xmp is 'beside' or 'instead', got {self.xmp!r}")
-        first = self.requests[0]
-        if self.xmp and (self.method != SEARCH or first.straighten or first.angle):
-            raise ConfigError(
-                "a sidecar describes an upright crop: leave `xmp`, or `method`, `straighten` and "
-                "`angle` out"
-            )
+        if self.xmp and self.method != SEARCH:
+            raise ConfigError("a sidecar holds no shear: leave `xmp` or `method` out")
         if self.xmp == "instead" and self.requests[0].filter:
             raise ConfigError("a sidecar holds no filter: write crops, or leave `filter` out")
         if self.xmp == "instead" and self.style:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageFile
 
 from cropper.boxes import as_boxes, clip
@@ -212,11 +212,14 @@ class SourceImage:
         x, y = (whole[2] - whole[0]) / full[0], (whole[3] - whole[1]) / full[1]
         return image, (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
 
-    def stored_box(self, box: ArrayLike) -> _Box:
-        """``box`` as xyxy in [0, 1] of the picture as it is stored, before its orientation."""
-        width, height = self._stored_size(self.size)
-        x0, y0, x1, y1 = self._as_stored(_box_inside(box, self.size))
-        return (x0 / width, y0 / height, x1 / width, y1 / height)
+    def stored_points(self, points: ArrayLike) -> NDArray[np.float64]:
+        """(N, 2) px -> (N, 2) px of the picture as it is stored, before its orientation."""
+        found = np.array(points, dtype=np.float64)
+        if self.header.orientation == 1:
+            return found
+        swapped, *reversed_sides = _UPRIGHT[self.header.orientation][1]
+        found = found[:, ::-1] if swapped else found
+        return np.where(reversed_sides, self._stored_size(self.size) - found, found)
 
     def warp(
         self, corners: ArrayLike, size: tuple[int, int], *, linear: bool = False

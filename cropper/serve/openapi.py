@@ -8,20 +8,18 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from cropper.serve.handlers import MEDIA_TYPES
-from cropper.serve.options import ServeOptions
-from cropper.serve.problems import KINDS, MEDIA_TYPE
-from cropper.serve.schema import (
-    CropOptions,
+from cropper.serve.answers import (
     CropsAnswer,
-    CutOptions,
     Limits,
     Problem,
-    ScoreOptions,
     ScoresAnswer,
     SeveralAnswer,
     Status,
 )
+from cropper.serve.handlers import MEDIA_TYPES
+from cropper.serve.options import ServeOptions
+from cropper.serve.problems import KINDS, MEDIA_TYPE
+from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions
 
 __all__ = ["describe"]
 
