@@ -2,8 +2,9 @@
 
 import { Turn } from "./turn.js";
 
-const GPU = "cropper-gpu"; // its key in the browser's storage
-const address = new URL(localStorage.getItem(GPU) ? "worker.js?gpu" : "worker.js", import.meta.url);
+const GPU = "cropper-gpu"; // its key in the store
+const store = storeOfBrowser();
+const address = new URL(store?.getItem(GPU) ? "worker.js?gpu" : "worker.js", import.meta.url);
 const worker = new Worker(address, { type: "module" });
 const open = new Map(); // id -> {resolve, reject}
 const MOST = 60e6; // px of a crop
@@ -32,6 +33,15 @@ export function ask(what, given, transferred = []) {
     open.set(count, { resolve, reject });
     worker.postMessage({ id: count, ask: what, ...given }, transferred);
   });
+}
+
+/** null where the person has forbidden it. */
+function storeOfBrowser() {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
 }
 
 function named(file) {
@@ -74,8 +84,8 @@ export function requestOf(options) {
 
 /** Whether the network runs on WebGPU, from the next load of the page on. */
 export const gpu = {
-  get: () => Boolean(localStorage.getItem(GPU)),
-  set: (on) => (on ? localStorage.setItem(GPU, "on") : localStorage.removeItem(GPU)),
+  get: () => Boolean(store.getItem(GPU)),
+  set: (on) => (on ? store.setItem(GPU, "on") : store.removeItem(GPU)),
 };
 
 // What only a service has: a token to ask for, an end
@@ -88,7 +98,7 @@ export const limits = async () => ({
   people: [],
   formats: WRITTEN,
   presets: (await site).presets,
-  gpu: Boolean(await navigator.gpu?.requestAdapter()),
+  gpu: Boolean(store && await navigator.gpu?.requestAdapter()),
   note: "Photos stay in this browser: nothing is uploaded.",
 });
 

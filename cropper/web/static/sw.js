@@ -27,7 +27,7 @@ async function fetched(request) {
   const answer = await fetch(request);
   const isLater = self.LATER.some((name) => request.url === new URL(name, self.registration.scope).href);
   if (!isLater || !answer.ok) return answer;
-  await (await caches.open(NAME)).put(request, answer.clone());
+  await caches.open(NAME).then((cache) => cache.put(request, answer.clone())).catch(() => {}); // no room
   return isolated(answer);
 }
 
