@@ -167,6 +167,45 @@ def test_camera_follows_and_does_not_jitter(chromium: Any, address: str, film: P
     context.close()
 
 
+NOTED = """
+const own = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.asked = [];
+window.seen = true;
+Object.defineProperty(document, "hidden", { get: () => !window.seen });
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  window.asked.push(wanted.video.facingMode);
+  return window.stream = await own(wanted);
+};
+"""
+SEEN = "(seen) => { window.seen = seen; document.dispatchEvent(new Event('visibilitychange')); }"
+
+
+def test_camera_is_turned_to_the_person_and_given_back_when_nobody_looks(
+    chromium: Any, address: str
+) -> None:
+    browser = chromium("--use-fake-device-for-media-stream=device-count=2", FAKE[1])
+    size = {"width": 844, "height": 390}  # a phone on its side
+    context = browser.new_context(viewport=size, has_touch=True, permissions=["camera"])
+    context.add_init_script(NOTED)
+    page = context.new_page()
+    page.goto(f"{address}camera.html")
+    until(page, LEFT)
+    for part in ("#shutter", "#flip", "#verdict", "#finder"):
+        place = page.locator(part).bounding_box()
+        assert place["y"] >= 0, part
+        assert place["y"] + place["height"] <= 390, part
+    page.locator("#flip").click()
+    until(page, "window.asked.length === 2")
+    assert page.evaluate("window.asked") == ["environment", "user"]
+    until(page, "window.stream.active")
+    page.evaluate(SEEN, False)
+    until(page, "!window.stream.active")
+    page.evaluate(SEEN, True)
+    until(page, "window.stream.active")
+    assert page.evaluate("window.asked") == ["environment", "user", "user"]
+    context.close()
+
+
 TILT = """
 async ([readings]) => {
   const { inWords, tiltOf } = await import(new URL("level.js", location.href));
