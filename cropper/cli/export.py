@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -44,6 +45,11 @@ without a network after the first visit. Photos are never uploaded: there is now
     help="cropnet, or a checkpoint of `cropper train crops`.",
 )
 @click.option(
+    "--selfie",
+    is_flag=True,
+    help="Add the scorer `selfie` to the camera, as a switch that shows its score of the frame.",
+)
+@click.option(
     "--runtime",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE.tgz",
@@ -51,15 +57,13 @@ without a network after the first visit. Photos are never uploaded: there is now
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-def export_command(
-    folder: Path, scorer: str, runtime: Path | None, as_json: bool, overwrite: bool
-) -> None:
+def export_command(folder: Path, as_json: bool, **options: Any) -> None:
     """Write the page with the engine inside, for browsers and phones."""
     with extra("web"):
         from cropper.web.site import SiteOptions, export_site  # noqa: PLC0415 - an extra
 
-    options = SiteOptions(folder=folder, scorer=scorer, runtime=runtime, overwrite=overwrite)
-    made = export_site(options, lambda line: click.echo(f"cropper: {line}", err=True))
+    wanted = SiteOptions(folder=folder, **options)
+    made = export_site(wanted, lambda line: click.echo(f"cropper: {line}", err=True))
     if as_json:
         click.echo(json.dumps(made))
     else:

@@ -26,16 +26,18 @@ from cropper.onnx_graph import with_weights
 from cropper.presets import PRESETS
 from cropper.scorers import WEIGHTS
 from cropper.scorers.cropnet.config import CropNetConfig
-from cropper.scorers.cropnet.export import build_graph
 from cropper.scorers.header import read_header
 from cropper.web.head import build_head
 from cropper.web.policy import POLICY
 from cropper.web.runtime import ON_GPU, runtime_files
+from cropper.web.selfie import build_selfie, describe_selfie
+from cropper.web.trunk import build_trunk
 
 __all__ = ["SiteOptions", "export_site", "write_site"]
 
 _PAGE = files("cropper.serve") / "static"
 _ENGINE = files("cropper.web") / "static"
+_SELFIE = WEIGHTS / "selfie.safetensors"
 _OF_SERVICE = ("docs.html", "docs.js", "engine.js", "api.js")  # what only a server has
 _TYPES = (".css", ".html", ".js", ".json", ".svg", ".webmanifest")
 _ICONS = {"icon-192.png": 192, "icon-512.png": 512}
@@ -53,6 +55,7 @@ _NAV = '<nav aria-label="Pages"><a href="camera.html">Camera</a></nav>'
 class SiteOptions:
     folder: Path
     scorer: str = "cropnet"  # a name of the package's, or a checkpoint of the kind cropnet
+    selfie: bool = False  # whether the camera has the selfie scorer too
     runtime: Path | None = None  # the archive of ONNX Runtime Web; None: by npm
     overwrite: bool = False
 
@@ -60,22 +63,27 @@ class SiteOptions:
 def export_site(
     options: SiteOptions, say: Callable[[str], None] = lambda _: None
 ) -> dict[str, Any]:
-    """Writes the site and returns its folder, files and bytes; ``say`` hears of a fetch.
+    """Writes the site and returns its folder, files and bytes; ``say`` hears of a fetch,
+    and of what the selfie scorer adds.
 
     ``site.json`` is written last: a folder that has it is whole. Raises ConfigError for a scorer of
-    another kind and a folder of other things, MissingModelError for a scorer that is not there or a
-    runtime that cannot be had, and ImageWriteError where files cannot be written.
+    another kind, the selfie scorer on another trunk and a folder of other things, MissingModelError
+    for a scorer that is not there or a runtime that cannot be had, and ImageWriteError where files
+    cannot be written.
     """
     path = _checkpoint(options.scorer)
     config = _config(path)
-    models = _models(path, config)
+    selfie = _selfie(path) if options.selfie else None
+    models = _models(path, config, selfie)
     _check_folder(options)
+    if selfie:
+        say(f"the selfie scorer adds {len(models['selfie.onnx']) / 1e6:.3f} MB")
     if options.runtime is None:
         say("npm fetches ONNX Runtime Web")
     found = {**_page(), **models, **runtime_files(options.runtime), **_icons()}
     found["models-NOTICE.txt"] = (WEIGHTS / "NOTICE.txt").read_bytes()
     found["precache.js"] = _listed(found)
-    found["site.json"] = json.dumps(_about(path, config), indent=1).encode()
+    found["site.json"] = json.dumps(_about(path, config, selfie), indent=1).encode()
     write_site(found, options)
     size = sum(map(len, found.values()))
     return {"site": str(options.folder), "files": len(found), "bytes": size}
@@ -127,9 +135,23 @@ def _config(path: Path) -> CropNetConfig:
     return CropNetConfig(**header["config"])
 
 
-def _models(path: Path, config: CropNetConfig) -> dict[str, bytes]:
+def _selfie(path: Path) -> dict[str, Any]:
+    """What the selfie scorer's file says of it, where its trunk is that of the site's scorer."""
+    header = read_header(_SELFIE)
+    trunk = header["trunk"]["file"]
+    if path != WEIGHTS / trunk:
+        raise ConfigError(
+            f"`selfie` has the trunk of {trunk}, not of {path}: leave one of the two out"
+        )
+    return header
+
+
+def _models(path: Path, config: CropNetConfig, selfie: dict[str, Any] | None) -> dict[str, bytes]:
     weights = load_file(path)
-    graphs = {"trunk.onnx": build_graph(config), "head.onnx": build_head(config)}
+    graphs = {"trunk.onnx": build_trunk(config), "head.onnx": build_head(config)}
+    if selfie:
+        weights |= load_file(_SELFIE)
+        graphs["selfie.onnx"] = build_selfie(selfie)
     found = {name: with_weights(each, weights).SerializeToString() for name, each in graphs.items()}
     return found | {"yunet.onnx": (WEIGHTS / "yunet.onnx").read_bytes()}
 
@@ -140,11 +162,12 @@ def _checkpoint(scorer: str) -> Path:
     return own if own.exists() else Path(scorer)
 
 
-def _about(path: Path, config: CropNetConfig) -> dict[str, Any]:
+def _about(path: Path, config: CropNetConfig, selfie: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "cropper": version("cropper"),
         "scorer": path.stem,
         "config": config.to_dict(),
+        "selfie": describe_selfie(selfie) if selfie else None,
         "presets": [preset.to_dict() for preset in PRESETS],
     }
 

@@ -194,6 +194,7 @@ def test_camera_is_turned_to_the_person_and_given_back_when_nobody_looks(
         place = page.locator(part).bounding_box()
         assert place["y"] >= 0, part
         assert place["y"] + place["height"] <= 390, part
+        assert place["x"] + place["width"] <= 844, part
     page.locator("#flip").click()
     until(page, "window.asked.length === 2")
     assert page.evaluate("window.asked") == ["environment", "user"]

@@ -88,6 +88,9 @@ export const gpu = {
   set: (on) => (on ? store.setItem(GPU, "on") : store.removeItem(GPU)),
 };
 
+/** Whether the site has the selfie scorer. */
+export const knowsSelfies = async () => Boolean((await site).selfie);
+
 // What only a service has: a token to ask for, an end
 export const onToken = () => {};
 export const onGone = () => {};

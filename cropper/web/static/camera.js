@@ -1,6 +1,6 @@
 // The camera page: the best crop of the running picture, live, and a shutter that saves both.
 
-import { ask, preference } from "./browser.js";
+import { ask, knowsSelfies, preference } from "./browser.js";
 import { watchLevel } from "./level.js";
 import { save } from "./save.js";
 import { Steady } from "./steady.js";
@@ -112,7 +112,28 @@ async function lookOnce(own) {
   const isNew = steady.see({ box: best.box, wanted: found.wanted }, found.now);
   get("shutter").disabled = false;
   show(found, isNew);
+  if (wantsSelfie()) await showSelfie(own);
 }
+
+const wantsSelfie = () => get("selfie").getAttribute("aria-pressed") === "true";
+
+/** What the selfie scorer makes of the frame that is shown, and of the whole picture. */
+async function showSelfie(own) {
+  let words;
+  try {
+    const { crop, whole, face } = await ask("selfie", { box: steady.target });
+    const place = `${crop.place < 0 ? "−" : "+"}${Math.abs(crop.place).toFixed(2)}`;
+    words = `Selfie ${percent(crop.taste)} % · whole picture ${percent(whole.taste)} % · ` +
+      (face ? `face's place ${place}` : "no face found: it knows those with one");
+  } catch (error) {
+    words = `No selfie score: ${error.message}`;
+    get("selfie").setAttribute("aria-pressed", "false");
+  }
+  if (own === round && isRunning) get("likes").textContent = words;
+}
+
+/** From the worst selfies of 2015, whose scores are about -1, to the best, with 1. */
+const percent = (taste) => Math.round(50 * (Math.min(Math.max(taste, -1), 1) + 1));
 
 const shape = () => document.querySelector('input[name="shape"]:checked').value;
 
@@ -173,6 +194,12 @@ watchLevel(showLevel, get("ask-level"));
 get("flip").addEventListener("click", () => {
   facing = facing === "user" ? "environment" : "user";
   start();
+});
+knowsSelfies().then((it) => { get("selfie").hidden = !it; });
+get("selfie").addEventListener("click", () => {
+  get("selfie").setAttribute("aria-pressed", String(!wantsSelfie()));
+  get("likes").hidden = !wantsSelfie();
+  get("likes").textContent = "";
 });
 get("shapes").addEventListener("change", () => steady.forget());
 get("shutter").addEventListener("click", take);

@@ -79,17 +79,17 @@ function seenMirrored({ data, width }) {
   return total > 0;
 }
 
-/** (1, H, W, 3), bytes. */
+/** (1, H, W, 3), floats from 0 to 255. */
 function toTensor({ data, width, height }, isMirrored) {
-  const bytes = new Uint8Array(3 * width * height);
+  const values = new Float32Array(3 * width * height);
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       const from = 4 * (y * width + (isMirrored ? width - 1 - x : x));
       const to = 3 * (y * width + x);
-      for (let channel = 0; channel < 3; channel += 1) bytes[to + channel] = data[from + channel];
+      for (let channel = 0; channel < 3; channel += 1) values[to + channel] = data[from + channel];
     }
   }
-  return new Tensor("uint8", bytes, [1, height, width, 3]);
+  return new Tensor("float32", values, [1, height, width, 3]);
 }
 
 function mirrored(planes, columns) {

@@ -4,19 +4,23 @@ import { CropNet } from "./cropnet.js";
 import { find, heatOf } from "./find.js";
 import { decode, read, viewOf } from "./pixels.js";
 import { open } from "./runtime.js";
+import { Selfie } from "./selfie.js";
 import { Turn } from "./turn.js";
 import { warped } from "./warp.js";
 
+const site = fetch(new URL("site.json", import.meta.url)).then((answer) => answer.json());
 const loaded = Promise.all([open("trunk.onnx", true), open("head.onnx")]);
 const looker = new Worker(new URL("looker.js", import.meta.url), { type: "module" });
 const looking = new Map(); // id -> {resolve, reject}
 let looks = 0;
 let last = null; // {photo, view, bound, turned}: of the photo that was asked about last
+let film = null; // {pixels, size}: of the newest picture of a film
+let selfie = null; // opened by who asks for it first
 let working = Promise.resolve();
 
 async function bind(view, turn) {
   const [trunk, head] = await loaded;
-  const { config } = await (siteInfo ??= fetch(new URL("site.json", import.meta.url)).then((it) => it.json()));
+  const { config } = await site;
   const faces = facesIn(view, turn.size);
   return {
     objective: await new CropNet(trunk, head, config).bind(view, turn.size),
@@ -24,7 +28,6 @@ async function bind(view, turn) {
     turn,
   };
 }
-let siteInfo = null;
 
 looker.onmessage = ({ data: { id, faces, error } }) => {
   const { resolve, reject } = looking.get(id);
@@ -90,13 +93,23 @@ const ASKS = {
   /** A picture of a film; the box `request.now`, if there is one, is scored in it too. */
   async live({ frame, request }) {
     const size = [frame.width, frame.height];
-    const bound = await bind(read(frame, ...size), new Turn(size));
+    film = { pixels: read(frame, ...size), size };
     frame.close();
+    const bound = await bind(film.pixels, new Turn(size));
     const { wanted, ...found } = await find(bound, request);
     const boxes = [found.crops[0].box, ...(request.now ? [request.now] : [])];
     const [best, now = null] = await wanted(boxes);
     const [, nowScore = null] = request.now ? await bound.objective(boxes) : [];
     return { ...found, size, wanted: best, now, nowScore };
+  },
+  /** The selfie scorer on a box of the newest picture of a film, and on the whole of it. */
+  async selfie({ box }) {
+    selfie ??= new Selfie((await loaded)[0], await open("selfie.onnx"), (await site).selfie);
+    const { pixels, size } = film;
+    const view = selfie.view(pixels);
+    const [face] = await facesIn(view, size);
+    const [crop, whole] = await selfie.score(view, size, face, [box, [0, 0, ...size]]);
+    return { crop, whole, face: face ?? null };
   },
 };
 
