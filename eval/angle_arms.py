@@ -1,7 +1,7 @@
 """The ways to the angle of a tilted photo, on one budget: a pass, two, a search, ascents.
 
 An evaluation is one look at the photo, turned by one angle. A slope by backprop comes with its look
-and counts as one, though it takes longer: the time says so.
+and counts as one, though it takes longer: the time, which is the processor's, says so.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,10 @@ from numpy.typing import NDArray
 from cropper.errors import ConfigError, CropperError, DataError
 from cropper.image import View, load_image
 from cropper.statistics import Interval, bootstrap, paired_bootstrap
-from cropper.tilt import find_tilt
 from cropper.train.tilt import photos_of, turned_window
-from cropper.turn import Turn
 from eval.levelness import SOURCE_SIDE, Levelness
 from eval.report import aligned
+from eval.tilt import look_again, surest_guess
 
 __all__ = ["ANGLE_ARMS", "OFFSETS", "Looks", "Trial", "measure_angles", "render_angles"]
 
@@ -48,8 +48,9 @@ class Looks:
     angles: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._levelness = Levelness(self.view)
+    @cached_property
+    def _levelness(self) -> Levelness:
+        return Levelness(self.view)
 
     @property
     def left(self) -> int:
@@ -118,18 +119,13 @@ def _ascend(
 
 
 def _one_pass(looks: Looks) -> float:
-    """What the product finds, however unsure it is."""
     looks.spent += 1
-    return find_tilt(looks.view).angle
+    return surest_guess(looks.view)
 
 
 def _look_again(looks: Looks) -> float:
-    """Turned by what was found, as the product cuts it, and found once more: a cascade."""
-    first, view = _one_pass(looks), looks.view
-    looks.spent += 1
-    turn = Turn(view.size, first)
-    frame = turn.fit(np.array([[0.0, 0.0, *view.size]]))[0]
-    return first + find_tilt(view.warp(np.array(turn.corners(frame)))).angle
+    looks.spent += 2
+    return look_again(looks.view)
 
 
 def _dozen(looks: Looks) -> float:
@@ -160,7 +156,7 @@ class Trial:
     found: Floats  # (T, A) degrees
     score: Floats  # (T, A): log-probability of what was found
     evaluations: NDArray[np.int64]  # (T, A)
-    seconds: Floats  # (T, A)
+    seconds: Floats  # (T, A), of the processor
     toward: Floats
     """(T, 2, 2, 2 D): slopes by backprop and by differences, positive towards home, at each offset
     from the known angle and from the highest that any arm found."""
@@ -214,10 +210,10 @@ def _tried(path: Path, budget: int, turns: int, rng: np.random.Generator) -> Tri
 def _by(
     arm: Callable[[Looks], float], view: View, budget: int
 ) -> tuple[float, float, float, float]:
-    start = time.perf_counter()
+    start = time.process_time()
     looks = Looks(view, budget)
     found = arm(looks)
-    seconds, spent = time.perf_counter() - start, looks.spent
+    seconds, spent = time.process_time() - start, looks.spent
     return found, float(looks.look(np.array([found]))[0]), spent, seconds
 
 
