@@ -253,7 +253,7 @@ def _arms(trials: Sequence[Trial]) -> list[list[str]]:
     seconds = np.median(np.stack([each.seconds for each in trials]), (0, 1))
     search, one = names.index(SEARCH), names.index(PASS)
     rows = [
-        ["arm", "evaluations", "ms", "log-probability", "mean error", "median", "within a degree",
+        ["arm", "evaluations", "ms", "log-probability", "less search's", "mean error", "median", "within a degree",
          "of a photo's turns", "error less search's", "less one pass's", "nearer than search"]
     ]  # fmt: skip
     for index, name in enumerate(names):
@@ -262,7 +262,8 @@ def _arms(trials: Sequence[Trial]) -> list[list[str]]:
                 name,
                 f"{spent[index]:.0f}",
                 f"{1000 * seconds[index]:.0f}",
-                _number(bootstrap(score[:, index])),
+                f"{score[:, index].mean():.2f}",
+                _against(score, index, search),
                 _number(bootstrap(error[:, index])),
                 f"{np.median(wrong[..., index]):.2f}",
                 _share(bootstrap((wrong[..., index] <= 1).mean(1))),
@@ -275,10 +276,10 @@ def _arms(trials: Sequence[Trial]) -> list[list[str]]:
     return rows
 
 
-def _against(error: Floats, index: int, other: int) -> str:
+def _against(values: Floats, index: int, other: int) -> str:
     if index == other:
         return ""
-    return _number(paired_bootstrap(error[:, index], error[:, other]), "+")
+    return _number(paired_bootstrap(values[:, index], values[:, other]), "+")
 
 
 def _nearer(wrong: Floats, index: int, other: int) -> str:

@@ -125,6 +125,7 @@ def test_figures_are_those_by_hand() -> None:
     (row,) = (line for line in lines if line.startswith("ascent from 0"))
     assert "0.50 [0.50, 0.50]" in row  # its error
     assert "-1.00 [-1.00, -1.00]" in row  # less that of the search, 1.5
+    assert "+1.50 [+1.50, +1.50]" in row  # its log-probability, -1.5, less -3
     assert row.count("100% [100%, 100%]") == 2  # within a degree, and nearer than the search
     homes = {line.split("  ")[0]: line for line in lines if line.startswith("the ")}
     assert homes["the known angle: backprop"].count("0% [0%, 0%]") == len(OFFSETS)
