@@ -253,8 +253,9 @@ def _arms(trials: Sequence[Trial]) -> list[list[str]]:
     seconds = np.median(np.stack([each.seconds for each in trials]), (0, 1))
     search, one = names.index(SEARCH), names.index(PASS)
     rows = [
-        ["arm", "evaluations", "ms", "log-probability", "less search's", "mean error", "median", "within a degree",
-         "of a photo's turns", "error less search's", "less one pass's", "nearer than search"]
+        ["arm", "evaluations", "ms", "log-probability", "less search's",
+         "mean error", "median", "within a degree", "of a photo's turns",
+         "error less search's", "less one pass's", "nearer than search"]
     ]  # fmt: skip
     for index, name in enumerate(names):
         rows.append(
