@@ -150,6 +150,28 @@ def _standing_still(address: str, stop: threading.Event) -> int:
     return len(lines)
 
 
+def _reading_slowly(photo: bytes) -> Callable[[str, threading.Event], int]:
+    """Clients that want large pictures, one after the other, and read a little of them."""
+    head = "POST /v1/cut?box=0,0,7500,7500 HTTP/1.1\r\nHost: localhost\r\nAccept: image/bmp\r\n"
+    request = f"{head}Content-Length: {len(photo)}\r\n\r\n".encode() + photo
+
+    def attack(address: str, stop: threading.Event) -> int:
+        host, port = address.split(":")
+        with contextlib.ExitStack() as lines:
+            reading: list[socket.socket] = []
+            while not stop.is_set():
+                with contextlib.suppress(OSError):
+                    line = socket.create_connection((host, int(port)), 20)
+                    reading.append(lines.enter_context(line))
+                    line.sendall(request)
+                for line in reading:  # the last one until its answer begins
+                    with contextlib.suppress(OSError):
+                        line.recv(1 << 16)
+            return len(reading)
+
+    return attack
+
+
 def _leaving(contents: bytes) -> Callable[[str, threading.Event], int]:
     """Clients that send a whole request and go."""
 
@@ -181,6 +203,7 @@ def _on_service(seconds: float, progress: Progress | None) -> Iterator[Attack]:
     attacks[_CROWD] = _together([*heavy.values()])
     attacks["uploads byte by byte"] = _byte_by_byte
     attacks["connections that stand still"] = _standing_still
+    attacks["clients that read slowly"] = _reading_slowly(heavy["PNG"])
     attacks["clients that leave"] = _leaving(synthetic_photo(*_PHOTO))
     with running_service() as (service, address):
         client = _Stopwatch(address)
