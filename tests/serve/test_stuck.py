@@ -100,7 +100,8 @@ def test_nothing_of_a_heavy_photo_stays_in_memory() -> None:
     wanted = {"Accept": "image/*"}
     with running_service() as (service, address):
         url, photo = f"http://{address}/v1/crop", heavy_files()["float TIFF"]
-        assert httpx.post(url, content=photo, headers=wanted, timeout=60).status_code == 200
+        for _ in range(2):  # glibc learns from the first
+            assert httpx.post(url, content=photo, headers=wanted, timeout=60).status_code == 200
         assert memory(service.pid, "VmHWM") > 700
         until(lambda: memory(service.pid) < 400)
 
