@@ -24,7 +24,7 @@ __all__ = ["BACKENDS", "BulkOptions", "each_target"]
 
 BACKENDS = ("local", "dask", "ray")
 _RECIPE = 4  # raised when the same settings would give other pixels, so that resume redoes them
-# Options that decide what is written, beside the requests and what has a digest
+# Options that change what is written; requests, scorer and style are in the key by themselves
 _DECIDE = ("overlay", "quality", "xmp", "min_gain", "strict", "strip", "linear", "kind")
 
 
@@ -74,12 +74,8 @@ class BulkOptions:
             raise ConfigError("`cluster` is the address of a dask or ray cluster: add `backend`")
         if self.xmp not in (None, "beside", "instead"):
             raise ConfigError(f"xmp is 'beside' or 'instead', got {self.xmp!r}")
-        first = self.requests[0]
-        if self.xmp and (self.method != SEARCH or first.straighten or first.angle):
-            raise ConfigError(
-                "a sidecar describes an upright crop: leave `xmp`, or `method`, `straighten` and "
-                "`angle` out"
-            )
+        if self.xmp and self.method != SEARCH:
+            raise ConfigError("a sidecar holds no shear: leave `xmp` or `method` out")
         if self.xmp == "instead" and self.requests[0].filter:
             raise ConfigError("a sidecar holds no filter: write crops, or leave `filter` out")
         if self.xmp == "instead" and self.style:

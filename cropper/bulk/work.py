@@ -125,7 +125,7 @@ def _crop(
     notes += [f"{x.path} {STAYS}" for x in photo.crops if not wanted[x.target] and x.path in there]
     first = results[0]
     if photo.sidecar and wanted[0]:
-        content = sidecar(image.stored_box(first.best.box), image.header.orientation)
+        content = _sidecar(image, first.best)
         files.add(content, PlannedCrop(0, 1, photo.sidecar), first.best, FileKind.SIDECAR)
     if photo.overlay and wanted[0]:
         content = _explain(photo.overlay, job, finder, image, first)
@@ -134,6 +134,11 @@ def _crop(
     size = next((each.size for each in files.written), None) or first.size
     told = replace(first, search=total, source=None, notes=(), size=size)
     return Cropped(photo.source, signature, told, tuple(files.written), tuple(notes))
+
+
+def _sidecar(image: SourceImage, crop: Crop) -> bytes:
+    size = image.size if image.header.orientation < 5 else image.size[::-1]
+    return sidecar(image.stored_points(crop.quad), size, image.header.orientation)
 
 
 def _rendered(

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageFile
 
 from cropper.boxes import as_boxes, clip
@@ -51,8 +51,8 @@ MAX_PIXELS = 1 << 30  # of a crop
 # What a JPEG's scaled decode keeps beyond a crop's size: with less, its error comes near to that
 # of encoding the crop at quality 92 (41 dB at 1.25, 36 dB at 1)
 _SPARE = 1.25
-# EXIF orientation -> from stored to upright, and whether the stored picture's x and y are
-# swapped, then x reversed, y reversed, seen from the upright one
+# EXIF orientation -> Pillow's transpose to upright, and the way back to what is stored: whether x
+# and y are swapped, then whether x is reversed, and y
 _UPRIGHT = {
     2: (Image.Transpose.FLIP_LEFT_RIGHT, (False, True, False)),
     3: (Image.Transpose.ROTATE_180, (False, True, True)),
@@ -137,8 +137,8 @@ class SourceImage:
     def expect(self, sizes: Sequence[tuple[int, int]]) -> None:
         """Crops will be cut to ``sizes`` (width, height): a JPEG is decoded for them right away.
 
-        A view is then averaged from that, where its own decode would be another pass over the
-        file. It differs by rounding. Raises ImageReadError for broken pixels.
+        Views are then made of this decode too, which saves a second one; they differ by rounding.
+        Raises ImageReadError for broken pixels.
         """
         if self.format == "JPEG" and self._picture is None:
             full = self._stored_size(self.size)  # half of all crops are nearly as large
@@ -212,11 +212,14 @@ class SourceImage:
         x, y = (whole[2] - whole[0]) / full[0], (whole[3] - whole[1]) / full[1]
         return image, (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
 
-    def stored_box(self, box: ArrayLike) -> _Box:
-        """``box`` as xyxy in [0, 1] of the picture as it is stored, before its orientation."""
-        width, height = self._stored_size(self.size)
-        x0, y0, x1, y1 = self._as_stored(_box_inside(box, self.size))
-        return (x0 / width, y0 / height, x1 / width, y1 / height)
+    def stored_points(self, points: ArrayLike) -> NDArray[np.float64]:
+        """(N, 2) px -> (N, 2) px of the picture as it is stored, before its orientation."""
+        found = np.array(points, dtype=np.float64)
+        if self.header.orientation == 1:
+            return found
+        swapped, *reversed_sides = _UPRIGHT[self.header.orientation][1]
+        found = found[:, ::-1] if swapped else found
+        return np.where(reversed_sides, self._stored_size(self.size) - found, found)
 
     def warp(
         self, corners: ArrayLike, size: tuple[int, int], *, linear: bool = False

@@ -96,7 +96,7 @@ def test_turned_crops_are_drawn_turned(cups: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"requests": (CropRequest(method="stn"),), "xmp": "beside"}, "upright"),
+        ({"requests": (CropRequest(method="stn"),), "xmp": "beside"}, "no shear"),
         ({"requests": (CropRequest(top_k=2), CropRequest(aspect="1:1"))}, "aspect and size alone"),
         ({"requests": ()}, "aspect and size alone"),
         ({"cluster": "here"}, "`backend`"),

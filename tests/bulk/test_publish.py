@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 import xml.etree.ElementTree as ET  # only what the tests wrote is parsed
 from html.parser import HTMLParser
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 
 from cropper.errors import ImageWriteError
 from cropper.result import preference
@@ -245,6 +246,37 @@ def test_sidecars_count_in_the_stored_picture(bulk: Bulk, tmp_path: Path, orient
     stored.save(buffer, "PNG", exif=exif)
     turned = ImageOps.exif_transpose(Image.open(buffer))
     assert np.array_equal(np.asarray(turned), pixels(tmp_path / "out/a.png"))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("angle", [-20, 7])
+def test_sidecars_say_how_a_crop_is_turned(
+    bulk: Bulk, tmp_path: Path, orientation: int, angle: int
+) -> None:
+    """Turned about its centre as stored, cut, then set upright, it is the crop that is written."""
+    (tmp_path / "in").mkdir()
+    soft = ImageFilter.GaussianBlur(3)
+    stored = spotted(300, 200, (0.35, 0.4)).filter(soft)
+    (tmp_path / "in/a.png").write_bytes(with_exif(stored, "PNG", orientation))
+    assert bulk("--aspect", "1:1", "--angle", angle, "--xmp").exit_code == 0
+    settings = crop_settings(tmp_path / "out/a.xmp")
+    mirrored = orientation in (2, 4, 5, 7)
+    turn = math.radians(float(settings["CropAngle"]))
+    assert math.degrees(turn) == pytest.approx(-angle if mirrored else angle, abs=1e-4)
+    left, top, right, bottom = (
+        float(settings[f"Crop{side}"]) * length
+        for side, length in zip(("Left", "Top", "Right", "Bottom"), (300, 200) * 2, strict=True)
+    )
+    x, y, cos, sin = (right - left) / 2, (bottom - top) / 2, math.cos(turn), math.sin(turn)
+    wide, high = x * cos + y * sin, y * cos - x * sin
+    middle = ((left + right) / 2, (top + bottom) / 2)
+    level = stored.rotate(math.degrees(turn), Image.Resampling.BICUBIC, center=middle)
+    box = (middle[0] - wide, middle[1] - high, middle[0] + wide, middle[1] + high)
+    with Image.open(tmp_path / "out/a.png") as written:
+        found = level.resize(written.size, Image.Resampling.BICUBIC, box=box)
+        as_stored = Image.open(io.BytesIO(with_exif(found, "PNG", orientation)))
+        off = np.subtract(ImageOps.exif_transpose(as_stored), written, dtype=float)
+    assert np.abs(off).mean() < 1.5
 
 
 def test_sidecars_instead_of_crops(bulk: Bulk, photos: Path, tmp_path: Path) -> None:

@@ -161,8 +161,6 @@ def test_what_does_not_go_together() -> None:
         CropRequest(straighten="yes")
     with pytest.raises(ConfigError, match="`straighten` turns a search"):
         CropRequest(straighten="crop", method="search+stn")
-    with pytest.raises(ConfigError, match="a sidecar describes an upright crop"):
-        BulkOptions((CropRequest(straighten="crop"),), xmp="beside")
 
 
 def test_an_angle_is_that_of_the_caller(tilted: Path) -> None:
@@ -220,5 +218,3 @@ def test_an_angle_goes_with_a_search_alone() -> None:
     for other in ({"straighten": "crop"}, {"method": "stn"}):
         with pytest.raises(ConfigError, match="`angle` turns a search"):
             CropRequest(angle=5, **other)
-    with pytest.raises(ConfigError, match="a sidecar describes an upright crop"):
-        BulkOptions((CropRequest(angle=5),), xmp="beside")
