@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,9 +12,7 @@ import httpx
 import pytest
 
 from cropper.image import SourceImage, load_image, needed
-from eval.bombs import bombs, heavy_files
-from eval.processes import memory
-from eval.service import running_service
+from eval.bombs import bombs
 from tests.serve.conftest import serving
 from tests.serve.test_api import post, problem
 from tests.serve.test_command import started
@@ -92,18 +89,6 @@ def test_bombs_are_refused_and_others_answered(photo_bytes: bytes) -> None:
             kind = "too-many-megapixels" if answer.status_code == 413 else "unreadable-picture"
             problem(answer, 413 if answer.status_code == 413 else 422, kind)
         assert post(client, photo_bytes).status_code == 200
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="others do not tell")
-def test_nothing_of_a_heavy_photo_stays_in_memory() -> None:
-    wanted = {"Accept": "image/*"}
-    with running_service() as (service, address):
-        url, photo = f"http://{address}/v1/crop", heavy_files()["float TIFF"]
-        for _ in range(2):  # glibc learns from the first
-            assert httpx.post(url, content=photo, headers=wanted, timeout=60).status_code == 200
-        assert memory(service.pid, "VmHWM") > 700
-        until(lambda: memory(service.pid) < 400)
 
 
 @pytest.mark.slow
