@@ -2,10 +2,10 @@ PYTHON ?= python
 
 .PHONY: test fast check bench
 test:
-	$(PYTHON) -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --dist loadfile
 
 fast:
-	$(PYTHON) -m pytest -n auto --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto --dist loadfile -m "not slow"
 
 check:
 	$(PYTHON) -m ruff check .

@@ -21,6 +21,7 @@ from cropper.boxes import Boxes, area
 from cropper.cli import main
 from cropper.image import View
 from cropper.scorers import BoundScorer, ScorerSpec, registry
+from cropper.threads import cores
 from tests.image.pictures import photo
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,11 @@ ENVIRONMENT = os.environ | {
 SHARE = 0.36  # of the picture's area that the spot scorer likes best
 
 Crop = Callable[..., Result]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: many tests wait for processes, servers and browsers."""
+    return cores() + 1
 
 
 def spotted(

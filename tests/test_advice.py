@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,11 +22,19 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["selfie", *map(str, arguments)], catch_exceptions=False)
 
 
-@pytest.fixture
-def astronaut(tmp_path: Path) -> Path:
-    path = tmp_path / "astronaut.png"
+@pytest.fixture(scope="module")
+def astronaut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("selfies") / "astronaut.png"
     Image.fromarray(data.astronaut()).save(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def told(astronaut: Path) -> dict[str, Any]:
+    """What ``--json`` says of it."""
+    done = run(astronaut, "--json")
+    assert done.exit_code == 0
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
 def score_of(path: Path) -> float:
@@ -34,12 +43,11 @@ def score_of(path: Path) -> float:
     return float(json.loads(done.stdout)["score"])
 
 
-def test_advice_is_what_happens_when_it_is_followed(astronaut: Path) -> None:
-    done = run(astronaut, "--json")
-    assert done.exit_code == 0
-    told = json.loads(done.stdout)
+def test_advice_is_what_happens_when_it_is_followed(
+    astronaut: Path, told: dict[str, Any], tmp_path: Path
+) -> None:
     assert told["score"] == pytest.approx(score_of(astronaut), abs=1e-4)
-    brighter = astronaut.with_name("brighter.png")
+    brighter = tmp_path / "brighter.png"
     pixels = (1.3 * data.astronaut().astype(float)).round().clip(0, 255).astype(np.uint8)
     Image.fromarray(pixels).save(brighter)
     gained = score_of(brighter) - score_of(astronaut)
@@ -49,8 +57,7 @@ def test_advice_is_what_happens_when_it_is_followed(astronaut: Path) -> None:
     assert told["faces"] == 1
 
 
-def test_the_crop_brings_the_face_nearer_to_where_the_best_have_it(astronaut: Path) -> None:
-    told = json.loads(run(astronaut, "--json").stdout)
+def test_the_crop_brings_the_face_nearer_to_where_the_best_have_it(told: dict[str, Any]) -> None:
     wanted = told["face_in_best"]["size"]
     assert told["face"]["size"] < told["face_in_crop"]["size"] < 1.2 * wanted
 

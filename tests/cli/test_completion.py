@@ -28,10 +28,14 @@ def completed(folder: Path, shell: str, *words: str) -> list[str]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_commands_options_and_choices(tmp_path: Path, shell: str) -> None:
+def test_commands_and_options(tmp_path: Path, shell: str) -> None:
     assert completed(tmp_path, shell, "b") == ["best", "bot", "bulk"]
-    assert completed(tmp_path, shell, "train", "lo") == ["localizer"]
     assert "--straighten" in completed(tmp_path, shell, "best", "--str")
+
+
+def test_values_of_options(tmp_path: Path) -> None:
+    shell = "bash"
+    assert completed(tmp_path, shell, "train", "lo") == ["localizer"]
     assert completed(tmp_path, shell, "bulk", "--fit", "b") == ["blur"]
     assert completed(tmp_path, shell, "watch", "--format", "web") == ["webp"]
     assert completed(tmp_path, shell, "bulk", "--preset", "pass") == [

@@ -79,8 +79,9 @@ def test_a_reader_that_leaves_is_no_failure_of_the_work(
     assert names(folder) == {"in", "people", *files}
 
 
-@every_command
-def test_nobody_hears_messages_nor_reads_results(line: str, files: set[str], folder: Path) -> None:
+@pytest.mark.parametrize("name", ["best", "bulk", "rank"])
+def test_nobody_hears_messages_nor_reads_results(name: str, folder: Path) -> None:
+    line, files = COMMANDS[name]
     done = run(line, f"{LEFT} 2>&1", folder)
     assert done.returncode == 0
     assert names(folder) == {"in", "people", *files}
