@@ -1,7 +1,7 @@
 """Telegram, through python-telegram-bot. A bot gets what is sent to it, and nothing else.
 
-A post that a message links to is forwarded to its chat for a moment: a bot sees posts of others in
-no other way, and no link is fetched.
+A post that a message links to is forwarded to its chat for a moment: there is no other way
+to look at it, and the bot has to be in that channel or group. No link is fetched.
 
 Its server keeps messages for a day and forgets those up to the last that is confirmed; ids begin
 anew after a week without any. It cannot tell whether a message was answered.
@@ -53,9 +53,9 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 class Telegram:
     limits = Limits(text=1024, long_side=2560, ratio=20)
     help = (
-        "Send me a photo or a link to a public post that holds one, or reply to one (in a group "
-        "with /crop), and I answer with its best crop, its score and why. I read no other links: "
-        "forward the photo instead. No photo is kept."
+        "Send me a photo, or a link to a post with one in a public channel that I am in, or reply "
+        "to one (in a group with /crop), and I answer with its best crop, its score and why. "
+        "I read no other links: forward the photo instead. No photo is kept."
     )
     ids_last = 2 * 86400.0
 

@@ -26,7 +26,7 @@ class TelegramServer(FakeServer):
         self.updates: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
         self.sent: list[Asked] = []
-        self.posts: dict[tuple[str, int], dict[str, Any]] = {}  # public ones, by chat and number
+        self.posts: dict[tuple[str, int], dict[str, Any]] = {}  # public ones that the bot sees
         self.copies: dict[tuple[int, int], dict[str, Any]] = {}  # of posts, in chats
         self._next = 5000
 
@@ -117,7 +117,7 @@ class TelegramServer(FakeServer):
         name, number = asked.fields["from_chat_id"], int(asked.fields["message_id"])
         if name not in {chat for chat, _ in self.posts}:
             return _failed(400, "Bad Request: chat not found")
-        if (name, number) not in self.posts:
+        if (name, number) not in self.posts:  # nor if the bot is not in that chat
             return _failed(400, "Bad Request: message to forward not found")
         post = self.posts[name, number]
         if post.get("has_protected_content"):

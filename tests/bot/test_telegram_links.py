@@ -95,8 +95,8 @@ def test_posts_that_cannot_be_judged_are_told_of_and_the_next_is_answered(
         ("@nature", 5): {"photo": telegram.photo(b"\0" * 400_000)},
         ("@nature", 123): {"photo": photo},
     }
-    outside = "Forbidden: bot is not a member of the channel chat"
-    forbidden = Answer({"ok": False, "error_code": 403, "description": outside}, 403)
+    kicked = "Forbidden: bot was kicked from the channel chat"
+    forbidden = Answer({"ok": False, "error_code": 403, "description": kicked}, 403)
     telegram.faults = {"/forwardMessage": [forbidden]}
     for place in ("nature/123", "nobody/1", *(f"nature/{n}" for n in (9, 1, 2, 3, 4, 5, 123))):
         telegram.say(**linking(f"https://t.me/{place}"))
