@@ -26,6 +26,11 @@ COMMANDS = {
     "score": ("score in", set()),
     "rank": ("rank in --sheet sheet.jpg", {"sheet.jpg"}),
     "scorers": ("scorers", set()),
+    "presets": ("presets", set()),
+    "config": ("config best", set()),
+    "help": ("best --help", set()),
+    "help of a group": ("train --help", set()),
+    "version": ("--version", set()),
     "see": ("see in --layer block10 --top 2 -o units.jpg", {"units.jpg"}),
     "see why": ("see in/cup.jpg --why -o why.jpg --json", {"why.jpg"}),
     "selfie": ("selfie in/woman.jpg", set()),
@@ -36,7 +41,7 @@ COMMANDS = {
     "faces group": ("faces group in --least 1 --sheets sheets", {"sheets"}),
 }
 LEFT = "> >(exec true)"  # a reader that leaves at once
-QUICK = {"best", "scorers"}
+QUICK = {"best", "scorers", "presets", "help", "help of a group", "version"}
 PARAMETERS = [
     pytest.param(*each, id=name, marks=() if name in QUICK else pytest.mark.slow)
     for name, each in COMMANDS.items()
@@ -77,6 +82,13 @@ def test_a_reader_that_leaves_is_no_failure_of_the_work(
     assert done.returncode == 0, done.stderr
     assert "Broken pipe" not in done.stderr
     assert names(folder) == {"in", "people", *files}
+
+
+def test_a_script_of_completion_may_be_left_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "_CROPPER_COMPLETE", "bash_source")
+    assert run("", LEFT, tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["best", "bulk", "rank"])
