@@ -24,6 +24,12 @@ def _fold(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def tell_lines(text: str) -> None:
+    """On standard error, which training outlives."""
+    for line in text.splitlines():
+        tell(line)
+
+
 @main.group()
 @threads_option
 def train() -> None:
@@ -104,7 +110,7 @@ def train_crops_command(
     with extra("torch"):
         from cropper.train import train_from_crops  # noqa: PLC0415 - slow
 
-    train_from_crops(model, data, trunk, epochs=epochs, seed=seed, log=tell, **options)
+    train_from_crops(model, data, trunk, epochs=epochs, seed=seed, log=tell_lines, **options)
 
 
 @train.command("localizer")
@@ -143,7 +149,7 @@ def train_localizer_command(
         from cropper.train.localizer import LocalizeConfig, train_localizer  # noqa: PLC0415
 
     config = LocalizeConfig(**_recipe(seed, epochs))
-    train_localizer(data, out, scorer, config, log=tell, **options)
+    train_localizer(data, out, scorer, config, log=tell_lines, **options)
     tell(f"wrote {out / 'localizer'}.safetensors")
 
 
@@ -191,7 +197,7 @@ def train_tilt_command(
         from cropper.train.tilt import TiltConfig, train_tilt  # noqa: PLC0415
 
     config = TiltConfig(**_recipe(seed, epochs))
-    train_tilt(folders, out, config, limit=limit, log=tell)
+    train_tilt(folders, out, config, limit=limit, log=tell_lines)
     tell(f"wrote {out / 'tilt'}.safetensors")
 
 
@@ -210,7 +216,7 @@ def train_orientation_command(
         from cropper.train.orientation import train_orientation as fit  # noqa: PLC0415
 
     config = OrientationConfig(**_recipe(seed, epochs))
-    fit(folders, out, config, limit=limit, log=tell)
+    fit(folders, out, config, limit=limit, log=tell_lines)
     tell(f"wrote {out / 'orientation'}.safetensors")
 
 
@@ -269,5 +275,5 @@ def train_faces_command(folder: Path, out: Path, **options: Any) -> None:
     with extra("torch"):
         from cropper.train.faces import FacesConfig, train_faces  # noqa: PLC0415
 
-    train_faces(folder, out, FacesConfig(**options), log=tell)
+    train_faces(folder, out, FacesConfig(**options), log=tell_lines)
     tell(f"wrote {out / 'faces'}.safetensors")

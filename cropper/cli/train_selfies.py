@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cropper.cli.group import EXIT_CODES
-from cropper.cli.train import train
+from cropper.cli.train import tell_lines, train
 from cropper.errors import extra, tell
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def train_selfies_command(
     if len(sources) + bool(tiles) != 1:
         raise click.UsageError("give one of --posts, --ucf, --folders and --tiles")
     if tiles:
-        train_tiles(tiles, trunk, out, seed=seed, device=device, log=tell)
+        train_tiles(tiles, trunk, out, seed=seed, device=device, log=tell_lines)
         return
     selfies = with_pictures(_read(sources[0], options, seed))
     known = {field.name for field in fields(SelfiesConfig)}
@@ -126,12 +126,12 @@ def train_selfies_command(
     if options["require_face"]:
         from cropper.train.selfies.faces import look_for_faces, with_faces  # noqa: PLC0415
 
-        selfies = with_faces(look_for_faces(selfies, tell, config.long_side))
+        selfies = with_faces(look_for_faces(selfies, tell_lines, config.long_side))
     if options["labels_only"]:
         write_labels(selfies, out)
         print_line(selfies.summary)
         return
-    train_selfies(selfies, out, config, device=device, workers=options["workers"], log=tell)
+    train_selfies(selfies, out, config, device=device, workers=options["workers"], log=tell_lines)
     tell(f"wrote {out / config.name}.safetensors")
 
 

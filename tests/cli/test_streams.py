@@ -158,3 +158,25 @@ def test_a_picture_to_nobody_is_code_5(folder: Path) -> None:
     assert done.returncode == 0
     with Image.open(io.BytesIO((folder / "out.png").read_bytes())) as image:
         image.load()
+
+
+@pytest.mark.parametrize("redirect", ["2>/dev/full", "2>&-", f"2{LEFT}"])
+def test_training_goes_on_where_its_log_cannot_be_told(redirect: str) -> None:
+    code = "from cropper.cli.train import tell_lines; tell_lines('a\\nb'); print('goes on')"
+    shell = ["bash", "-c", f'sleep 0; {sys.executable} -c "{code}" {redirect}']
+    done = subprocess.run(shell, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
+
+
+def test_a_command_without_its_extra_is_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.startswith("cropper.train")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in ("crops", "selfies", "tilt", "orientation", "faces", "localizer"):
+        command = main.commands["train"]
+        assert isinstance(command, click.Group)
+        needed = [each for each in command.commands[name].params if each.required]
+        line = [part for each in needed for part in (*each.opts[:1], "tests") if part != each.name]
+        found = CliRunner().invoke(main, ["train", name, *line])
+        assert found.exit_code == 3, (name, found.output)
+        assert "'cropper[torch]'" in found.stderr
