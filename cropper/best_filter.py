@@ -2,8 +2,8 @@
 
 A compass search in a few numbers of a tone, from the named filters: each of its steps asks the
 judge about both neighbours along every axis, and the steps are halved where none is better. The
-judge sees each crop as it would be written, smaller. A border is not searched: what borders do to
-the judge's features was made worth nothing when it was trained.
+judge sees each crop as it would be written, smaller. A border is not searched: the judge was
+trained to ignore borders.
 """
 
 from __future__ import annotations

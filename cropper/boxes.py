@@ -19,6 +19,7 @@ from cropper.errors import BoxError
 from cropper.tone import Filter, framed
 
 __all__ = [
+    "SLACK",
     "Box",
     "Boxes",
     "Corners",
@@ -36,9 +37,9 @@ __all__ = [
 
 Boxes = NDArray[np.float64]  # (N, 4)
 Box = tuple[float, float, float, float]
-
-
 Corners = tuple[tuple[float, float], ...]  # four (x, y), px: top left, then clockwise
+
+SLACK = 1.0  # px by which a crop may miss what it was found for: it is moved to whole pixels
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Boxes, Crop, as_boxes, overhang
+from cropper.boxes import SLACK, Boxes, Crop, as_boxes, overhang
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
 from cropper.identity.wanted import Wanted, find_wanted
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["CropFinder", "ScoreMap", "find_best_crop", "search_config"]
 
 _STRATEGY = "halving"
-_SLACK = 1.0  # px; a crop is moved to whole pixels after the search
 # For one aspect and for all: crops as good as a grid's of 10,000 (docs/benchmarks.md)
 _BUDGET, _FREE_BUDGET = 300, 1000
 
@@ -353,7 +352,7 @@ def _with_people(result: CropResult, request: CropRequest, people: Wanted) -> Cr
             match.person.name,
             face.box,
             match.stranger_rate,
-            kept=bool(overhang(as_boxes(face.box), crop)[0, 0] <= _SLACK),
+            kept=bool(overhang(as_boxes(face.box), crop)[0, 0] <= SLACK),
         )
         for face, match in people.found
     )

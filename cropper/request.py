@@ -140,7 +140,7 @@ class CropRequest:
     strategy: str | None = None  # of the search; None: what suits the scorer
     budget: int | None = None  # crops scored at most; None: what suits scorer and strategy
     seed: int = 0  # of random draws
-    # Heads: faces, largest or none; those of single faces, and of people; boxes. Of a search alone
+    # What no crop may cut: faces, largest, none, a FaceAt, a Person or a box; of a search alone
     keep: tuple[str | Box | FaceAt | Person, ...] = ("faces",)
     if_absent: str = "crop"  # where none of the people is found; or skip, or copy the whole photo
     avoid: tuple[Box, ...] = ()  # boxes to leave out; all in px, or fractions if no edge is above 1

@@ -52,7 +52,8 @@ class SearchTask:
     ) -> tuple[Boxes, tuple[str, ...]]:
         """What was found (N, 4), as it is cut, less what the constraints exclude; and notes.
 
-        Where they exclude all of it, the best of what lies near or just holds what is kept.
+        Where they exclude all of it, the best crop that they allow among those near it and those
+        that just hold what is kept.
         """
         boxes = distinct(self.turn.place(boxes))  # in a tiny photo two crops may round to one
         allowed = _allowed(boxes, bound)
@@ -76,7 +77,7 @@ class SearchTask:
         """
         request, whole = self.request, self.whole
         boxes = np.concatenate([boxes, whole])
-        full = len(boxes) - 1  # its row, and that of its own centred crop
+        full = len(boxes) - 1  # row of the whole photo, which is its own centred crop too
         if request.has_shape:
             middle = self.turn.place(self.spaces[0].centred)
         else:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import Box, Boxes, Crop, as_boxes, clip, overhang
+from cropper.boxes import SLACK, Box, Boxes, Crop, as_boxes, clip, overhang
 from cropper.faces import Face, find_faces
 from cropper.image import View
 from cropper.person import Person
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 _HEADROOM = 0.2  # heights of the face, where the shape has room for it
-_SLACK = 1.0  # px; a crop is moved to whole pixels after the search
 _IN_GROUP = 0.35  # of the largest face's height; smaller faces are not what the photo is of
 _MISSED = 1e3  # off the score of a crop that misses what it must keep, more the more it misses
 _SCALES, _PLACES = 9, 5  # a side, of crops that just hold what is kept
@@ -180,13 +179,13 @@ class _Bound:
     subject: Boxes | None = None  # (L, 4) what would be kept by a shape for all; None: ``kept``
 
     def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
-        return np.asarray((overhang(self.kept, boxes) <= _SLACK).all(0))
+        return np.asarray((overhang(self.kept, boxes) <= SLACK).all(0))
 
     def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
         missed = overhang(self.kept, boxes).max(0, initial=0.0)
         inside = _share_inside(self.whole, boxes)
         cut = np.minimum(inside, 1 - inside).sum(0) * 2
-        return np.asarray(np.where(missed > _SLACK, _MISSED + missed, 0.0) + _CUT * cut)
+        return np.asarray(np.where(missed > SLACK, _MISSED + missed, 0.0) + _CUT * cut)
 
 
 @dataclass(frozen=True)
@@ -197,7 +196,7 @@ class _BoundAvoid:
     def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
         low = np.maximum(boxes[:, :2], self.box[0, :2])
         high = np.minimum(boxes[:, 2:], self.box[0, 2:])
-        return np.asarray((high - low <= _SLACK).any(1))
+        return np.asarray((high - low <= SLACK).any(1))
 
     def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
         shared = _share_inside(self.box, boxes)[0]
@@ -211,7 +210,7 @@ class _BoundFocus:
     note: str = ""
 
     def _off(self, boxes: Boxes) -> NDArray[np.float64]:
-        """(N,): px by which crops would have to be moved, and can be."""
+        """(N,): px by which crops miss the point, as far as the photo lets them move."""
         low, high = boxes[:, :2], boxes[:, 2:]
         quarter = (high - low) / 4
         back = np.minimum(low + quarter - self.point, low)  # to the left or up
@@ -219,11 +218,11 @@ class _BoundFocus:
         return np.asarray(np.maximum(back, forth).clip(0).max(1))
 
     def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
-        return np.asarray(self._off(boxes) <= _SLACK)
+        return np.asarray(self._off(boxes) <= SLACK)
 
     def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
         off = self._off(boxes)
-        return np.where(off > _SLACK, _MISSED + off, 0.0)
+        return np.where(off > SLACK, _MISSED + off, 0.0)
 
 
 def focus_note(point: Point, crop: Crop, size: tuple[int, int]) -> str:
@@ -239,8 +238,8 @@ def focus_note(point: Point, crop: Crop, size: tuple[int, int]) -> str:
     box = as_boxes(crop.box)
     low, high = box[0, :2], box[0, 2:]
     middle, sides = (low + high) / 2, high - low
-    spans = sides >= np.array(size) - _SLACK
-    across, down = spans & (np.abs(place - middle) > sides / 4 + _SLACK)
+    spans = sides >= np.array(size) - SLACK
+    across, down = spans & (np.abs(place - middle) > sides / 4 + SLACK)
     if across or down:
         told = ": the crop is the whole photo"
         if not spans.all():
@@ -288,7 +287,7 @@ def aspect_for_all(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]
         return None
     rooms = np.array([space.largest * space.max_scale for space in spaces]) * spaces[0].size
     wide, tall = subject[:, 2:].max(0) - subject[:, :2].min(0)
-    if (np.array([wide, tall]) <= rooms + _SLACK).all(1).any():
+    if (np.array([wide, tall]) <= rooms + SLACK).all(1).any():
         return None
     width, height = np.array(spaces[0].size) * spaces[0].max_scale
     return float(np.clip(spaces[0].aspect, wide / height, width / max(tall, 1.0)))
@@ -309,7 +308,7 @@ def _that_fit(heads: Boxes, rooms: NDArray[np.float64]) -> NDArray[np.bool_]:
     """
     best, chosen = 0.0, np.zeros(len(heads), dtype=bool)
     height = heads[:, 3] - heads[:, 1]
-    for width, tall in rooms + _SLACK:
+    for width, tall in rooms + SLACK:
         for left in np.unique(heads[:, 0]):
             across = (heads[:, 0] >= left) & (heads[:, 2] <= left + width)
             for top in np.unique(heads[across, 1]):
@@ -322,7 +321,7 @@ def _that_fit(heads: Boxes, rooms: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _cannot(what: str, held: Boxes, spaces: Sequence[CropSpace]) -> str:
     """Says so, and names the shape nearest to the one asked for that holds the boxes, if one does.
 
-    A crop as wide as the photo, or as high, is wide and high enough for aspects of one interval.
+    The aspects whose largest crops hold the boxes form one interval.
     """
     space = spaces[0]
     width, height = np.array(space.size) * space.max_scale

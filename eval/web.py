@@ -30,6 +30,7 @@ from cropper.boxes import iou
 from cropper.errors import MissingExtraError, extra
 from cropper.finder import CropFinder
 from cropper.statistics import bootstrap
+from cropper.web.runtime import ON_GPU
 from eval.processes import memory
 
 __all__ = ["Pair", "WebReport", "render_web", "run_web", "serving_site", "site_bytes"]
@@ -210,7 +211,8 @@ def _pair(page: Any, finder: CropFinder, form: str, data: bytes, aspect: str) ->
 
 def site_bytes(site: Path) -> int:
     """What a first visit loads, compressed as hosts do it."""
-    return sum(len(gzip.compress(each.read_bytes(), 9)) for each in site.iterdir())
+    files = [each for each in site.iterdir() if each.name not in ON_GPU]
+    return sum(len(gzip.compress(each.read_bytes(), 9)) for each in files)
 
 
 def render_web(report: WebReport) -> str:

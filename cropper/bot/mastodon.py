@@ -56,7 +56,7 @@ _OPEN = ("public", "unlisted")
 _LONGEST_ALT = 1500  # characters
 _LONGEST_WARNING = 60  # characters of a content warning: it counts among the 500 of a post
 _GONE = "I cannot see that post, or not everybody may: please attach the photo to the mention."
-_POST = re.compile(r"/(?:@[^/]+(?:/statuses)?|users/[^/]+/statuses)/(\w+)/?")
+_POST = re.compile(r"/(?:(?:deck|web)/)?(?:@[^/]+/(?=\d+/?$)|(?:@|users/)[^/]+/statuses/)(\w+)/?")
 
 
 class _StrangeError(NetworkError):

@@ -24,7 +24,7 @@ __all__ = ["BACKENDS", "BulkOptions", "each_target"]
 
 BACKENDS = ("local", "dask", "ray")
 _RECIPE = 4  # raised when the same settings would give other pixels, so that resume redoes them
-# Options that decide what is written, beside the requests and what has a digest
+# Options that change what is written; requests, scorer and style are in the key by themselves
 _DECIDE = ("overlay", "quality", "xmp", "min_gain", "strict", "strip", "linear", "kind")
 
 

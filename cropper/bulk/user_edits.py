@@ -1,8 +1,8 @@
 """Crops that somebody edited after the run: theirs is kept, a torn file is not.
 
-The digest of a crop tells that it is another one. A torn file is not whole, and one whose disk lost
-bits is as old as what was written, to the nanosecond; one that is whole and of another time was
-saved by a person or a program on purpose, or put back from a copy.
+The digest of a crop tells that it is another one. With the time of what was written, to the
+nanosecond, it is a disk's damage; with another time, and whole, somebody saved it on purpose or put
+it back from a copy. A torn file is not whole.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from cropper.person import Person
 
 __all__ = ["Wanted", "find_wanted"]
 
-# Of strangers, that are taken for one of the people: more than where a name is the answer, since to
-# cut off who was to be kept is worse than to keep a stranger, which is told
+# Share of strangers that are taken for one of the people. Larger than where a name is the answer:
+# to cut off somebody who is wanted is worse than to keep a stranger
 _RATE = 1e-2
 
 

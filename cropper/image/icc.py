@@ -1,4 +1,4 @@
-"""Colour that a file tells outside of an ICC profile, as the ICC profile that says the same.
+"""Makes an ICC profile of what a file says of its colours elsewhere.
 
 PNG has gamma, primaries and code points (gAMA, cHRM, cICP), AVIF and HEIF have code points (nclx).
 As a profile they reach a scorer and every output format like any other. Code points are those of

@@ -54,7 +54,7 @@ def resample_linear(
         light = _resized(light, size, inner)
         if weight is not None:
             light /= np.maximum(weight, 1e-4)
-        # the nearest value: what lies between two is split where their half way is in light
+        # the nearest value, with the border between two half way between them in light
         nearest = np.searchsorted(curve[1::2], light, side="right")
         made.append(Image.fromarray(nearest.astype(values.dtype)))
     if weight is not None:

@@ -51,8 +51,8 @@ MAX_PIXELS = 1 << 30  # of a crop
 # What a JPEG's scaled decode keeps beyond a crop's size: with less, its error comes near to that
 # of encoding the crop at quality 92 (41 dB at 1.25, 36 dB at 1)
 _SPARE = 1.25
-# EXIF orientation -> from stored to upright, and whether the stored picture's x and y are
-# swapped, then x reversed, y reversed, seen from the upright one
+# EXIF orientation -> Pillow's transpose to upright, and the way back to what is stored: whether x
+# and y are swapped, then whether x is reversed, and y
 _UPRIGHT = {
     2: (Image.Transpose.FLIP_LEFT_RIGHT, (False, True, False)),
     3: (Image.Transpose.ROTATE_180, (False, True, True)),
@@ -137,8 +137,8 @@ class SourceImage:
     def expect(self, sizes: Sequence[tuple[int, int]]) -> None:
         """Crops will be cut to ``sizes`` (width, height): a JPEG is decoded for them right away.
 
-        A view is then averaged from that, where its own decode would be another pass over the
-        file. It differs by rounding. Raises ImageReadError for broken pixels.
+        Views are then made of this decode too, which saves a second one; they differ by rounding.
+        Raises ImageReadError for broken pixels.
         """
         if self.format == "JPEG" and self._picture is None:
             full = self._stored_size(self.size)  # half of all crops are nearly as large

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cropper.boxes import Box, as_boxes, overhang
+from cropper.boxes import SLACK, Box, as_boxes, overhang
 from cropper.console import print_json, print_line, say
 from cropper.errors import ConfigError, CropperError, DataError, ImageWriteError
 from cropper.finder import CropFinder
@@ -41,8 +41,6 @@ __all__ = [
     "verify",
     "who",
 ]
-
-_SLACK = 1.0  # px
 
 
 @dataclass(frozen=True)
@@ -124,10 +122,10 @@ def _place(seen: SeenFace, photo: PhotoFaces) -> str:
     if photo.extra is None:
         return ""
     head, crop = np.array(seen.face.head(photo.size)), np.array(photo.extra)
-    if overhang(as_boxes(head), as_boxes(crop))[0, 0] <= _SLACK:
+    if overhang(as_boxes(head), as_boxes(crop))[0, 0] <= SLACK:
         return "kept"
     apart = np.concatenate([crop[:2] - head[2:], head[:2] - crop[2:]])
-    return "left out" if apart.max() >= -_SLACK else "cut"
+    return "left out" if apart.max() >= -SLACK else "cut"
 
 
 def verify(first: Path, second: Path, *, false_accepts: float = RATE, as_json: bool = False) -> int:

@@ -25,7 +25,7 @@ __all__ = [
     "seen",
 ]
 
-_SPARE = 1.5  # times the long side: to scale it away first would cost more than it brings
+_SPARE = 1.5  # times the long side: what is that little too large is quicker scored than shrunk
 
 
 @contextlib.contextmanager

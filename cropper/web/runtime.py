@@ -15,11 +15,16 @@ from pathlib import Path
 
 from cropper.errors import MissingExtraError, MissingModelError
 
-__all__ = ["PACKAGE", "runtime_files"]
+__all__ = ["ON_GPU", "PACKAGE", "runtime_files"]
 
 PACKAGE = "onnxruntime-web@1.22.0"  # later ones are larger, and no faster here
 _SHA512 = "Ud/+EBo6mhuaQWt/OjaOk0iNWjXqJoeeMFr6xQEERZdIZH2OWpGzuujz7lfuOBjUa6TEE/sc4nb7Da5dNL34fg=="
 _NAMES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+ON_GPU = (  # loaded by whoever asks for it
+    "ort.webgpu.min.mjs",
+    "ort-wasm-simd-threaded.jsep.mjs",
+    "ort-wasm-simd-threaded.jsep.wasm",
+)
 _SECONDS = 300
 _LICENCE = "onnxruntime-web-LICENSE.txt"  # of the package, whose archive has none
 
@@ -37,7 +42,7 @@ def runtime_files(archive: Path | None) -> Mapping[str, bytes]:
         raise MissingModelError(f"{where} is not {PACKAGE} as it was released: its hash is another")
     with tarfile.open(fileobj=io.BytesIO(content)) as package:
         found = {}
-        for name in _NAMES:
+        for name in (*_NAMES, *ON_GPU):
             member = package.extractfile(f"package/dist/{name}")
             assert member is not None, "the hash is that of a package that has it"
             found[name] = member.read()

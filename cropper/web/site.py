@@ -30,7 +30,7 @@ from cropper.scorers.cropnet.export import build_graph
 from cropper.scorers.header import read_header
 from cropper.web.head import build_head
 from cropper.web.policy import POLICY
-from cropper.web.runtime import runtime_files
+from cropper.web.runtime import ON_GPU, runtime_files
 
 __all__ = ["SiteOptions", "export_site", "write_site"]
 
@@ -152,8 +152,9 @@ def _about(path: Path, config: CropNetConfig) -> dict[str, Any]:
 def _listed(content: Mapping[str, bytes]) -> bytes:
     """What the service worker keeps, and a name for it that changes with the content."""
     whole = hashlib.sha256(b"".join(content[name] for name in sorted(content))).hexdigest()[:16]
-    names = ["./", *sorted({*content, "site.json"} - {"sw.js"})]
-    return f"self.VERSION = {json.dumps(whole)};\nself.FILES = {json.dumps(names)};\n".encode()
+    names = ["./", *sorted({*content, "site.json"} - {"sw.js", *ON_GPU})]
+    told = {"VERSION": whole, "FILES": names, "LATER": ON_GPU}
+    return "".join(f"self.{name} = {json.dumps(each)};\n" for name, each in told.items()).encode()
 
 
 def _icons() -> dict[str, bytes]:

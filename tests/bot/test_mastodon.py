@@ -85,10 +85,14 @@ def test_replies_links_and_who_is_not_answered(
     bens = mastodon.status(media_attachments=photos, visibility="private", account=ben)
     named = mastodon.status(media_attachments=photos, mentions=[BOT])
     link = '<p>@cropper <a href="{}/@ben/{}">it</a></p>'.format
+    timeline = link(mastodon.url, "with_replies")  # no post, whatever stands beside it
     thanks = {"in_reply_to_id": mastodon.status(BOT), "in_reply_to_account_id": BOT["id"]}
     asks: list[dict[str, Any]] = [
         {"in_reply_to_id": post},  # crop
         {"content": link(mastodon.url, post)},  # crop
+        {"content": timeline + link(mastodon.url, f"statuses/{post}")},  # crop
+        {"content": link(f"{mastodon.url}/deck", post)},  # crop
+        {"content": timeline},  # help
         {"content": link(mastodon.url, own)},  # crop, to them alone
         {"content": link(mastodon.url, bens)},  # not for their eyes
         {"content": link("https://other.example", post)},  # help
@@ -104,10 +108,10 @@ def test_replies_links_and_who_is_not_answered(
             mastodon.mention(**each)
         until(lambda: is_done(tmp_path, mastodon))
         assert "next try in" not in bot.said()
-    starts = ["Score", "Score", "Score", "I cannot see", "Mention me", "I cannot see"]
+    starts = [*["Score"] * 4, "Mention me", "Score", "I cannot see", "Mention me", "I cannot see"]
     assert [each[: len(s)] for each, s in zip(told(mastodon), starts, strict=True)] == starts
     shown = [each.fields["visibility"] for each in mastodon.posted]
-    assert shown == ["unlisted", "unlisted", "direct", "unlisted", "unlisted", "unlisted"]
+    assert shown == [*["unlisted"] * 5, "direct", *["unlisted"] * 3]
     assert {each.headers["Host"] for each in mastodon.requests} == {mastodon.url[len("http://") :]}
 
 

@@ -85,9 +85,12 @@ def test_keys_step_through_and_marks_are_saved(page: Any, tmp_path: Path) -> Non
     page.select_option("#order", "name")
     page.locator("#order").blur()
     current = "() => document.activeElement.dataset.name"
+    page.evaluate("get('count').textContent = '1234 of 1234, 0 marked'")  # the bar is higher then
     page.keyboard.press("j")
     assert page.evaluate(current) == "broken.jpg"
     page.keyboard.press("ArrowRight")
+    bar, heading = (page.locator(each).bounding_box() for each in (".bar", "article:focus h2"))
+    assert bar["y"] + bar["height"] <= heading["y"]  # it does not lie under what stays in view
     page.keyboard.press("x")
     assert page.evaluate(current) == "cup & 100%.jpg"
     page.keyboard.press("j")

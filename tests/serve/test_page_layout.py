@@ -51,7 +51,9 @@ def test_shapes_photo_and_strip_are_in_view_and_stay(
     assert bottom(shapes) <= mat["y"]
     assert bottom(mat) <= strip["y"] < bottom(mat) + 30
     bar = place(page, ".summary")["y"] if device is PHONE else 900
-    assert bottom(strip) <= bar
+    assert bottom(strip) <= bottom(place(page, "#angle")) <= bottom(place(page, "#undo")) <= bar
+    if device is DESKTOP:
+        assert bottom(place(page, "#download-all")) <= bar
     for choose in (
         lambda: page.locator('label:has(input[value="9:16"])').click(),
         lambda: page.locator("#grid button").nth(1).click(),
@@ -103,6 +105,19 @@ def test_a_wrong_number_is_told_beside_its_field(page: Any, photo: Path) -> None
         assert page.get_attribute(field, "aria-invalid") is not None
         page.fill(field, "90")
         assert page.locator(f"{field}-rule").count() == 0
+    for field, text, rule in [
+        ("#edge-x", "9999", "is the nearest to 9999 that is possible here"),
+        ("#edge-w", "9999", "512 is the nearest to 9999"),
+        ("#edge-h", "10.4", "10 is the nearest to 10.4"),
+        ("#edge-y", "", "Not used: a whole number from 0 to 512"),
+    ]:
+        page.fill(field, text)
+        page.keyboard.press("Tab")
+        assert rule in page.inner_text(f"{field}-rule")
+        assert page.locator(".rule").count() == 1
+    page.fill("#edge-h", "100")
+    page.keyboard.press("Tab")
+    assert page.locator(".rule").count() == 0
     page.check('input[value="own"]', force=True)
     page.fill("#own", "wide")
     assert "width:height, as in 5:7" in page.inner_text("#own-rule")
@@ -140,16 +155,16 @@ def test_the_rival_is_the_centred_crop_of_a_shape(page: Any, photo: Path, tmp_pa
 
 @DEVICES
 def test_a_subject_that_does_not_fit_is_told_beside_the_verdict(
-    chromium: Any, url: str, tmp_path: Path, device: dict[str, Any]
+    chromium: Any, url: str, photo: Path, tmp_path: Path, device: dict[str, Any]
 ) -> None:
-    path = tmp_path / "two.jpg"
+    path = tmp_path / "couple.jpg"
     Image.fromarray(side_by_side(stranger(83), stranger(31))).save(path)
     asked = {"aspect": "9:16", "min_scale": "0.5"}
     answer = httpx.post(f"{url}/v1/crop", content=path.read_bytes(), params=asked, timeout=60)
     assert answer.json()["notes"]
     page = chromium.new_page(**device)
     page.goto(url)
-    drop(page, path)
+    drop(page, path, photo)
     settled(page)
     assert page.locator("#notes li").count() == 0
     page.check('input[value="9:16"]', force=True)
@@ -157,6 +172,8 @@ def test_a_subject_that_does_not_fit_is_told_beside_the_verdict(
     assert page.locator("#notes li").all_inner_texts() == answer.json()["notes"]
     notes = place(page, "#notes")
     assert bottom(notes) <= page.viewport_size["height"]
+    bar = place(page, ".summary")["y"] if device is PHONE else page.viewport_size["height"]
+    assert bottom(place(page, "#angle")) <= bar  # beside a strip and a note too
     page.close()
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from cropper.cli import main
 from cropper.errors import ImageWriteError
 from cropper.web.site import SiteOptions, write_site
+from eval.web import site_bytes
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ def test_site_is_whole_and_relative(site: Path) -> None:
     assert json.loads((site / "site.json").read_text())["config"]["gaze"] is True
     listed = (site / "precache.js").read_text()
     assert all(f'"{name}"' in listed for name in names - {"sw.js", "precache.js"})
+    assert site_bytes(site) < 8e6  # of a first visit, compressed
     assert not [each for each in site.glob("*.html") if "/static/" in each.read_text()]
 
 

@@ -16,6 +16,7 @@ from skimage import data
 
 from cropper.cli import main
 from cropper.finder import CropFinder
+from cropper.web.runtime import ON_GPU
 from eval.web import serving_site
 from tests.conftest import CliRunner
 from tests.serve.browser import GIVE, PHONE
@@ -66,6 +67,38 @@ def test_it_works_without_a_network_after_the_first_visit(chromium: Any, site: P
     until(page, IS_SCORED)
     page.goto(f"{address}camera.html")
     assert page.title().startswith("Camera")
+    context.close()
+
+
+@pytest.mark.slow
+def test_the_network_runs_on_webgpu_where_that_is_asked_for(chromium: Any, site: Path) -> None:
+    flags = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
+    context = chromium(*flags).new_context()
+    page, said, asked = context.new_page(), [], []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: said.append(message.text))
+    context.on("request", lambda request: asked.append(request.url.rsplit("/")[-1]))
+    with serving_site(site.parent, "site/") as address:
+        page.goto(address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.goto(address)
+        page.wait_for_timeout(1000)
+        if page.locator("#gpu-label").is_hidden():
+            pytest.skip("this Chromium has no WebGPU")
+        assert not {*ON_GPU} & {*asked}  # a first visit does without
+        page.locator("#gpu-label").click()
+        until(page, "document.getElementById('gpu').checked")
+        give(page, ("photo.png", PHOTO))
+        until(page, IS_SCORED, 240)  # without a graphics processor it is slow
+        assert {*ON_GPU} <= {*asked}
+    page.goto(address)  # nobody is there any more
+    give(page, ("photo.png", PHOTO))
+    until(page, IS_SCORED, 240)
+    best = CropFinder().find(PHOTO, top_k=4).best
+    assert page.locator("#edge-w").input_value() == f"{best.width:.0f}"
+    score = float(page.locator("#score").inner_text())
+    assert score == pytest.approx(best.score, abs=0.006)
+    assert said == []
     context.close()
 
 
@@ -131,6 +164,49 @@ def test_camera_follows_and_does_not_jitter(chromium: Any, address: str, film: P
     name = first.value.suggested_filename
     assert re.fullmatch(r"photo-[\d-]+\.jpg", name)
     assert Image.open(first.value.path()).size == (640, 480)
+    context.close()
+
+
+NOTED = """
+const own = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+window.asked = [];
+window.seen = true;
+Object.defineProperty(document, "hidden", { get: () => !window.seen });
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  window.asked.push(wanted.video.facingMode);
+  return window.stream = await own(wanted);
+};
+"""
+SEEN = "(seen) => { window.seen = seen; document.dispatchEvent(new Event('visibilitychange')); }"
+
+
+def test_camera_is_turned_to_the_person_and_given_back_when_nobody_looks(
+    chromium: Any, address: str
+) -> None:
+    browser = chromium("--use-fake-device-for-media-stream=device-count=2", FAKE[1])
+    size = {"width": 844, "height": 390}  # a phone on its side
+    context = browser.new_context(viewport=size, has_touch=True, permissions=["camera"])
+    context.add_init_script(NOTED)
+    page = context.new_page()
+    page.goto(f"{address}camera.html")
+    until(page, LEFT)
+    for part in ("#shutter", "#flip", "#verdict", "#finder"):
+        place = page.locator(part).bounding_box()
+        assert place["y"] >= 0, part
+        assert place["y"] + place["height"] <= 390, part
+    page.locator("#flip").click()
+    until(page, "window.asked.length === 2")
+    assert page.evaluate("window.asked") == ["environment", "user"]
+    until(page, "window.stream.active")
+    page.evaluate(SEEN, False)  # at once, while it starts: an end of that is no end of the next
+    page.evaluate(SEEN, True)
+    until(page, "window.asked.length === 3 && window.stream.active")
+    page.wait_for_timeout(500)
+    page.evaluate(SEEN, False)
+    until(page, "!window.stream.active")
+    page.evaluate(SEEN, True)
+    until(page, "window.stream.active")
+    assert page.evaluate("window.asked") == ["environment", *["user"] * 3]
     context.close()
 
 

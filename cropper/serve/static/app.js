@@ -46,7 +46,7 @@ function take(pictures, others) {
   finder.add(photos);
   get("drop").classList.add("small");
   get("work").hidden = false;
-  get("many").hidden = finder.photos.length < 2;
+  for (const part of document.querySelectorAll(".of-many")) part.hidden = finder.photos.length < 2;
   tiles.drawPhotos(get("grid"), finder.photos, select);
   markPhoto();
   if (!current || photos.length === 1) select(photos[0]);
@@ -333,6 +333,7 @@ api.onGone(messages.showGone);
 listen();
 showKept();
 limits = await api.limits();
+if (limits.gpu) settings.showGpu(api.gpu);
 settings.showPeople(limits.people);
 presets.show(limits.presets);
 settings.showFilters(limits.filters);

@@ -1,5 +1,6 @@
 // What the form asks for, in the API's words.
 
+import { tellBeside } from "./messages.js";
 import * as presets from "./presets.js";
 
 const get = (id) => document.getElementById(id);
@@ -70,6 +71,16 @@ export function showFilters(names = []) {
   get("filter").append(...names.map((name) => new Option(name.replaceAll("-", " "), name)));
 }
 
+/** An engine that may run on the graphics processor does so from the next load on. */
+export function showGpu(gpu) {
+  get("gpu-label").hidden = false;
+  get("gpu").checked = gpu.get();
+  get("gpu").addEventListener("change", () => {
+    gpu.set(get("gpu").checked);
+    location.reload();
+  });
+}
+
 /** An engine that writes fewer formats than all says which. */
 export function showFormats(names) {
   if (!names) return;
@@ -115,15 +126,8 @@ function agree(field, last) {
 
 /** Says beside a field what it takes, while it holds something else. */
 function showRule(field) {
-  const id = `${field.id}-rule`;
-  get(id)?.remove();
-  const isRight = field.checkValidity();
-  field.toggleAttribute("aria-invalid", !isRight);
-  if (isRight) return;
-  const rule = document.createElement("small");
-  Object.assign(rule, { id, className: "rule", role: "alert" });
-  rule.textContent = `Not used: ${field.title || `a whole number from ${field.min} to ${field.max}`}`;
-  field.parentElement.append(rule);
+  const rule = field.title || `a whole number from ${field.min} to ${field.max}`;
+  tellBeside(field, field.checkValidity() ? "" : `Not used: ${rule}`);
 }
 
 /** Calls `changed()` when the crops to find are others. */

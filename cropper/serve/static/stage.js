@@ -2,6 +2,7 @@
 
 import { layOver } from "./drawing.js";
 import { drag, fromBox, inside, pinch, same, scaled, turnOf } from "./geometry.js";
+import { tellBeside } from "./messages.js";
 
 const get = (id) => document.getElementById(id);
 const PAUSE = 400; // ms; a wheel that rests as long begins anew
@@ -63,11 +64,19 @@ export class Stage {
   }
 
   place(frame) {
+    const isOther = !this.frame || !same(frame, this.frame);
     this.frame = frame;
     this.turn = turnOf(frame, this.size);
     this.element.style.setProperty("--turn", `${-this.turn.angle}deg`);
     layOver(this.box, frame, this.size);
-    for (const [side, id] of Object.entries(FIELDS)) get(id).value = Math.round(frame[side]);
+    if (isOther) this.#write(); // else somebody may be typing
+  }
+
+  #write() {
+    for (const [side, id] of Object.entries(FIELDS)) {
+      get(id).value = Math.round(this.frame[side]);
+      tellBeside(get(id), "");
+    }
   }
 
   /** A frame to compare with, thin; null for none. */
@@ -162,14 +171,21 @@ export class Stage {
     event.preventDefault();
   }
 
+  /** A value that the photo, the shape or the angle does not allow is told, with what is taken instead. */
   #typed(side, input) {
     if (!this.frame) return;
     this.gesture += 1;
-    const value = Math.round(Number(input.value));
-    if (!input.value || !Number.isFinite(value)) {
-      this.place(this.frame);
-      return;
-    }
+    const typed = input.value;
+    const isNumber = typed !== "";
+    if (isNumber) this.#set(side, Math.round(Number(typed)));
+    this.#write();
+    const isTaken = isNumber && Number(typed) === Number(input.value);
+    const told = isNumber ? `${input.value} is the nearest to ${typed} that is possible here`
+      : `Not used: a whole number from ${input.min} to ${input.max}`;
+    tellBeside(input, isTaken ? "" : told);
+  }
+
+  #set(side, value) {
     let frame = { ...this.frame, [side]: value };
     if (this.ratio && (side === "w" || side === "h")) {
       const [width, height] = this.size;
@@ -178,6 +194,5 @@ export class Stage {
       frame = { ...frame, w, h: w / this.ratio };
     }
     this.#change(inside(frame, this.turn));
-    this.place(this.frame);
   }
 }

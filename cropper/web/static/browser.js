@@ -2,7 +2,10 @@
 
 import { Turn } from "./turn.js";
 
-const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+const GPU = "cropper-gpu"; // its key in the store
+const store = storeOfBrowser();
+const address = new URL(store?.getItem(GPU) ? "worker.js?gpu" : "worker.js", import.meta.url);
+const worker = new Worker(address, { type: "module" });
 const open = new Map(); // id -> {resolve, reject}
 const MOST = 60e6; // px of a crop
 const WRITTEN = ["image/jpeg", "image/png", "image/webp"]; // by a canvas
@@ -30,6 +33,15 @@ export function ask(what, given, transferred = []) {
     open.set(count, { resolve, reject });
     worker.postMessage({ id: count, ask: what, ...given }, transferred);
   });
+}
+
+/** null where the person has forbidden it. */
+function storeOfBrowser() {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
 }
 
 function named(file) {
@@ -70,6 +82,12 @@ export function requestOf(options) {
   };
 }
 
+/** Whether the network runs on WebGPU, from the next load of the page on. */
+export const gpu = {
+  get: () => Boolean(store.getItem(GPU)),
+  set: (on) => (on ? store.setItem(GPU, "on") : store.removeItem(GPU)),
+};
+
 // What only a service has: a token to ask for, an end
 export const onToken = () => {};
 export const onGone = () => {};
@@ -80,6 +98,7 @@ export const limits = async () => ({
   people: [],
   formats: WRITTEN,
   presets: (await site).presets,
+  gpu: Boolean(store && await navigator.gpu?.requestAdapter()),
   note: "Photos stay in this browser: nothing is uploaded.",
 });
 

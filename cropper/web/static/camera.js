@@ -23,25 +23,31 @@ const steady = new Steady();
 let facing = "environment";
 let seen = null; // {width, height} of what the engine sees
 let isRunning = false;
-let round = 0; // of starts: what an earlier one still finds is no longer wanted
+let round = 0; // of starts and stops: what an earlier one still finds is no longer wanted
 
 async function start() {
-  round += 1;
   stop();
+  const own = round;
   if (!navigator.mediaDevices) {
     explain("A browser gives the camera to pages over https alone. Open this one by https.");
     return;
   }
   try {
     const wanted = { facingMode: facing, width: { ideal: 1920 }, height: { ideal: 1080 } };
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+    const stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
+    if (own !== round) { // hidden or turned meanwhile
+      for (const track of stream.getTracks()) track.stop();
+      return;
+    }
+    video.srcObject = stream;
     await video.play();
   } catch (error) {
-    explain(REASONS[error.name] ?? `The camera cannot be started: ${error.message}`);
+    if (own === round) explain(REASONS[error.name] ?? `The camera cannot be started: ${error.message}`);
     return;
   }
   const cameras = (await navigator.mediaDevices.enumerateDevices())
     .filter((device) => device.kind === "videoinput");
+  if (own !== round) return;
   get("flip").hidden = cameras.length < 2;
   const [track] = video.srcObject.getVideoTracks();
   track.addEventListener("ended", () => explain("The camera was taken away. Reload the page."));
@@ -54,6 +60,7 @@ async function start() {
 }
 
 function stop() {
+  round += 1;
   isRunning = false;
   for (const track of video.srcObject?.getTracks() ?? []) track.stop();
   steady.forget();

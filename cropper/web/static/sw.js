@@ -1,6 +1,6 @@
 // Keeps the whole site, so that it works without a network: a version at a time, never mixed.
 
-importScripts("precache.js"); // VERSION, FILES
+importScripts("precache.js"); // VERSION, FILES, LATER
 
 const NAME = `cropper-${self.registration.scope}-${self.VERSION}`;
 
@@ -19,8 +19,17 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET") return;
   event.respondWith(caches.open(NAME)
     .then((cache) => cache.match(event.request, { ignoreSearch: true }))
-    .then((kept) => (kept ? isolated(kept) : fetch(event.request))));
+    .then((kept) => (kept ? isolated(kept) : fetched(event.request))));
 });
+
+/** From the host; what only some visitors ask for is kept once it is there. */
+async function fetched(request) {
+  const answer = await fetch(request);
+  const isLater = self.LATER.some((name) => request.url === new URL(name, self.registration.scope).href);
+  if (!isLater || !answer.ok) return answer;
+  await caches.open(NAME).then((cache) => cache.put(request, answer.clone())).catch(() => {}); // no room
+  return isolated(answer);
+}
 
 /** With the headers that allow the engine's threads, which few static hosts send. */
 function isolated(kept) {

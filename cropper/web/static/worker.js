@@ -7,7 +7,7 @@ import { open } from "./runtime.js";
 import { Turn } from "./turn.js";
 import { warped } from "./warp.js";
 
-const loaded = Promise.all(["trunk.onnx", "head.onnx"].map(open));
+const loaded = Promise.all([open("trunk.onnx", true), open("head.onnx")]);
 const looker = new Worker(new URL("looker.js", import.meta.url), { type: "module" });
 const looking = new Map(); // id -> {resolve, reject}
 let looks = 0;
