@@ -31,6 +31,7 @@ from cropper.image import (
     format_for,
     from_array,
     load_image,
+    lost_note,
     parse_format,
     sniff,
     writable_format,
@@ -264,10 +265,13 @@ class _Batch:
         size: Size | None,
         painter: Painter | None,
     ) -> list[str]:
-        """What the painter says of the crops."""
+        """What the painter says of the crops, and what these do not keep."""
         options, notes = self.options, list[str]()
 
         def rendered(crop: Crop, kind: str) -> bytes:
+            lost = None if options.strip else lost_note(source.header, kind)
+            if lost and lost not in notes:
+                notes.append(lost)
             if painter is None:
                 return options.render(source, crop, kind, size)
             paint = partial(painter.paint, notes=notes)

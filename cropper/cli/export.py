@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -55,13 +54,15 @@ def export_command(
     folder: Path, scorer: str, runtime: Path | None, as_json: bool, overwrite: bool
 ) -> None:
     """Write the page with the engine inside, for browsers and phones."""
+    from cropper.console import print_json, print_line, say  # noqa: PLC0415
+
     with extra("web"):
         from cropper.web.site import SiteOptions, export_site  # noqa: PLC0415 - an extra
 
     options = SiteOptions(folder=folder, scorer=scorer, runtime=runtime, overwrite=overwrite)
-    made = export_site(options, lambda line: click.echo(f"cropper: {line}", err=True))
+    made = export_site(options, say)
     if as_json:
-        click.echo(json.dumps(made))
+        print_json(made)
     else:
         size = made["bytes"] / 1e6
-        click.echo(f"{made['site']}: {made['files']} files, {size:.1f} MB; open it over http(s)")
+        print_line(f"{made['site']}: {made['files']} files, {size:.1f} MB; open it over http(s)")

@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cropper.errors import CropperError, ImageReadError, ImageTooLargeError
 from cropper.image import exif
-from cropper.image.deep_tiff import deep_header, unread_kind
+from cropper.image.deep_tiff import deep_header, samples_of, unread_kind
 from cropper.image.formats import (
     FORMATS,
     broken_end,
@@ -60,7 +60,7 @@ class Header:
     mode: str  # Pillow's
     orientation: int = 1  # EXIF 1-8, still to be applied to decoded pixels
     exif: bytes | None = None  # without prefix
-    iptc: bytes | None = None  # of a JPEG; a TIFF has it among its tags
+    iptc: bytes | None = None
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     subsampling: int | None = None  # JPEG: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0
@@ -194,7 +194,9 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
             _check_size(name, webp_canvas(data), max_mpixels)
         try:
             image = open_picture(data, kind)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, UnidentifiedImageError) and kind == "TIFF":
+                _name_variant(name, data)
             if kind != "PNG":
                 raise
             data = data[:8] + b"".join(
@@ -206,6 +208,16 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
             notes.append("a broken PNG chunk, so profile and animation were ignored")
         _check_size(name, image.size, max_mpixels)
         return _header(name, kind, image, data, notes), data
+
+
+def _name_variant(name: str, data: bytes) -> None:
+    """Raises ImageReadError for a TIFF that is sound, of pixels that nobody here reads."""
+    if told := samples_of(data):
+        raise ImageReadError(
+            f"{name}: a TIFF with {told} a pixel, of a kind that is not read; save it as grey or "
+            "RGB of 8 or 16 bits",
+            "unread TIFF",
+        )
 
 
 def in_memory(image: Image.Image) -> Header:
