@@ -16,7 +16,6 @@ from cropper.image import View
 from cropper.tilt import TiltFinder, grey_levels
 from cropper.tilt import edge_directions as in_numpy
 from cropper.turn import Turn
-from eval import angle_arms
 from eval.__main__ import cli
 from eval.angle_arms import ANGLE_ARMS, OFFSETS, Looks, Trial, measure_angles, render_angles
 from eval.levelness import Levelness, edge_directions
@@ -106,7 +105,7 @@ class _Smooth:
 def test_on_a_smooth_surface_every_arm_comes_to_the_top_and_keeps_its_budget(
     name: str, budget: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(angle_arms, "Levelness", _Smooth)
+    monkeypatch.setattr("eval.angle_arms.Levelness", _Smooth)
     looks = Looks(_front(7.3), budget)
     assert ANGLE_ARMS[name](looks) == pytest.approx(7.3, abs=0.3)
     assert budget - 1 <= looks.spent <= budget
