@@ -161,24 +161,7 @@ def part_of_canvas(image: ImageFile.ImageFile) -> tuple[int, int, int, int] | No
 
 def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
     """The header, and the data, less those PNG chunks that keep Pillow from reading it."""
-    kind = sniff(data)
-    if kind is None:
-        raise ImageReadError(
-            f"{name}: not a picture in {', '.join(FORMATS)}; it starts with {data[:8]!r}",
-            "not a picture",
-        )
-    if plugin_of(kind) is None:
-        raise ImageReadError(
-            f"{name}: HEIC is read by an extra: pip install 'cropper[heic]'",
-            "HEIC without its extra",
-        )
-    if too_much := excess(kind, data):
-        raise ImageReadError(
-            f"{name}: {too_much}, which would take too long to read; save it anew in an image "
-            "editor",
-            "too complex",
-        )
-    notes: list[str] = []
+    kind, notes = _readable(name, data), list[str]()
     if kind == "PNG" and (end := broken_end(data)):
         data = data[:end] + _PNG_END
         notes.append("a broken PNG chunk behind the pixels, so what follows was ignored")
@@ -199,15 +182,42 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
                 _name_variant(name, data)
             if kind != "PNG":
                 raise
-            data = data[:8] + b"".join(
-                data[at - 8 : at + length + 4]
-                for chunk, at, length in png_chunks(data)
-                if chunk in _PIXEL_CHUNKS
-            )
+            data = _pixels_alone(data)
             image = open_picture(data, kind)
             notes.append("a broken PNG chunk, so profile and animation were ignored")
         _check_size(name, image.size, max_mpixels)
         return _header(name, kind, image, data, notes), data
+
+
+def _readable(name: str, data: bytes) -> str:
+    """The format of what can be read, by its start."""
+    kind = sniff(data)
+    if kind is None:
+        raise ImageReadError(
+            f"{name}: not a picture in {', '.join(FORMATS)}; it starts with {data[:8]!r}",
+            "not a picture",
+        )
+    if plugin_of(kind) is None:
+        raise ImageReadError(
+            f"{name}: HEIC is read by an extra: pip install 'cropper[heic]'",
+            "HEIC without its extra",
+        )
+    if too_much := excess(kind, data):
+        raise ImageReadError(
+            f"{name}: {too_much}, which would take too long to read; save it anew in an image "
+            "editor",
+            "too complex",
+        )
+    return kind
+
+
+def _pixels_alone(data: bytes) -> bytes:
+    """A PNG less all chunks but those of its pixels."""
+    return data[:8] + b"".join(
+        data[at - 8 : at + length + 4]
+        for chunk, at, length in png_chunks(data)
+        if chunk in _PIXEL_CHUNKS
+    )
 
 
 def _name_variant(name: str, data: bytes) -> None:
