@@ -31,6 +31,7 @@ from cropper.image import (
     format_for,
     from_array,
     load_image,
+    lost_note,
     parse_format,
     sniff,
     writable_format,
@@ -150,14 +151,7 @@ def crop_files(
     overlays = _plan_overlays(plan, options)
     _check_output(plan, options)
     batch = _Batch(options, len(plan.inputs), progress)
-    for source in plan.skipped:
-        batch.tell(f"{shown(source)}: skipped, it is the crop of another input")
-    for item in present:
-        batch.tell(f"{item.name}: skipped, {item.outputs[-1]} is there")
-    there = [*existing(plan), *(path for path in overlays if path and path.exists())]
-    would_fail = options.dry_run and not options.overwrite
-    for path in there if would_fail else []:
-        batch.tell(f"note: {path} exists: without `dry_run` this needs `overwrite`")
+    _tell_plan(batch, plan, present, overlays)
     try:
         for item, overlay in zip(plan.inputs, overlays, strict=True):
             batch.run(item, overlay)
@@ -167,6 +161,21 @@ def crop_files(
     if batch.failed:
         say(f"{batch.failed} of {batch.total} failed")
     return batch.code
+
+
+def _tell_plan(
+    batch: _Batch,
+    plan: Plan,
+    present: Sequence[PlannedInput],
+    overlays: Sequence[Output | None],
+) -> None:
+    for source in plan.skipped:
+        batch.tell(f"{shown(source)}: skipped, it is the crop of another input")
+    for item in present:
+        batch.tell(f"{item.name}: skipped, {item.outputs[-1]} is there")
+    if batch.options.dry_run and not batch.options.overwrite:
+        for path in [*existing(plan), *(path for path in overlays if path and path.exists())]:
+            batch.tell(f"note: {path} exists: without `dry_run` this needs `overwrite`")
 
 
 class _Batch:
@@ -264,10 +273,13 @@ class _Batch:
         size: Size | None,
         painter: Painter | None,
     ) -> list[str]:
-        """What the painter says of the crops."""
+        """What the painter says of the crops, and what these do not keep."""
         options, notes = self.options, list[str]()
 
         def rendered(crop: Crop, kind: str) -> bytes:
+            lost = None if options.strip else lost_note(source.header, kind)
+            if lost and lost not in notes:
+                notes.append(lost)
             if painter is None:
                 return options.render(source, crop, kind, size)
             paint = partial(painter.paint, notes=notes)

@@ -39,6 +39,7 @@ _LOOK_SECONDS = 0.2  # between two looks at whether anybody still waits
 _OPEN_SECONDS = 10.0  # for a header: no honest one takes a tenth of a second
 _LONGEST = 1e6  # s; what the system counts
 _PATIENCE = 5.0  # s that a photo waits for memory
+_KEPT = "1000000"  # bytes of a block up to which glibc keeps it: more would be those of photos
 _MAIN = "from cropper.decoders import main; main()"
 
 
@@ -153,11 +154,14 @@ class Decoders:
         seconds: float,
         check: Check = lambda: None,
         output: Output | None = None,
+        *,
+        weigh: Callable[[int], None] = lambda _: None,
     ) -> Iterator[RemoteImage]:
         """A photo, ``seconds`` of whose time may go into decoding and encoding.
 
         ``check`` is called while a decoder works; what it raises ends that. ``output`` says what
-        will be encoded, if anything. Raises what ``load_image`` raises, and NoRoomError.
+        will be encoded, if anything. ``weigh`` is told the bytes that this will take, before it is
+        begun. Raises what ``load_image`` and ``weigh`` raise, and NoRoomError.
         """
         decoder = self._take()
         image = None
@@ -167,7 +171,9 @@ class Decoders:
             limit = min(_OPEN_SECONDS, seconds)
             header = decoder.ask(name, limit, check, load_image, given)
             del data, given
-            with self._room.taken(needed(header, output), check):
+            weight = needed(header, output)
+            weigh(weight)
+            with self._room.taken(weight, check):
                 image = RemoteImage(name, header, decoder, seconds, check)
                 yield image
         finally:
@@ -200,11 +206,12 @@ class _Decoder:
     def __init__(self, memory: int) -> None:
         self._connection, theirs = Pipe()
         paths = [os.path.abspath(each) for each in sys.path]
-        one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        settings = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+        settings |= {"MALLOC_MMAP_THRESHOLD_": _KEPT, "PYTHONPATH": os.pathsep.join(paths)}
         # -P: the current folder holds strangers' files, and Python would import from it
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _MAIN, str(theirs.fileno()), str(memory)],
-            env={**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, **settings},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -107,7 +107,9 @@ def plan_outputs(
     _refuse_sources(items, option, own)
     plan = Plan(tuple(items), tuple(skipped))
     for path in [] if overwrite else existing(plan):
-        raise ConfigError(f"{path} exists: use `overwrite`, or write elsewhere with `{option}`")
+        raise ConfigError(
+            f"{path} exists: use `overwrite`, `skip_existing`, or write elsewhere with `{option}`"
+        )
     return plan
 
 

@@ -33,7 +33,7 @@ __all__ = [
 Params = NDArray[np.float64]  # (N, 3): scale, centre x, centre y
 
 MIN_SCALE = 0.5  # usual: smaller crops lose resolution and context
-_NAMED = {"square": "1:1", "portrait": "4:5"}
+_NAMED = {"square": "1:1", "portrait": "4:5", "landscape": "5:4"}
 SAME_ASPECT = 0.01  # a size and an aspect are one if they differ by no more
 _SMALLEST = 0.01  # scale; smaller crops are a pixel or two, and grids of them have no end
 # Free search: 1:2 to 2:1 in eight equal ratios of 1.19, about what people can tell apart, and
@@ -44,12 +44,14 @@ FREE_ASPECTS = tuple(2.0 ** (step / 4) for step in range(-4, 5))
 def parse_aspect(text: str) -> float:
     """``W:H`` as width over height; W and H may be decimals (``16:9``, ``1.91:1``).
 
-    Also as people type it: ``4x5``, ``4/5``, ``square`` (1:1) and ``portrait`` (4:5).
+    Also as people type it: ``4x5``, ``4/5``, ``square`` (1:1), ``portrait`` (4:5) and
+    ``landscape`` (5:4).
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", canonical_aspect(text))
     if not match or float(match[1]) <= 0 or float(match[2]) <= 0:
         raise SpaceError(
-            f"aspect is 'original', 'free' or W:H with W and H above 0 (4:5, 16:9), got {text!r}"
+            f"aspect is 'original', 'free', {', '.join(map(repr, _NAMED))} or W:H with W and H "
+            f"above 0 (4:5, 16:9), got {text!r}"
         )
     return float(match[1]) / float(match[2])
 

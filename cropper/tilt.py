@@ -25,25 +25,30 @@ __all__ = [
     "ANGLES",
     "BINS",
     "CELLS",
+    "EDGE_RANGE",
     "INNER",
+    "LEAST_EDGE",
     "LONG_SIDE",
     "PLACES",
+    "SMOOTHINGS",
+    "WEIGHTS",
     "TiltFinder",
     "edge_directions",
     "find_tilt",
+    "grey_levels",
 ]
 
 Floats = NDArray[np.float32]
 
-_WEIGHTS = Path(__file__).parent / "scorers" / "weights" / "tilt.safetensors"
+WEIGHTS = Path(__file__).parent / "scorers" / "weights" / "tilt.safetensors"
 LONG_SIDE = 384  # px of what is looked at
 CELLS = 8  # a side of the grid
 BINS = 90  # of half a degree, around upright and around level
-_RANGE = BINS / 4  # degrees, either way
+EDGE_RANGE = BINS / 4  # degrees, either way
 INNER = slice(12, -12)  # bins that a photo may be found tilted by; the others are around them
-ANGLES = (np.arange(BINS, dtype=np.float32)[INNER] + 0.5) / 2 - _RANGE  # of these
-_LEAST = 1.0  # of an edge's strength, in grey levels a pixel; less is noise
-_SMOOTHINGS = (2, 4)  # of the structure tensor: the second scale is smoothed on top of the first
+ANGLES = (np.arange(BINS, dtype=np.float32)[INNER] + 0.5) / 2 - EDGE_RANGE  # of these
+LEAST_EDGE = 1.0  # of an edge's strength, in grey levels a pixel; less is noise
+SMOOTHINGS = (2, 4)  # of the structure tensor: the second scale is smoothed on top of the first
 
 
 def _places() -> Floats:
@@ -59,12 +64,12 @@ PLACES = _places()
 class TiltFinder:
     """The network without torch. Threads may share it."""
 
-    def __init__(self, weights: Path = _WEIGHTS) -> None:
+    def __init__(self, weights: Path = WEIGHTS) -> None:
         """Raises MissingModelError for a file that holds no such network."""
         try:
             stored = load_file(weights)
             self._weights = {name: value.astype(np.float32) for name, value in stored.items()}
-            self.odds(np.zeros((len(_SMOOTHINGS), 2, CELLS, CELLS, BINS), np.float32))
+            self.odds(np.zeros((len(SMOOTHINGS), 2, CELLS, CELLS, BINS), np.float32))
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise MissingModelError(f"{weights} holds no tilt network: {error}") from error
 
@@ -134,13 +139,13 @@ def edge_directions(view: View) -> Floats:
     around it: degrees clockwise from upright or level, bin ``i`` from ``i / 2 - 22.5`` on. Strength
     counts as far as the edges around agree. Means over the pixels of a cell.
     """
-    grey = _grey(view)
+    grey = grey_levels(view)
     across, down = _gradient(_smooth(grey, 2))
     tensor = np.stack([across * across, down * down, across * down])
     rows, columns = (np.arange(side) * CELLS // side for side in grey.shape)
     cells = (rows[:, None] * CELLS + columns).ravel()
     found = []
-    for passes in _SMOOTHINGS:
+    for passes in SMOOTHINGS:
         tensor = _smooth(tensor, passes)
         found.append(_directions(tensor.reshape(3, -1), cells))
     return np.array(found, np.float32) / (grey.size / CELLS**2)
@@ -151,14 +156,14 @@ def _directions(tensor: Floats, cells: NDArray[np.intp]) -> NDArray[np.float64]:
     xx, yy, xy = tensor
     across = xx - yy
     agreed = np.sqrt(across * across + 4 * xy * xy)  # difference of the eigenvalues
-    seen = np.flatnonzero(agreed > _LEAST**2)
+    seen = np.flatnonzero(agreed > LEAST_EDGE**2)
     normal = np.degrees(np.arctan2(2 * xy[seen], across[seen])) / 2  # in (-90, 90]
     is_level = np.abs(normal) > 45  # its normal points down
     degrees = np.where(is_level, normal - np.copysign(np.float32(90), normal), normal)
-    near = np.abs(degrees) < _RANGE
+    near = np.abs(degrees) < EDGE_RANGE
     seen, degrees, is_level = seen[near], degrees[near], is_level[near]
     strength = np.sqrt(agreed[seen]) * agreed[seen] / (xx[seen] + yy[seen] + 1e-6)
-    place = (degrees + _RANGE) * 2 - 0.5
+    place = (degrees + EDGE_RANGE) * 2 - 0.5
     first = np.floor(place).astype(np.intp)
     start = (is_level * CELLS**2 + cells[seen]) * BINS
     total = np.zeros(2 * CELLS**2 * BINS)
@@ -168,9 +173,10 @@ def _directions(tensor: Floats, cells: NDArray[np.intp]) -> NDArray[np.float64]:
     return total.reshape(2, CELLS, CELLS, BINS)
 
 
-def _grey(view: View) -> Floats:
+def grey_levels(view: View, long_side: int = LONG_SIDE) -> Floats:
+    """(H, W) of a view, made as small as is looked at."""
     height, width = view.pixels.shape[:2]
-    scale = LONG_SIDE / max(width, height)
+    scale = long_side / max(width, height)
     pixels = view.pixels
     if scale < 1:
         pixels = view.resized(max(round(width * scale), 1), max(round(height * scale), 1))

@@ -24,7 +24,16 @@ from cropper.train.tilt import photos_of, turned_window
 from cropper.turn import Turn
 from eval.quads import quad_iou
 
-__all__ = ["Angle", "Found", "hough", "measure_tilt", "render_tilt", "straighten", "surest_guess"]
+__all__ = [
+    "Angle",
+    "Found",
+    "hough",
+    "look_again",
+    "measure_tilt",
+    "render_tilt",
+    "straighten",
+    "surest_guess",
+]
 
 Floats = NDArray[np.float64]
 Angle = Callable[[View], float]  # the angle by which a method turns a photo, 0 where it does not
@@ -59,6 +68,14 @@ def straighten(view: View) -> float:
 def surest_guess(view: View) -> float:
     """The network's likeliest angle, however sure it is."""
     return find_tilt(view).angle
+
+
+def look_again(view: View) -> float:
+    """The same, of the photo turned by it, on top: a cascade of two passes."""
+    first = surest_guess(view)
+    turn = Turn(view.size, first)
+    frame = turn.fit(np.array([[0.0, 0.0, *view.size]]))[0]
+    return first + surest_guess(view.warp(np.array(turn.corners(frame))))
 
 
 def hough(view: View) -> float:

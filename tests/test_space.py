@@ -288,8 +288,9 @@ def test_free_spaces_of_a_turned_picture_are_the_turned_spaces() -> None:
 
 @pytest.mark.parametrize(
     ("text", "ratio"),
-    [("4x5", 0.8), ("4/5", 0.8), ("16X9", 16 / 9), ("Square", 1.0), ("portrait", 0.8)],
-)
+    [("4x5", 0.8), ("4/5", 0.8), ("16X9", 16 / 9), ("Square", 1.0), ("portrait", 0.8),
+     ("landscape", 1.25)],
+)  # fmt: skip
 def test_an_aspect_may_be_typed_in_other_ways(text: str, ratio: float) -> None:
     assert parse_aspect(text) == pytest.approx(ratio)
     assert "/" not in str(agreed_aspect(text))

@@ -1,5 +1,8 @@
 """Telegram, through python-telegram-bot. A bot gets what is sent to it, and nothing else.
 
+A post that a message links to is forwarded to its chat for a moment: there is no other way
+to look at it, and the bot has to be in that channel or group. No link is fetched.
+
 Its server keeps messages for a day and forgets those up to the last that is confirmed; ids begin
 anew after a week without any. It cannot tell whether a message was answered.
 """
@@ -35,20 +38,30 @@ __all__ = ["Telegram"]
 _POLL = 30  # s that the server holds a request while there is nothing
 _ANSWER = 20.0  # s for the server to read or write
 _CONNECT = 10.0  # s
+_POST = re.compile(
+    r"(?:https?://)?(?:t|telegram)\.me/(?:s/)?(?!joinchat/)([a-z]\w{3,31})"
+    r"/(?:\d+/)?(\d{1,10})/?(?:\?single)?",  # perhaps a topic's number, then the post's
+    re.ASCII | re.IGNORECASE,
+)
+_GONE = (
+    "I cannot see that post, or it holds no photo, or must not be forwarded: please forward or "
+    "send the photo itself."
+)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Telegram:
     limits = Limits(text=1024, long_side=2560, ratio=20)
     help = (
-        "Send me a photo, or reply to one (in a group with /crop), and I answer with its best "
-        "crop, its score and why. I read no links: forward the post instead. No photo is kept."
+        "Send me a photo, or a link to a post with one in a public channel that I am in, or reply "
+        "to one (in a group with /crop), and I answer with its best crop, its score and why. "
+        "I read no other links: forward the photo instead. No photo is kept."
     )
     ids_last = 2 * 86400.0
 
     def __init__(self, token: str, options: BotOptions) -> None:
         self._options = options
-
+        self._copies: list[Message] = []  # of posts, that are to be deleted
         server = options.url
         self._bot = Bot(
             token,
@@ -69,6 +82,7 @@ class Telegram:
         return None
 
     async def receive(self, after: str | None) -> list[Asked]:
+        await self._clear()
         with self._told():
             updates = await self._bot.get_updates(
                 offset=None if after is None else int(after) + 1,
@@ -98,10 +112,42 @@ class Telegram:
 
     async def photo(self, asked: Asked) -> Photo:
         message: Message = asked.message
-        sources = (message, message.reply_to_message, message.external_reply)
-        part = next(filter(None, map(_attached, sources)), None)
+        post = None if _attached(message) else _linked(message)
+        if post is None:
+            sources = (message, message.reply_to_message, message.external_reply)
+            return await self._fetched(next(filter(None, map(_attached, sources)), None), self.help)
+        try:
+            return await self._fetched(_attached(await self._copied(message, *post)), _GONE)
+        finally:
+            await self._clear()
+
+    async def _copied(self, message: Message, name: str, number: int) -> Message:
+        """A post, forwarded to where a message stands. Raises PhotoError."""
+        with self._told():
+            try:
+                copied = await self._bot.forward_message(
+                    from_chat_id=f"@{name}",
+                    message_id=number,
+                    disable_notification=True,
+                    **_place(message),
+                )
+            except (error.BadRequest, error.Forbidden):
+                raise PhotoError(_GONE) from None
+        self._copies.append(copied)
+        return copied
+
+    async def _clear(self) -> None:
+        """Deletes the copies. Where that fails it is tried again later, unless it is refused."""
+        for each in [*self._copies]:
+            with contextlib.suppress(error.TelegramError):
+                with contextlib.suppress(error.BadRequest, error.Forbidden):
+                    await each.delete()
+                self._copies.remove(each)
+
+    async def _fetched(self, part: Any, otherwise: str) -> Photo:
+        """Raises PhotoError, with the sentence ``otherwise`` for what is no picture."""
         if part is None or not _is_picture(part):
-            raise PhotoError(self.help)
+            raise PhotoError(otherwise)
         self._check_size(part.file_size)
         with self._told():
             try:
@@ -124,13 +170,8 @@ class Telegram:
 
     async def send(self, asked: Asked, reply: Reply, photo: Photo | None) -> None:
         message: Message = asked.message
-        to: dict[str, Any] = {
-            "chat_id": message.chat.id,
-            "reply_parameters": ReplyParameters(
-                message.message_id, allow_sending_without_reply=True
-            ),
-            "message_thread_id": message.message_thread_id if message.is_topic_message else None,
-        }
+        answered = ReplyParameters(message.message_id, allow_sending_without_reply=True)
+        to = {**_place(message), "reply_parameters": answered}
         with self._told():
             if reply.picture is None:
                 await self._bot.send_message(text=reply.text, **to)
@@ -140,6 +181,7 @@ class Telegram:
                 )
 
     async def close(self) -> None:
+        await self._clear()
         with contextlib.suppress(error.TelegramError):
             await self._bot.shutdown()
 
@@ -190,6 +232,21 @@ def _readable(update: dict[str, Any]) -> dict[str, Any]:
     except Exception:  # whatever a library raises for content that it does not expect
         return {"update_id": update["update_id"]}
     return update
+
+
+def _place(message: Message) -> dict[str, Any]:
+    """The chat, and its topic, that a message stands in."""
+    topic = message.message_thread_id if message.is_topic_message else None
+    return {"chat_id": message.chat.id, "message_thread_id": topic}
+
+
+def _linked(message: Message) -> tuple[str, int] | None:
+    """Channel or group and number of the first public post that a text links to."""
+    links = message.parse_entities(["url", "text_link"]) if message.text else {}
+    for part, text in links.items():
+        if found := _POST.fullmatch(part.url or text):
+            return found[1], int(found[2])
+    return None
 
 
 def _attached(source: Any) -> Any:

@@ -39,7 +39,7 @@ class Console(Watcher):
         self.requests = requests
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self._bar: Any = None
-        self._total = self._done = self._failed = 0
+        self._total = self._done = self._failed = self._noted = 0
         self._start = self._told = time.monotonic()
 
     def planned(self, photo: PlannedPhoto, todo: bool) -> None:
@@ -79,6 +79,7 @@ class Console(Watcher):
             self._say(_line(outcome))
         elif isinstance(outcome, Cropped) and not self.quiet:
             stays = [each for each in outcome.notes if each.endswith(STAYS) or DAMAGED in each]
+            self._noted += any(each not in stays for each in outcome.notes)
             if told := [*outcome.result.people_notes, *stays]:
                 verb = "" if outcome.written else "skipped; "
                 self._say(f"{outcome.source}: {verb}{'; '.join(told)}")
@@ -94,6 +95,10 @@ class Console(Watcher):
 
     def ended(self, report: BulkReport) -> None:
         self.close()
+        if self._noted:
+            self._say(
+                f"notes on {counted(self._noted, 'photo')}: `verbose` and `as_json` tell them"
+            )
         if not self.quiet or report.exit_code:
             self._say(report.summary)
 

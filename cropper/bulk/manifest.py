@@ -28,6 +28,7 @@ from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError, ImageWriteError
 from cropper.image import FileId, file_id, make_folder
+from cropper.image.files import LOSES
 
 __all__ = ["THE_REPORT", "Manifest", "PriorOutcome"]
 
@@ -130,6 +131,8 @@ class Manifest:
             return ConfigError(
                 f"another run is writing to {self.root}: wait for it, or use another folder"
             )
+        if getattr(error, "sqlite_errorname", "").endswith("_FSYNC"):
+            return ImageWriteError(f"{self.path}: not written: {LOSES}")
         if isinstance(error, sqlite3.OperationalError) and "schema" not in text:
             return ImageWriteError(f"{self.path}: cannot be written: {text}")
         return ConfigError(

@@ -249,7 +249,10 @@ def _opened(root: Path, options: BulkOptions) -> Iterator[Manifest]:
                 for end in ("", "-wal"):
                     with contextlib.suppress(FileNotFoundError):
                         shutil.copyfile(f"{root / MANIFEST}{end}", f"{folder / MANIFEST}{end}")
-            yield stack.enter_context(Manifest(folder))
+            try:
+                yield stack.enter_context(Manifest(folder))
+            except ConfigError as error:  # of the copy, which nobody can mend
+                raise ConfigError(str(error).replace(str(folder), str(root))) from error
         return
     missing = [each for each in (root, *root.parents) if not each.exists()]
     is_new = not (root / MANIFEST).exists()

@@ -19,7 +19,7 @@ from cropper.bulk.trees import Tree
 from cropper.bulk.xmp import sidecar
 from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import CropperError, ImageReadError, ImageWriteError
-from cropper.image import SourceImage, encode, format_for, from_array
+from cropper.image import SourceImage, encode, format_for, from_array, lost_note
 from cropper.render import render
 from cropper.request import CropFields
 from cropper.result import SEARCH, CropResult, preference
@@ -119,6 +119,9 @@ def _crop(
             paint = partial(painter.paint, notes=notes, check=files.check)
         content = _rendered(planned.path, image, crop, size, options=options, paint=paint)
         files.add(content, planned, crop, size=size if painter else None)
+        lost = None if options.strip else lost_note(image.header, format_for(planned.path))
+        if lost and lost not in notes:
+            notes.append(lost)
         if result.size and result.enlarged(crop):
             notes.append(f"{planned.path} is enlarged to {result.size[0]}x{result.size[1]}")
     there = dict(photo.present)

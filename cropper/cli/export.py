@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +58,14 @@ without a network after the first visit. Photos are never uploaded: there is now
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 def export_command(folder: Path, as_json: bool, **options: Any) -> None:
     """Write the page with the engine inside, for browsers and phones."""
+    from cropper.console import print_json, print_line, say  # noqa: PLC0415
+
     with extra("web"):
         from cropper.web.site import SiteOptions, export_site  # noqa: PLC0415 - an extra
 
-    wanted = SiteOptions(folder=folder, **options)
-    made = export_site(wanted, lambda line: click.echo(f"cropper: {line}", err=True))
+    made = export_site(SiteOptions(folder=folder, **options), say)
     if as_json:
-        click.echo(json.dumps(made))
+        print_json(made)
     else:
         size = made["bytes"] / 1e6
-        click.echo(f"{made['site']}: {made['files']} files, {size:.1f} MB; open it over http(s)")
+        print_line(f"{made['site']}: {made['files']} files, {size:.1f} MB; open it over http(s)")

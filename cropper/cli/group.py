@@ -54,19 +54,30 @@ class _Group(click.Group):
         """A stream without room, which help may be printed to, is no traceback."""
         with exit_on_error("cropper"):
             try:
-                return super().main(*args, **kwargs)
+                with _heard_or_not():  # the script of a shell's completion
+                    return super().main(*args, **kwargs)
             except OSError as error:
                 if error.errno != errno.ENOSPC or error.filename:
                     raise
                 raise lost_output(error) from error
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        with _in_one_line():
+        with _heard_or_not(), _in_one_line():
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         with exit_on_error("cropper"), _in_one_line():
             return super().invoke(ctx)
+
+
+@contextmanager
+def _heard_or_not() -> Iterator[None]:
+    """A reader of help that has left, as `head` does, is no failure."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        lost_output(error)
+        raise SystemExit(0) from error
 
 
 @contextmanager
@@ -93,6 +104,10 @@ class _Command(click.Command):
             if own:
                 tell(f"cropper: {settings.path} sets {', '.join(own)}; --no-config passes it over")
         return super().invoke(ctx)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _heard_or_not():
+            return super().make_context(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """An option that takes one value is refused twice: the first would be lost in silence.
@@ -136,6 +151,10 @@ def _is_quiet(ctx: click.Context) -> bool:
 
 class _Commands(click.Group):
     command_class = _Command
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _heard_or_not():
+            return super().make_context(*args, **kwargs)
 
 
 _Group.command_class = _Command

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from cropper.cli.group import main
@@ -15,12 +13,13 @@ __all__ = ["presets"]
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def presets(as_json: bool) -> None:
     """List the sizes that --preset takes by name."""
+    from cropper.console import print_json, print_line  # noqa: PLC0415
     from cropper.presets import PRESETS  # noqa: PLC0415 - as all commands
 
     for each in PRESETS:
         if as_json:
-            click.echo(json.dumps(each.to_dict()))
+            print_json(each.to_dict())
             continue
         size = "{:>4} x {:<5}".format(*each.size)
         told = [each.title, f"keeps {each.keep}" if each.keep else "", each.rule]
-        click.echo(f"{each.name:<12} {size}{'; '.join(filter(None, told))}")
+        print_line(f"{each.name:<12} {size}{'; '.join(filter(None, told))}")

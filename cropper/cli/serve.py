@@ -10,7 +10,7 @@ import click
 from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main, threads_option
 from cropper.cli.options import mpixels_option
-from cropper.errors import extra
+from cropper.errors import extra, tell
 
 __all__ = ["serve"]
 
@@ -95,4 +95,4 @@ def serve(**options: Any) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(f"cropper: {line}", err=True)
+    tell(f"cropper: {line}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import click
 from cropper.cli.completion import complete_scorer
 from cropper.cli.group import main, threads_option
 from cropper.cli.options import Command, add_options
-from cropper.errors import extra
+from cropper.errors import extra, tell
 
 __all__ = ["train"]
 
@@ -23,6 +22,12 @@ def _fold(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
     if not match or int(match[1]) >= int(match[2]):
         raise click.BadParameter(f"{value!r} is not K/N with K from 0 to N - 1, as in 0/2")
     return int(match[1]), int(match[2])
+
+
+def tell_lines(text: str) -> None:
+    """On standard error, which training outlives."""
+    for line in text.splitlines():
+        tell(line)
 
 
 @main.group()
@@ -105,9 +110,7 @@ def train_crops_command(
     with extra("torch"):
         from cropper.train import train_from_crops  # noqa: PLC0415 - slow
 
-    train_from_crops(
-        model, data, trunk, epochs=epochs, seed=seed, log=partial(click.echo, err=True), **options
-    )
+    train_from_crops(model, data, trunk, epochs=epochs, seed=seed, log=tell_lines, **options)
 
 
 @train.command("localizer")
@@ -146,8 +149,8 @@ def train_localizer_command(
         from cropper.train.localizer import LocalizeConfig, train_localizer  # noqa: PLC0415
 
     config = LocalizeConfig(**_recipe(seed, epochs))
-    train_localizer(data, out, scorer, config, log=partial(click.echo, err=True), **options)
-    click.echo(f"wrote {out / 'localizer'}.safetensors", err=True)
+    train_localizer(data, out, scorer, config, log=tell_lines, **options)
+    tell(f"wrote {out / 'localizer'}.safetensors")
 
 
 def _recipe(seed: int, epochs: int | None) -> dict[str, Any]:
@@ -194,8 +197,8 @@ def train_tilt_command(
         from cropper.train.tilt import TiltConfig, train_tilt  # noqa: PLC0415
 
     config = TiltConfig(**_recipe(seed, epochs))
-    train_tilt(folders, out, config, limit=limit, log=partial(click.echo, err=True))
-    click.echo(f"wrote {out / 'tilt'}.safetensors", err=True)
+    train_tilt(folders, out, config, limit=limit, log=tell_lines)
+    tell(f"wrote {out / 'tilt'}.safetensors")
 
 
 @train.command("orientation")
@@ -213,8 +216,8 @@ def train_orientation_command(
         from cropper.train.orientation import train_orientation as fit  # noqa: PLC0415
 
     config = OrientationConfig(**_recipe(seed, epochs))
-    fit(folders, out, config, limit=limit, log=partial(click.echo, err=True))
-    click.echo(f"wrote {out / 'orientation'}.safetensors", err=True)
+    fit(folders, out, config, limit=limit, log=tell_lines)
+    tell(f"wrote {out / 'orientation'}.safetensors")
 
 
 @train.command("faces")
@@ -272,5 +275,5 @@ def train_faces_command(folder: Path, out: Path, **options: Any) -> None:
     with extra("torch"):
         from cropper.train.faces import FacesConfig, train_faces  # noqa: PLC0415
 
-    train_faces(folder, out, FacesConfig(**options), log=partial(click.echo, err=True))
-    click.echo(f"wrote {out / 'faces'}.safetensors", err=True)
+    train_faces(folder, out, FacesConfig(**options), log=tell_lines)
+    tell(f"wrote {out / 'faces'}.safetensors")

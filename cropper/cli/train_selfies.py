@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cropper.cli.group import EXIT_CODES
-from cropper.cli.train import train
+from cropper.cli.train import tell_lines, train
+from cropper.errors import extra, tell
 
 if TYPE_CHECKING:
     from cropper.train.selfies.data import Selfies
@@ -104,16 +104,21 @@ def train_selfies_command(
     from dataclasses import fields  # noqa: PLC0415
 
     from cropper.console import print_line  # noqa: PLC0415
-    from cropper.train.selfies.classifier import SelfiesConfig, train_selfies, write_labels  # noqa: PLC0415 - torch
-    from cropper.train.selfies.data import with_pictures  # noqa: PLC0415
-    from cropper.train.selfies.tiles import train_tiles  # noqa: PLC0415
 
-    log = partial(click.echo, err=True)
+    with extra("torch"):
+        from cropper.train.selfies.classifier import (  # noqa: PLC0415
+            SelfiesConfig,
+            train_selfies,
+            write_labels,
+        )
+        from cropper.train.selfies.data import with_pictures  # noqa: PLC0415
+        from cropper.train.selfies.tiles import train_tiles  # noqa: PLC0415
+
     sources = [name for name in ("posts", "ucf", "folders") if options[name]]
     if len(sources) + bool(tiles) != 1:
         raise click.UsageError("give one of --posts, --ucf, --folders and --tiles")
     if tiles:
-        train_tiles(tiles, trunk, out, seed=seed, device=device, log=log)
+        train_tiles(tiles, trunk, out, seed=seed, device=device, log=tell_lines)
         return
     selfies = with_pictures(_read(sources[0], options, seed))
     known = {field.name for field in fields(SelfiesConfig)}
@@ -121,13 +126,13 @@ def train_selfies_command(
     if options["require_face"]:
         from cropper.train.selfies.faces import look_for_faces, with_faces  # noqa: PLC0415
 
-        selfies = with_faces(look_for_faces(selfies, log, config.long_side))
+        selfies = with_faces(look_for_faces(selfies, tell_lines, config.long_side))
     if options["labels_only"]:
         write_labels(selfies, out)
         print_line(selfies.summary)
         return
-    train_selfies(selfies, out, config, device=device, workers=options["workers"], log=log)
-    log(f"wrote {out / config.name}.safetensors")
+    train_selfies(selfies, out, config, device=device, workers=options["workers"], log=tell_lines)
+    tell(f"wrote {out / config.name}.safetensors")
 
 
 def _read(source: str, options: dict[str, Any], seed: int) -> Selfies:

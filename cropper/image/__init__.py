@@ -28,7 +28,7 @@ from cropper.image.formats import (
 )
 from cropper.image.header import Header
 from cropper.image.memory import MOST_BYTES, Output, needed
-from cropper.image.output import encode, writable_format
+from cropper.image.output import encode, lost_note, writable_format
 from cropper.image.photo import Photo, from_array, load_image, open_photo
 from cropper.image.pixels import Span
 from cropper.image.source import SourceImage
@@ -54,6 +54,7 @@ __all__ = [
     "has_picture_extension",
     "is_cut_off",
     "load_image",
+    "lost_note",
     "make_folder",
     "needed",
     "open_photo",

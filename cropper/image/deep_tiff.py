@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 
 from cropper.errors import ImageReadError
 
-__all__ = ["deep_header", "deep_picture", "unread_kind"]
+__all__ = ["deep_header", "deep_picture", "samples_of", "unread_kind"]
 
 _WIDTH, _HEIGHT, _BITS, _PLANES, _SAMPLES, _FORMAT = 256, 257, 258, 284, 277, 339  # tags
 _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _EXTRA_SAMPLES = 259, 262, 273, 338
@@ -32,22 +32,40 @@ def unread_kind(data: bytes) -> str | None:
     """What Pillow does not read right in a TIFF, as in ``64-bit floats``; None: it does."""
     if data[:4] == b"MM\0+":
         return "big-endian BigTIFF"
-    file = io.BytesIO(data)
     try:
-        tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if data[2] == 43 else 8))
-        file.seek(tags.next)
-        tags.load(file)
+        tags = _first_tags(data)
         bits, samples = max(tags.get(_BITS, (1,))), tags.get(_SAMPLES, 1)
         kind, planes = max(tags.get(_FORMAT, (_UNSIGNED,))), tags.get(_PLANES, 1)
+        is_negative = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO and data[:1] == b"M"
     except Exception:  # broken: Pillow says so
         return None
     if kind == _FLOAT and not (samples == 1 and bits == 32):
         return f"{bits}-bit floats{' in colour' * (samples > 1)}"
-    if kind == _SIGNED and not (samples == 1 and bits in (16, 32)):
-        return f"signed {bits}-bit numbers"
-    if kind == _UNSIGNED and bits == 32:
-        return "unsigned 32-bit numbers"
+    signed = kind == _SIGNED and not (samples == 1 and bits in (16, 32))
+    if signed or (kind == _UNSIGNED and bits in (32, 64)):
+        return f"{'' if signed else 'un'}signed {bits}-bit numbers"
+    if is_negative and (bits, samples) == (16, 1):
+        return "big-endian 16 bits with white as 0"
     return "16-bit planes of colour" if bits == 16 and planes == 2 and samples > 2 else None
+
+
+def samples_of(data: bytes) -> str | None:
+    """What a pixel is in a TIFF, as in ``2 samples of 16 bits``; None of a broken one."""
+    try:
+        tags = _first_tags(data)
+        if tags[_WIDTH] > 0 and tags[_HEIGHT] > 0 and tags[_OFFSETS]:
+            return f"{tags.get(_SAMPLES, 1)} samples of {max(tags.get(_BITS, (1,)))} bits"
+    except Exception:  # it cannot say
+        return None
+    return None
+
+
+def _first_tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
+    file = io.BytesIO(data)
+    tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if data[2] == 43 else 8))
+    file.seek(tags.next)
+    tags.load(file)
+    return tags
 
 
 def deep_header(name: str, kind: str, data: bytes) -> tuple[bytes, int]:

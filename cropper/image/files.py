@@ -32,7 +32,7 @@ FileId = tuple[int, int]  # device and inode
 _EXISTS = "exists already; `overwrite` replaces it"
 _MOVED = "the output folder was moved, replaced or unmounted"
 _NO_FSYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)  # as file systems say that they have none
-_LOSES = (
+LOSES = (
     "this file system has no fsync, so a power cut may lose what was written; write elsewhere, or "
     "use `no_fsync`, which best and bulk have"
 )
@@ -208,7 +208,7 @@ def _keep(handle: int) -> None:
     except OSError as error:
         if error.errno not in _NO_FSYNC:
             raise
-        raise OSError(errno.ENOSYS, _LOSES) from error
+        raise OSError(errno.ENOSYS, LOSES) from error
 
 
 def _move_to_free(temporary: str, name: str, folder: int) -> None:

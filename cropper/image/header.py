@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cropper.errors import CropperError, ImageReadError, ImageTooLargeError
 from cropper.image import exif
-from cropper.image.deep_tiff import deep_header, unread_kind
+from cropper.image.deep_tiff import deep_header, samples_of, unread_kind
 from cropper.image.formats import (
     FORMATS,
     broken_end,
@@ -60,7 +60,7 @@ class Header:
     mode: str  # Pillow's
     orientation: int = 1  # EXIF 1-8, still to be applied to decoded pixels
     exif: bytes | None = None  # without prefix
-    iptc: bytes | None = None  # of a JPEG; a TIFF has it among its tags
+    iptc: bytes | None = None
     icc: bytes | None = None
     dpi: tuple[float, float] | None = None
     subsampling: int | None = None  # JPEG: 0 is 4:4:4, 1 is 4:2:2, 2 is 4:2:0
@@ -161,6 +161,36 @@ def part_of_canvas(image: ImageFile.ImageFile) -> tuple[int, int, int, int] | No
 
 def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
     """The header, and the data, less those PNG chunks that keep Pillow from reading it."""
+    kind, notes = _readable(name, data), list[str]()
+    if kind == "PNG" and (end := broken_end(data)):
+        data = data[:end] + _PNG_END
+        notes.append("a broken PNG chunk behind the pixels, so what follows was ignored")
+    with reading(name, kind):
+        if kind == "TIFF" and (unread := unread_kind(data)):
+            notes.append(f"{unread}: colours are read as 8 bits, its dates and texts are not kept")
+            shown, deep = deep_header(name, unread, data)
+            image = open_picture(shown, kind)
+            _check_size(name, image.size, max_mpixels)
+            header = _header(name, kind, image, shown, notes)
+            return replace(header, deep=deep), data
+        if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
+            _check_size(name, webp_canvas(data), max_mpixels)
+        try:
+            image = open_picture(data, kind)
+        except Exception as error:
+            if isinstance(error, UnidentifiedImageError) and kind == "TIFF":
+                _name_variant(name, data)
+            if kind != "PNG":
+                raise
+            data = _pixels_alone(data)
+            image = open_picture(data, kind)
+            notes.append("a broken PNG chunk, so profile and animation were ignored")
+        _check_size(name, image.size, max_mpixels)
+        return _header(name, kind, image, data, notes), data
+
+
+def _readable(name: str, data: bytes) -> str:
+    """The format of what can be read, by its start."""
     kind = sniff(data)
     if kind is None:
         raise ImageReadError(
@@ -178,34 +208,26 @@ def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
             "editor",
             "too complex",
         )
-    notes: list[str] = []
-    if kind == "PNG" and (end := broken_end(data)):
-        data = data[:end] + _PNG_END
-        notes.append("a broken PNG chunk behind the pixels, so what follows was ignored")
-    with reading(name, kind):
-        if kind == "TIFF" and (unread := unread_kind(data)):
-            notes.append(f"{unread}: colours are read as 8 bits, its dates and texts are not kept")
-            shown, deep = deep_header(name, unread, data)
-            image = open_picture(shown, kind)
-            _check_size(name, image.size, max_mpixels)
-            header = _header(name, kind, image, shown, notes)
-            return replace(header, deep=deep), data
-        if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
-            _check_size(name, webp_canvas(data), max_mpixels)
-        try:
-            image = open_picture(data, kind)
-        except Exception:
-            if kind != "PNG":
-                raise
-            data = data[:8] + b"".join(
-                data[at - 8 : at + length + 4]
-                for chunk, at, length in png_chunks(data)
-                if chunk in _PIXEL_CHUNKS
-            )
-            image = open_picture(data, kind)
-            notes.append("a broken PNG chunk, so profile and animation were ignored")
-        _check_size(name, image.size, max_mpixels)
-        return _header(name, kind, image, data, notes), data
+    return kind
+
+
+def _pixels_alone(data: bytes) -> bytes:
+    """A PNG less all chunks but those of its pixels."""
+    return data[:8] + b"".join(
+        data[at - 8 : at + length + 4]
+        for chunk, at, length in png_chunks(data)
+        if chunk in _PIXEL_CHUNKS
+    )
+
+
+def _name_variant(name: str, data: bytes) -> None:
+    """Raises ImageReadError for a TIFF that is sound, of pixels that nobody here reads."""
+    if told := samples_of(data):
+        raise ImageReadError(
+            f"{name}: a TIFF with {told} a pixel, of a kind that is not read; save it as grey or "
+            "RGB of 8 or 16 bits",
+            "unread TIFF",
+        )
 
 
 def in_memory(image: Image.Image) -> Header:

@@ -16,14 +16,14 @@ from cropper.image.formats import png_chunks
 from cropper.image.icc import told_profile
 from cropper.image.pixels import family
 
-__all__ = ["IPTC_IN_PHOTOSHOP", "dpi_of", "exif_block", "iptc_of", "note_gain_map"]
+__all__ = ["IPTC_IN_PHOTOSHOP", "IPTC_IN_TIFF", "dpi_of", "exif_block", "iptc_of", "note_gain_map"]
 __all__ += ["profile_of", "tiff_tags"]
 
 # TIFF tags that say something about the picture and nothing about the layout of its file
 _DESCRIPTION = {269, 270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 318, 319, 33432}
 _DESCRIPTION |= {0x4746, 0x4749, *range(0x9C9B, 0x9CA0)}  # ratings; title to subject
 _INTEROP = 0xA005
-_IPTC = 33723  # a tag of TIFF
+IPTC_IN_TIFF = 33723  # a tag
 IPTC_IN_PHOTOSHOP = 0x0404
 _IPTC_PREVIEW = b"\x1c\x02\xca"  # starts a picture of the whole photo
 _CREDITS = (b"<dc:creator", b"<dc:rights", b"photoshop:Credit")
@@ -62,9 +62,9 @@ def tiff_tags(tags: Image.Exif) -> Image.Exif:
     IPTC goes with them, unless it holds a picture of the whole photo.
     """
     kept = Image.Exif()
-    for tag in sorted((_DESCRIPTION | {_IPTC}).intersection(tags)):
+    for tag in sorted((_DESCRIPTION | {IPTC_IN_TIFF}).intersection(tags)):
         value = tags[tag]
-        if tag != _IPTC or (isinstance(value, bytes) and _IPTC_PREVIEW not in value):
+        if tag != IPTC_IN_TIFF or (isinstance(value, bytes) and _IPTC_PREVIEW not in value):
             kept[tag] = _as_read(value)
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         entries = tags.get_ifd(directory)
@@ -78,9 +78,9 @@ def tiff_tags(tags: Image.Exif) -> Image.Exif:
 def _with_iptc(image: Any) -> Image.Exif:
     """A TIFF's tags, with IPTC as bytes: Adobe calls it LONG, of which Pillow reads one."""
     tags: Image.Exif = image.getexif()
-    if _IPTC in image.tag_v2:
-        image.tag_v2.tagtype[_IPTC] = TiffTags.UNDEFINED  # before anybody has looked
-        tags[_IPTC] = image.tag_v2[_IPTC]
+    if IPTC_IN_TIFF in image.tag_v2:
+        image.tag_v2.tagtype[IPTC_IN_TIFF] = TiffTags.UNDEFINED  # before anybody has looked
+        tags[IPTC_IN_TIFF] = image.tag_v2[IPTC_IN_TIFF]
     return tags
 
 
@@ -101,9 +101,11 @@ def iptc_of(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> byt
     found = sections.get(IPTC_IN_PHOTOSHOP) if isinstance(sections, dict) else None
     if found and _IPTC_PREVIEW not in found:
         return bytes(found)
+    tag = getattr(image, "tag_v2", {}).get(IPTC_IN_TIFF) if kind == "TIFF" else None
+    if isinstance(tag, bytes) and _IPTC_PREVIEW not in tag:
+        return tag
     edges = data[:_XMP_WITHIN] + data[-_XMP_WITHIN:]
-    has_tags = kind == "TIFF" and _IPTC in getattr(image, "tag_v2", {})
-    if not has_tags and any(each in edges for each in _CREDITS):
+    if any(each in edges for each in _CREDITS):
         notes.append("its credits are in XMP, which a crop does not keep")
     return None
 

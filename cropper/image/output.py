@@ -1,14 +1,15 @@
 """Crop -> bytes: what the source had is kept where the format has a place for it.
 
-Kept are the colour profile, EXIF (made true for the crop), IPTC from JPEG to JPEG and from TIFF to
-TIFF, the resolution, alpha, 16-bit grey, palettes, a JPEG's chroma subsampling, a WebP's
-losslessness. Left out are XMP, comments, texts and other frames. Where a format can't hold the
-colours they become sRGB, where it can't hold alpha the picture is laid on white.
+Kept are the colour profile, EXIF (made true for the crop), IPTC in JPEG and TIFF, the resolution,
+alpha, 16-bit grey, palettes, a JPEG's chroma subsampling, a WebP's losslessness. Left out are XMP,
+comments, texts and other frames. Where a format can't hold the colours they become sRGB, where it
+can't hold alpha the picture is laid on white.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from cropper.errors import ConfigError, CropperError, ImageWriteError, MissingEx
 from cropper.image import exif
 from cropper.image.formats import FORMATS, format_for
 from cropper.image.header import Header, plugin_of
-from cropper.image.metadata import IPTC_IN_PHOTOSHOP, tiff_tags
+from cropper.image.metadata import IPTC_IN_PHOTOSHOP, IPTC_IN_TIFF, tiff_tags
 from cropper.image.pixels import (
     PILLOW,
     averageable,
@@ -35,7 +36,7 @@ from cropper.image.pixels import (
 )
 from cropper.image.source import SourceImage
 
-__all__ = ["encode", "format_for", "writable_format"]
+__all__ = ["encode", "format_for", "lost_note", "writable_format"]
 
 _MODES = {  # that a format holds as they are
     "JPEG": {"L", "RGB", "CMYK"},
@@ -111,6 +112,14 @@ def encode(
     return buffer.getvalue()
 
 
+def lost_note(header: Header, kind: str) -> str | None:
+    """What a crop of the format ``kind`` does not keep of what its photo says; None: nothing."""
+    room = {"JPEG": _JPEG_SEGMENT // 2, "TIFF": math.inf}.get(kind, 0)
+    if header.iptc and len(header.iptc) > room:
+        return f"its IPTC (captions, credits) is not kept in {kind}: JPEG and TIFF keep it"
+    return None
+
+
 def _fitted(crop: Image.Image, source: SourceImage, kind: str) -> tuple[Image.Image, bytes | None]:
     """The crop in a mode that the format holds, and the profile that goes with its colours."""
     image = crop.copy()
@@ -165,7 +174,7 @@ def _options(
         options["enc_params"] = {"preset": _X265_PRESET}
     if kind == "JPEG" and image.mode == "RGB" and header.subsampling is not None:
         options["subsampling"] = header.subsampling
-    if kind == "JPEG" and header.iptc and len(header.iptc) <= _JPEG_SEGMENT // 2:
+    if kind == "JPEG" and header.iptc and lost_note(header, kind) is None:
         options["extra"] = _photoshop_segment(header.iptc)
     if kind == "WEBP":
         options["lossless"] = header.lossless
@@ -174,15 +183,23 @@ def _options(
     block = exif.after_crop(header.exif, image.size) if header.exif else b""
     if kind == "TIFF":
         options["compression"] = _tiff_compression(image, header.compression, block)
-        if block:
-            tags = Image.Exif()
-            tags.load(exif.PREFIX + block)
-            options["exif"] = tiff_tags(tags)
+        options["exif"] = _described(block, header.iptc)
     elif block and kind not in ("GIF", "BMP"):
         block = exif.PREFIX + block
         if kind != "JPEG" or len(block) <= _JPEG_SEGMENT:
             options["exif"] = block
     return options
+
+
+def _described(block: bytes, iptc: bytes | None) -> Image.Exif:
+    """A TIFF's tags."""
+    tags = Image.Exif()
+    if block:
+        tags.load(exif.PREFIX + block)
+        tags = tiff_tags(tags)
+    if iptc:
+        tags[IPTC_IN_TIFF] = iptc
+    return tags
 
 
 def _photoshop_segment(iptc: bytes) -> bytes:

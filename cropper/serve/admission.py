@@ -1,8 +1,9 @@
 """How many requests are admitted, and the threads that work on them.
 
 A request takes one of a fixed number of places or is refused; a few worker threads have photos
-decoded, so that no more photos than workers are ever decoded. A request that has timed out or whose
-client has gone is dropped at its next step, or while a decoder is at it.
+decoded, so that no more photos than workers are ever decoded. Heavy photos have workers of their
+own, for which light ones do not wait. A request that has timed out or whose client has gone is
+dropped at its next step, or while a decoder is at it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from cropper.serve.problems import ProblemError
 __all__ = ["Admission", "DroppedError", "Ticket"]
 
 _LONGEST_WAIT = 60  # s that a refused client is asked to wait
+_HEAVY = 250_000_000  # bytes that a photo takes, from which on it is for workers of their own
 _STUCK_SECONDS = 10.0  # of all workers at one request each, after which the service is not ready
 
 
@@ -35,10 +37,15 @@ class DroppedError(Exception):
     """Nobody waits for this work any more."""
 
 
+class _HeavyError(Exception):
+    """Work for the workers of heavy photos."""
+
+
 class Ticket:
     """One request's work, which may be called off from outside."""
 
     def __init__(self, work: Callable[[Ticket], Any]) -> None:
+        self.heavy = False  # whether it is where heavy photos are
         self._dropped = threading.Event()
         self._work: Callable[[Ticket], Any] | None = work
 
@@ -58,6 +65,11 @@ class Ticket:
         """Raises DroppedError."""
         if self._dropped.is_set():
             raise DroppedError
+
+    def weigh(self, amount: int) -> None:
+        """Ends work that will take so many bytes, where it keeps light work waiting."""
+        if amount > _HEAVY and not self.heavy:
+            raise _HeavyError
 
     def watched(self, objective: Objective, batch_size: int) -> Objective:
         """The same objective, which ends between two batches when the ticket is dropped."""
@@ -80,7 +92,7 @@ class Admission:
         self.inside = 0
         self._seconds = 0.5  # of work that a request takes, smoothed
         self._workers = workers
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="worker")
+        self._light, self._heavy = (ThreadPoolExecutor(workers) for _ in range(2))
         self._running: dict[Ticket, float] = {}  # when its work began
 
     @property
@@ -89,8 +101,8 @@ class Admission:
 
     @property
     def stuck(self) -> bool:
-        """Whether every worker has been busy with one request for long."""
-        begun = [*self._running.values()]
+        """Whether every worker of light photos has been busy with one request for long."""
+        begun = [at for ticket, at in [*self._running.items()] if not ticket.heavy]
         late = time.monotonic() - _STUCK_SECONDS
         return len(begun) >= self._workers and max(begun) < late
 
@@ -98,7 +110,8 @@ class Admission:
         """What is still worked on is dropped: it ends at its next step."""
         for ticket in [*self._running]:
             ticket.drop()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for each in (self._light, self._heavy):
+            each.shutdown(wait=True, cancel_futures=True)
 
     def refusal(self) -> ProblemError:
         """What a client is told while all places are taken."""
@@ -124,7 +137,7 @@ class Admission:
 
     async def run(self, request: Request, ticket: Ticket, seconds: float) -> Any:
         """What a worker makes of a ticket, unless the client leaves or the time is up first."""
-        working = asyncio.wrap_future(self._pool.submit(self._timed, ticket))
+        working = asyncio.ensure_future(self._worked(ticket))
         leaving = asyncio.ensure_future(_left(request))
         try:
             await asyncio.wait(
@@ -144,6 +157,13 @@ class Admission:
             ticket.drop()
             working.cancel()
             leaving.cancel()
+
+    async def _worked(self, ticket: Ticket) -> Any:
+        try:
+            return await asyncio.wrap_future(self._light.submit(self._timed, ticket))
+        except _HeavyError:
+            ticket.heavy = True
+            return await asyncio.wrap_future(self._heavy.submit(self._timed, ticket))
 
     def _timed(self, ticket: Ticket) -> Any:
         started = self._running[ticket] = time.monotonic()

@@ -23,15 +23,19 @@ class Prompt(HttpToolsProtocol):
 
     Nothing moves where no request has begun since, none is being answered, and the client has read
     nothing of what is left of an answer, which is memory. A slow body is the application's affair,
-    one of a million pieces, each of which costs as much as a large one, is not.
+    one of a million pieces, each of which costs as much as a large one, is not. Where all that is
+    left of answers is too much, the one that has waited for its reader longest is cut off; a next
+    request of such a connection is not read before.
     """
 
     look_seconds = 10.0  # between two looks
+    max_unread = 256_000_000  # bytes of answers that wait for their readers, beside the latest
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._seen: tuple[Any, bool, int] = (None, True, 0)
         self._silent = self._pieces = self._body = 0
+        self._waits_since = 0.0
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,6 +76,35 @@ class Prompt(HttpToolsProtocol):
             raise ValueError("a body in too many pieces")  # the parser makes a 400 of it
         super().on_body(body)
 
+    def on_response_complete(self) -> None:
+        unread = self.flow.write_paused
+        if unread and self.pipeline:  # whose answers would wait for this one's reader too
+            self.transport.close()
+        super().on_response_complete()
+        if unread:
+            self.flow.pause_reading()
+            self._make_room()
+
+    def pause_writing(self) -> None:
+        self._waits_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.flow.resume_reading()
+
+    def _make_room(self) -> None:
+        others = [
+            each for each in self.connections if isinstance(each, Prompt) and each is not self
+        ]
+        waiting = [each for each in others if each.flow.write_paused]
+        unread = sum(each.transport.get_write_buffer_size() for each in waiting)
+        for each in sorted(waiting, key=lambda each: each._waits_since):
+            if unread <= self.max_unread:
+                break
+            unread -= each.transport.get_write_buffer_size()
+            each.transport.abort()
+
     def send_400_response(self, msg: str) -> None:
         """The server's own, with the headers that all answers have."""
         lines = ["HTTP/1.1 400 Bad Request", *(f"{name}: {HEADERS[name]}" for name in HEADERS)]
@@ -85,7 +118,7 @@ class Prompt(HttpToolsProtocol):
 
     def _look(self) -> None:
         cycle: Any = self.cycle  # the latest request; None before the first
-        answered = cycle is None or cycle.response_complete
+        answered = cycle is None or cycle.response_complete or self.flow.write_paused
         now = (cycle, answered, self.transport.get_write_buffer_size())
         if now == self._seen and answered:
             self.transport.abort()  # a close would wait for the reader

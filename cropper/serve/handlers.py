@@ -223,7 +223,8 @@ class Handlers:
                 f"a photo is {', '.join(FORMATS)} by its content; its name and type do not count",
                 rule="format",
             )
-        with self.decoders.open(data, _NAME, self.seconds, ticket.check, output) as source:
+        asked = _NAME, self.seconds, ticket.check, output
+        with self.decoders.open(data, *asked, weigh=ticket.weigh) as source:
             yield source
 
     def _output(self, options: CropOptions | CutOptions, kind: str | None) -> Output:

@@ -100,18 +100,25 @@ class TiltNet(nn.Module):
 
 
 def turned_window(
-    photo: SourceImage, angle: float, side: float, quality: int, rng: np.random.Generator
+    photo: SourceImage,
+    angle: float,
+    side: float,
+    quality: int,
+    rng: np.random.Generator,
+    *,
+    long_side: int = LONG_SIDE,
 ) -> View:
     """A window of a photo that looks tilted clockwise by ``angle`` degrees, encoded anew.
 
-    ``side`` is that of the largest window of the photo's shape; its place is drawn.
+    ``side`` is that of the largest window of the photo's shape; its place is drawn. The view has
+    ``long_side`` px or, of a smaller window, all of it.
     """
     turn = Turn(photo.size, -angle)
     width, height = (side * edge for edge in photo.size)
     x, y = rng.uniform(0, 1, 2) * (photo.size[0] - width, photo.size[1] - height)
     box = turn.fit(np.array([[x, y, x + width, y + height]]))[0]
     encoded = render(photo, turn.crop(box, 0.0), "JPEG", quality=quality)
-    return load_image(encoded).view(LONG_SIDE)
+    return load_image(encoded).view(long_side)
 
 
 def load_windows(

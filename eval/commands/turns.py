@@ -1,4 +1,4 @@
-"""Photos turned by what is known: tilt, orientation."""
+"""Photos turned by what is known: tilt, angles, orientation."""
 
 # ruff: noqa: PLC0415 - a command imports what it needs, so that help and usage errors are quick
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
+from cropper.errors import extra
 from eval.commands.group import cli, command_line, progress_bar
 
-__all__ = ["orientation", "tilt"]
+__all__ = ["angles", "orientation", "tilt"]
 
 _PHOTOS = (
     click.option(
@@ -36,12 +37,20 @@ def _photos(command: Callable[..., None]) -> Callable[..., None]:
 def tilt(*, root: Path, split: str, turns: int, limit: int | None, seed: int) -> None:
     """How well --straighten undoes known turns, beside no turn and a Hough transform."""
     from eval.environment import read_environment
-    from eval.tilt import hough, measure_tilt, render_tilt, straighten, surest_guess
+    from eval.tilt import (
+        hough,
+        look_again,
+        measure_tilt,
+        render_tilt,
+        straighten,
+        surest_guess,
+    )
 
     methods = [
         ("no turn", lambda _: 0.0),
         ("Hough lines, scikit-image", hough),
         ("cropper, however unsure", surest_guess),
+        ("the same, looking again", look_again),
         ("cropper --straighten", straighten),
     ]
     with progress_bar("photos") as progress:
@@ -49,6 +58,28 @@ def tilt(*, root: Path, split: str, turns: int, limit: int | None, seed: int) ->
             root, split, methods, turns=turns, limit=limit, seed=seed, progress=progress
         )
     click.echo(f"{render_tilt(count, turns, found)}\n\n{read_environment()}\n{command_line()}")
+
+
+@cli.command()
+@_photos
+@click.option("--turns", type=click.IntRange(1), default=2, show_default=True, help="A photo.")
+@click.option(
+    "--budget", type=click.IntRange(24), default=24, show_default=True, help="Evaluations an arm."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of angles.")
+def angles(
+    *, root: Path, split: str, turns: int, budget: int, limit: int | None, seed: int
+) -> None:
+    """Whether an ascent finds the angle of a tilted photo better than a search, or one pass."""
+    from eval.environment import read_environment
+
+    with extra("torch"):
+        from eval.angle_arms import measure_angles, render_angles
+    with progress_bar("photos") as progress:
+        trials = measure_angles(
+            root, split, budget=budget, turns=turns, limit=limit, seed=seed, progress=progress
+        )
+    click.echo(f"{render_angles(trials)}\n\n{read_environment()}\n{command_line()}")
 
 
 @cli.command()

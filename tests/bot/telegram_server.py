@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -25,6 +26,8 @@ class TelegramServer(FakeServer):
         self.updates: list[dict[str, Any]] = []
         self.files: dict[str, bytes] = {}
         self.sent: list[Asked] = []
+        self.posts: dict[tuple[str, int], dict[str, Any]] = {}  # public ones that the bot sees
+        self.copies: dict[tuple[int, int], dict[str, Any]] = {}  # of posts, in chats
         self._next = 5000
 
     def say(self, **message: Any) -> int:
@@ -72,6 +75,8 @@ class TelegramServer(FakeServer):
             "getFile": self._file,
             "sendMessage": self._sent,
             "sendPhoto": self._sent,
+            "forwardMessage": self._forwarded,
+            "deleteMessage": self._deleted,
         }
         return found[method](asked) if method in found else _failed(404, "Not Found")
 
@@ -107,6 +112,54 @@ class TelegramServer(FakeServer):
             self.lock.notify_all()
         chat = {"id": int(asked.fields["chat_id"]), "type": "private"}
         return _done({"message_id": 1, "date": int(time.time()), "chat": chat, "text": "sent"})
+
+    def _forwarded(self, asked: Asked) -> Answer:
+        name, number = asked.fields["from_chat_id"], int(asked.fields["message_id"])
+        if name not in {chat for chat, _ in self.posts}:
+            return _failed(400, "Bad Request: chat not found")
+        if (name, number) not in self.posts:  # nor if the bot is not in that chat
+            return _failed(400, "Bad Request: message to forward not found")
+        post = self.posts[name, number]
+        if post.get("has_protected_content"):
+            words = "Bad Request: message has protected content and can't be forwarded"
+            return _failed(400, words)
+        channel = {"id": -1001, "type": "channel", "title": "A channel", "username": name[1:]}
+        origin = {"type": "channel", "date": 1, "chat": channel, "message_id": number}
+        chat = int(asked.fields["chat_id"])
+        with self.lock:
+            place = chat, 9000 + len(self.asked_for("/forwardMessage"))
+            self.copies[place] = {
+                "message_id": place[1],
+                "date": int(time.time()),
+                "from": BOT,
+                "chat": {"id": chat, "type": "private" if chat > 0 else "supergroup"},
+                "forward_origin": origin,
+                **post,
+            }
+        return _done(self.copies[place])
+
+    def _deleted(self, asked: Asked) -> Answer:
+        place = int(asked.fields["chat_id"]), int(asked.fields["message_id"])
+        if self.copies.pop(place, None) is None:
+            return _failed(400, "Bad Request: message to delete not found")
+        return _done(True)
+
+
+def text_of(sent: Asked) -> str:
+    return str(sent.fields.get("caption") or sent.fields["text"])
+
+
+def linking(text: str) -> dict[str, Any]:
+    """A text with its links marked as the server marks them: in UTF-16 units."""
+    entities = [
+        {
+            "type": "url",
+            "offset": len(text[: link.start()].encode("utf-16-le")) // 2,
+            "length": len(link[0]),
+        }
+        for link in re.finditer(r"(https?://)?[\w.]+\.\w+/\S+", text)
+    ]
+    return {"text": text, "entities": entities}
 
 
 def _done(result: Any) -> Answer:

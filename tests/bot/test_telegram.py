@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from tests.bot.conftest import Running, running, size_of, until
-from tests.bot.server import Answer, Asked
-from tests.bot.telegram_server import GROUP, SENDER, TOKEN, TelegramServer, slow_down
+from tests.bot.server import Answer
+from tests.bot.telegram_server import GROUP, SENDER, TOKEN, TelegramServer, slow_down, text_of
 from tests.conftest import spotted
 from tests.image.pictures import encoded
 
@@ -32,10 +32,6 @@ def stuck(*_: object) -> bytes:
 
     time.sleep(3600)
     return b""
-
-
-def text_of(sent: Asked) -> str:
-    return str(sent.fields.get("caption") or sent.fields["text"])
 
 
 def test_a_photo_is_answered_in_one_message_with_its_crop(

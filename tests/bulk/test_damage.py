@@ -74,9 +74,10 @@ def test_damaged_rows_are_told(bulk: Bulk, photos: Path) -> None:
 def test_a_plan_without_a_number_is_a_broken_manifest(bulk: Bulk, photos: Path) -> None:
     assert bulk().exit_code == 0
     changed("meta", "value", "x", "key = 'plan'")
-    found = bulk()
-    assert found.exit_code == 2
-    assert "manifest.sqlite is broken" in found.stderr
+    for options in ((), ("--dry-run",)):
+        found = bulk(*options)
+        assert found.exit_code == 2
+        assert "cropper: out/.cropper/manifest.sqlite is broken" in found.stderr
 
 
 def test_a_dry_run_that_cannot_copy_the_manifest_says_so(

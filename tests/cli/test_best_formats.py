@@ -56,6 +56,15 @@ def test_an_extension_that_says_so_already_stays(crop: Crop, tmp_path: Path) -> 
     assert "a-best.JPEG" in names(tmp_path)
 
 
+def test_iptc_that_a_format_has_no_place_for_is_told(crop: Crop, tmp_path: Path) -> None:
+    described(tmp_path / "a.jpg")
+    told = "its IPTC (captions, credits) is not kept in"
+    assert f"{told} WEBP" in crop("a.jpg", "--format", "webp").stderr
+    assert told not in crop("a.jpg", "--format", "png", "--strip").stderr
+    assert told not in crop("a.jpg", "--format", "tiff").stderr
+    assert told not in crop("a.jpg").stderr
+
+
 def test_it_is_that_of_folders_templates_and_overlays(crop: Crop, photo_png: Path) -> None:
     line = ("--format", "webp", "-o", "x/{rank}{ext}", "--overlay", "{stem}-why{ext}")
     assert crop(photo_png, *line).exit_code == 0
@@ -97,7 +106,7 @@ def test_stripped_crops_have_colours_and_resolution_alone(
     (whole,) = (tmp_path / "all").iterdir()
     (bare,) = (tmp_path / "bare").iterdir()
     assert ARTIST in whole.read_bytes()
-    assert (b"caption" in whole.read_bytes()) == (kind == "jpeg")
+    assert (b"caption" in whole.read_bytes()) == (kind in ("jpeg", "tiff"))
     content = bare.read_bytes()
     assert not [each for each in (ARTIST, b"caption", b"MakerXYZ") if each in content]
     with Image.open(bare) as picture:

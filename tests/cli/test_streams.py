@@ -26,6 +26,11 @@ COMMANDS = {
     "score": ("score in", set()),
     "rank": ("rank in --sheet sheet.jpg", {"sheet.jpg"}),
     "scorers": ("scorers", set()),
+    "presets": ("presets", set()),
+    "config": ("config best", set()),
+    "help": ("best --help", set()),
+    "help of a group": ("train --help", set()),
+    "version": ("--version", set()),
     "see": ("see in --layer block10 --top 2 -o units.jpg", {"units.jpg"}),
     "see why": ("see in/cup.jpg --why -o why.jpg --json", {"why.jpg"}),
     "selfie": ("selfie in/woman.jpg", set()),
@@ -36,7 +41,7 @@ COMMANDS = {
     "faces group": ("faces group in --least 1 --sheets sheets", {"sheets"}),
 }
 LEFT = "> >(exec true)"  # a reader that leaves at once
-QUICK = {"best", "scorers"}
+QUICK = {"best", "scorers", "presets", "help", "help of a group", "version"}
 PARAMETERS = [
     pytest.param(*each, id=name, marks=() if name in QUICK else pytest.mark.slow)
     for name, each in COMMANDS.items()
@@ -77,6 +82,13 @@ def test_a_reader_that_leaves_is_no_failure_of_the_work(
     assert done.returncode == 0, done.stderr
     assert "Broken pipe" not in done.stderr
     assert names(folder) == {"in", "people", *files}
+
+
+def test_a_script_of_completion_may_be_left_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "_CROPPER_COMPLETE", "bash_source")
+    assert run("", LEFT, tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["best", "bulk", "rank"])
@@ -146,3 +158,25 @@ def test_a_picture_to_nobody_is_code_5(folder: Path) -> None:
     assert done.returncode == 0
     with Image.open(io.BytesIO((folder / "out.png").read_bytes())) as image:
         image.load()
+
+
+@pytest.mark.parametrize("redirect", ["2>/dev/full", "2>&-", f"2{LEFT}"])
+def test_training_goes_on_where_its_log_cannot_be_told(redirect: str) -> None:
+    code = "from cropper.cli.train import tell_lines; tell_lines('a\\nb'); print('goes on')"
+    shell = ["bash", "-c", f'sleep 0; {sys.executable} -c "{code}" {redirect}']
+    done = subprocess.run(shell, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
+
+
+def test_a_command_without_its_extra_is_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.startswith("cropper.train")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in ("crops", "selfies", "tilt", "orientation", "faces", "localizer"):
+        command = main.commands["train"]
+        assert isinstance(command, click.Group)
+        needed = [each for each in command.commands[name].params if each.required]
+        line = [part for each in needed for part in (*each.opts[:1], "tests") if part != each.name]
+        found = CliRunner().invoke(main, ["train", name, *line])
+        assert found.exit_code == 3, (name, found.output)
+        assert "'cropper[torch]'" in found.stderr

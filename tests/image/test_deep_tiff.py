@@ -37,7 +37,7 @@ def as_type(pixels: NDArray[np.uint8], kind: str) -> NDArray[Any]:
         return (pixels / 255).astype(dtype)
     limits = np.iinfo(dtype)
     wide = pixels / 255 * (float(limits.max) - limits.min) + limits.min
-    return wide.clip(limits.min, limits.max - 128 * (dtype.itemsize > 2)).astype(dtype)
+    return wide.clip(limits.min, limits.max - 4096 * (dtype.itemsize > 2)).astype(dtype)
 
 
 def written(pixels: NDArray[Any], **options: Any) -> bytes:
@@ -56,7 +56,7 @@ def traced(work: Callable[[], Any]) -> tuple[Any, int]:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4"])
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4", "u8"])
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("pixels", [COLOUR, GREY], ids=["colour", "grey"])
@@ -139,10 +139,23 @@ def test_grey_that_says_white_is_zero_is_a_negative() -> None:
         for pixels, options in (
             (as_type(GREY, "f8"), {}),
             (GREY, {"bigtiff": True, "byteorder": ">"}),
+            (as_type(GREY, "u2"), {"byteorder": ">"}),
         )
     ]
     assert np.array_equal(found[0], -as_type(GREY, "f4"))
     assert np.array_equal(found[1], 255 - GREY)
+    assert np.array_equal(found[2], 65535 - as_type(GREY, "u2"))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_what_nobody_reads_is_named_and_is_not_called_broken(order: str) -> None:
+    grey = as_type(np.dstack([GREY, GREY]), "u2")
+    options = {"photometric": "minisblack", "extrasamples": ["unassalpha"], "byteorder": order}
+    content = written(grey, planarconfig="contig", **options)
+    with pytest.raises(ImageReadError, match=r"2 samples of 16 bits a pixel.* save it as"):
+        load_image(content)
+    with pytest.raises(ImageReadError, match="broken TIFF"):
+        load_image(content[:60])
 
 
 def test_other_colours_are_named() -> None:

@@ -157,6 +157,15 @@ def test_iptc_of_a_tiff() -> None:
     assert bytes(image.tag_v2[33723]) == IPTC
 
 
+def test_iptc_goes_between_jpeg_and_tiff() -> None:
+    image: Any = whole(_with_iptc(encoded(photo(), "JPEG"), IPTC), "TIFF")
+    assert bytes(image.tag_v2[33723]) == IPTC
+    tags = Image.Exif()
+    tags[33723] = IPTC
+    found: Any = IptcImagePlugin.getiptcinfo(whole(encoded(photo(), "TIFF", exif=tags), "JPEG"))
+    assert (found[2, 80], found[2, 116]) == (b"A. Tester", b"(c) 2026")
+
+
 def test_iptc_that_a_tiff_calls_long_is_kept_and_searched_for_a_preview() -> None:
     def as_long(block: bytes) -> bytes:
         tags = Image.Exif()

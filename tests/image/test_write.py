@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from cropper.cli import main
 from cropper.errors import ImageWriteError
 from cropper.image.files import write_atomic
+from tests.conftest import ENVIRONMENT
 from tests.image.encoding import listing
 from tests.image.pictures import photo
 
@@ -169,6 +171,31 @@ def test_both_commands_say_once_that_there_is_no_fsync(
     assert not list(Path("out").glob("*.png"))
     assert CliRunner().invoke(main, [*line, "--no-fsync"]).exit_code == 0
     assert len(list(Path("out").glob("*.png"))) == 3
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_where_the_system_has_none_the_manifest_says_so_too(tmp_path: Path) -> None:
+    source = "#include <errno.h>\n" + "".join(
+        f"int {name}(int d) {{ errno = EINVAL; return -1; }}\n" for name in ("fsync", "fdatasync")
+    )
+    (tmp_path / "no.c").write_text(source)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "no.so", "no.c"], cwd=tmp_path, check=True)
+    (tmp_path / "in").mkdir()
+    photo().save(tmp_path / "in/a.png")
+    line = [sys.executable, "-m", "cropper", "bulk", "in", "-o", "out"]
+    environment = {**ENVIRONMENT, "LD_PRELOAD": str(tmp_path / "no.so")}
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*line, *more], cwd=tmp_path, env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+
+    found = run()
+    assert found.returncode == 5
+    assert "has no fsync" in found.stderr
+    assert run("--no-fsync").returncode == 0
+    assert (tmp_path / "out/a.png").exists()
 
 
 @pytest.mark.parametrize("step", ["os.fsync", "os.replace"])

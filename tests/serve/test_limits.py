@@ -74,10 +74,11 @@ def inside(client: httpx.Client) -> float:
     return float(line.split()[1])
 
 
-def raw(client: httpx.Client, head: str) -> socket.socket:
+def raw(client: httpx.Client, head: str = "") -> socket.socket:
     url = client.base_url
     connection = socket.create_connection((url.host, url.port), timeout=20)
-    connection.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
+    if head:
+        connection.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
     return connection
 
 
@@ -247,21 +248,76 @@ def test_a_connection_is_kept_after_an_answer_that_took_long(
         assert connection.getresponse().status == 200
 
 
-def test_an_answer_that_is_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def noise() -> bytes:
+    """A photo whose crops are larger than what lies between a service and its client."""
+    pixels = np.random.default_rng(1).integers(0, 255, (1500, 2000, 3), dtype=np.uint8)
+    return encoded(Image.fromarray(pixels), "PNG")
+
+
+def cut_whole(photo: bytes) -> bytes:
+    head = f"POST /v1/cut?box=0,0,2000,1500 HTTP/1.1\r\nContent-Length: {len(photo)}"
+    return f"{head}\r\nHost: localhost\r\n\r\n".encode() + photo
+
+
+def answered(client: httpx.Client, number: int) -> Callable[[], bool]:
+    line = f'path="/v1/cut",status="200"}} {number}.0'
+    return lambda: line in client.get("/metrics").text
+
+
+def is_whole(connection: socket.socket) -> bool:
+    """Whether all of an answer comes; what follows it is not read."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += connection.recv(1)
+    left = int(re.findall(rb"content-length: ([0-9]+)", head)[0])
+    with contextlib.suppress(ConnectionResetError):
+        while more := connection.recv(min(left, 1 << 20)):
+            left -= len(more)
+    return left == 0
+
+
+def test_an_answer_that_is_not_read_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, noise: bytes
+) -> None:
     monkeypatch.setattr(Prompt, "look_seconds", 0.1)
-    noise = np.random.default_rng(1).integers(0, 255, (1500, 2000, 3), dtype=np.uint8)
-    photo = encoded(Image.fromarray(noise), "PNG")
-    with serving() as client:
-        head = f"POST /v1/cut?box=0,0,2000,1500 HTTP/1.1\r\nContent-Length: {len(photo)}"
-        with raw(client, head) as connection:
-            connection.sendall(photo)
-            until(lambda: 'path="/v1/cut",status="200"' in client.get("/metrics").text)
-            time.sleep(0.5)
-            read = connection.recv(1 << 20)
-            length = int(re.findall(rb"content-length: ([0-9]+)", read)[0])
-            while more := connection.recv(1 << 20):  # what is on its way
-                read += more
-            assert len(read) < length
+    with serving() as client, raw(client) as connection:
+        connection.sendall(cut_whole(noise))
+        until(answered(client, 1))
+        time.sleep(0.5)
+        assert not is_whole(connection)
+
+
+def test_answers_that_wait_for_their_readers_are_bounded(
+    monkeypatch: pytest.MonkeyPatch, noise: bytes
+) -> None:
+    monkeypatch.setattr(Prompt, "max_unread", len(noise))  # of one, beside the latest
+    with serving() as client, contextlib.ExitStack() as stack:
+        slow = []
+        for number in range(4):
+            slow.append(stack.enter_context(raw(client)))
+            slow[-1].sendall(cut_whole(noise))
+            until(answered(client, number + 1))
+        assert [is_whole(each) for each in slow] == [False, False, True, True]
+
+
+def test_a_next_request_waits_until_an_answer_is_read(noise: bytes) -> None:
+    with serving() as client, raw(client) as connection:
+        connection.sendall(cut_whole(noise))
+        until(answered(client, 1))
+        connection.sendall(b"GET /v1/limits HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(0.5)
+        assert 'path="/v1/limits"' not in client.get("/metrics").text
+        assert is_whole(connection)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_requests_in_a_row_are_dropped_behind_an_answer_that_is_not_read(noise: bytes) -> None:
+    with serving() as client, raw(client) as connection:
+        connection.sendall(cut_whole(noise) + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        until(answered(client, 1))
+        assert is_whole(connection)
+        assert connection.recv(1000) == b""
 
 
 def test_photos_that_would_need_more_memory_together_are_asked_to_come_back(

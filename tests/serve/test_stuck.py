@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cropper.image import SourceImage
+from cropper.image import SourceImage, load_image, needed
 from eval.bombs import bombs
 from tests.serve.conftest import serving
 from tests.serve.test_api import post, problem
@@ -46,6 +46,23 @@ def test_stuck_photos_are_ended_and_the_service_goes_on(
         assert {answer.result().status_code for answer in answers} == {504}
         until(lambda: client.get("/readyz").status_code == 200)
         assert post(client, photo_bytes).status_code == 200
+
+
+def test_light_photos_do_not_wait_for_heavy_ones(
+    photo_bytes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cropper.serve.handlers.render", stuck)
+    monkeypatch.setattr("cropper.serve.admission._STUCK_SECONDS", 0.3)
+    only_looked_at = needed(load_image(photo_bytes).header)
+    monkeypatch.setattr("cropper.serve.admission._HEAVY", only_looked_at)
+    with serving(answer_seconds=6) as client, ThreadPoolExecutor(8) as threads:
+        answers = [threads.submit(cropped, client, photo_bytes) for _ in range(8)]
+        until(lambda: inside(client) == 8)
+        time.sleep(1)
+        assert post(client, photo_bytes).status_code == 200
+        assert client.get("/readyz").status_code == 200
+        assert not any(answer.done() for answer in answers)
+        assert {answer.result().status_code for answer in answers} == {504}
 
 
 def test_a_stuck_photo_ends_when_its_client_leaves(
