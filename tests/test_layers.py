@@ -297,10 +297,9 @@ def test_no_module_breaks_the_rule(rule: object, imports: Imports) -> None:
         (misplaced, "cropper.bulk.trees", "def f():\n    import fsspec"),
     ],
 )
-def test_a_breach_is_seen(rule: object, name: str, source: str) -> None:
-    modules = sources()
-    modules[name] += "\n" + source
-    broken = rule(all_imports(modules))  # type: ignore[operator]
+def test_a_breach_is_seen(rule: object, name: str, source: str, imports: Imports) -> None:
+    added = imported(name, source, imports)
+    broken = rule({**imports, name: imports[name] | added})  # type: ignore[operator]
     assert len(broken) == 1
     assert name in broken[0] or rule is circles
 

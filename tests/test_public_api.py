@@ -56,7 +56,7 @@ IMAGE_NAMES |= {
     "needed",
 }
 SLOW = {"torch", "torchvision", "click", "joblib", "rich", "matplotlib"}
-IMAGE_NAMES |= {"file_id", "has_picture_extension"}
+IMAGE_NAMES |= {"file_id", "has_picture_extension", "lost_note"}
 
 
 def public(module: types.ModuleType) -> set[str]:

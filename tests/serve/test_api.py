@@ -89,7 +89,7 @@ def test_a_photo_of_several_aspects_is_decoded_once(
 ) -> None:
     opened = []
     once = Decoders.open
-    monkeypatch.setattr(Decoders, "open", lambda *args: opened.append(1) or once(*args))
+    monkeypatch.setattr(Decoders, "open", lambda *a, **k: opened.append(1) or once(*a, **k))
     with serving() as client:
         assert len(post(client, photo_bytes, aspect="1:1;4:5;free").json()["answers"]) == 3
     assert len(opened) == 1
