@@ -75,6 +75,7 @@ def test_who_says_no_more_and_leaves_is_dropped(held: HeldScorer, photo_bytes: b
         with asked(client, photo_bytes):
             assert held.asked.wait(20)
         until(lambda: inside(client) == 0)  # though nothing was scored
+        held.let.set()
 
 
 def test_who_asks_for_nothing_is_let_go_at_once(client: httpx.Client) -> None:

@@ -34,7 +34,7 @@ def fronts(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_network_learns_drawn_fronts_and_keeps_its_windows(fronts: Path, tmp_path: Path) -> None:
-    line = ["train", "tilt", str(fronts), "--out", str(tmp_path / "run"), "--epochs", "24"]
+    line = ["train", "tilt", str(fronts), "--out", str(tmp_path / "run"), "--epochs", "14"]
     found = CliRunner().invoke(main, line, catch_exceptions=False)
     assert found.exit_code == 0, found.stderr
     finder = TiltFinder(tmp_path / "run" / "tilt.safetensors")
