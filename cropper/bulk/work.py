@@ -140,8 +140,8 @@ def _crop(
 
 
 def _sidecar(image: SourceImage, crop: Crop) -> bytes:
-    size = image.size if image.header.orientation < 5 else image.size[::-1]
-    return sidecar(image.stored_points(crop.quad), size, image.header.orientation)
+    quad, size = image.stored_points(crop.quad), image.stored_size(image.size)
+    return sidecar(quad, size, image.header.orientation)
 
 
 def _rendered(

@@ -141,8 +141,8 @@ class SourceImage:
         Raises ImageReadError for broken pixels.
         """
         if self.format == "JPEG" and self._picture is None:
-            full = self._stored_size(self.size)  # half of all crops are nearly as large
-            enough = max(_enough(self._stored_size(size), full, full) for size in sizes)
+            full = self.stored_size(self.size)  # half of all crops are nearly as large
+            enough = max(_enough(self.stored_size(size), full, full) for size in sizes)
             with reading(self.name, self.format):
                 image, box = self._no_smaller_than(enough)
             if box:
@@ -158,7 +158,7 @@ class SourceImage:
         scale = min(1.0, long_side / max(self.size))
         width, height = (max(1, round(side * scale)) for side in self.size)
         span = self.span
-        stored = self._stored_size((width, height))
+        stored = self.stored_size((width, height))
         with reading(self.name, self.format):
             image, box = self._no_smaller_than(stored)
             if image.mode in ("I", "F"):
@@ -190,7 +190,7 @@ class SourceImage:
         width, height = (_at_least_one("a side of the crop", side) for side in size)
         if width * height > MAX_PIXELS:
             raise ConfigError(f"a crop has at most {MAX_PIXELS} px, got {width} x {height}")
-        stored = self._stored_size((width, height))
+        stored = self.stored_size((width, height))
         with reading(self.name, self.format):
             if linear:
                 whole, place = self._decoded(), self._as_stored(inside)
@@ -203,7 +203,7 @@ class SourceImage:
 
     def _scaled_for(self, size: tuple[int, int], box: _Box) -> tuple[Image.Image, _Box]:
         """The stored picture with enough pixels for ``box`` in ``size``, and the box in it."""
-        full = self._stored_size(self.size)
+        full = self.stored_size(self.size)
         image, whole = self._no_smaller_than(
             _enough(size, (box[2] - box[0], box[3] - box[1]), full)
         )
@@ -219,7 +219,7 @@ class SourceImage:
             return found
         swapped, *reversed_sides = _UPRIGHT[self.header.orientation][1]
         found = found[:, ::-1] if swapped else found
-        return np.where(reversed_sides, self._stored_size(self.size) - found, found)
+        return np.where(reversed_sides, self.stored_size(self.size) - found, found)
 
     def warp(
         self, corners: ArrayLike, size: tuple[int, int], *, linear: bool = False
@@ -313,7 +313,7 @@ class SourceImage:
         image.info = {} if key is None else {"transparency": key}
         return image
 
-    def _stored_size(self, size: tuple[int, int]) -> tuple[int, int]:
+    def stored_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(width, height) of something upright -> before its orientation, and the other way."""
         return size if self.header.orientation < 5 else size[::-1]
 
@@ -321,11 +321,8 @@ class SourceImage:
         """A box of the upright picture as one of the stored picture."""
         if self.header.orientation == 1:
             return box
-        swapped, x_reversed, y_reversed = _UPRIGHT[self.header.orientation][1]
-        width, height = self.size[::-1] if swapped else self.size
-        x0, y0, x1, y1 = (box[1], box[0], box[3], box[2]) if swapped else box
-        x0, x1 = (width - x1, width - x0) if x_reversed else (x0, x1)
-        y0, y1 = (height - y1, height - y0) if y_reversed else (y0, y1)
+        ends = self.stored_points([box[:2], box[2:]])
+        (x0, y0), (x1, y1) = ends.min(0).tolist(), ends.max(0).tolist()
         return (x0, y0, x1, y1)
 
     def _upright(self, image: Image.Image) -> Image.Image:
