@@ -50,7 +50,7 @@ from cropper.render import render, write
 from cropper.request import CropRequest
 from cropper.result import CropResult
 from cropper.scorers import DEFAULT_SCORER
-from cropper.stores import Limits, Store, as_local, is_url, shown
+from cropper.stores import Store, StoreLimits, as_local, is_url, shown
 from cropper.style import CropStyle, Progress
 
 if TYPE_CHECKING:
@@ -87,11 +87,11 @@ class BestOptions:
     verbose: bool = False
 
     @property
-    def limits(self) -> Limits:
-        return Limits(self.max_fetch_mb, self.time_limit)
+    def limits(self) -> StoreLimits:
+        return StoreLimits(self.max_fetch_mb, self.time_limit)
 
     @property
-    def kind(self) -> str | None:
+    def file_format(self) -> str | None:
         """One of FORMATS; raises ConfigError for what is none."""
         return parse_format(self.format) if self.format else None
 
@@ -99,15 +99,15 @@ class BestOptions:
         self,
         source: SourceImage,
         crop: Crop,
-        kind: str,
+        file_format: str,
         size: Size | None,
         paint: Paint | None = None,
     ) -> bytes:
-        """The crop as a file of the format ``kind``."""
+        """The crop as a file of the format ``file_format``."""
         return render(
             source,
             crop,
-            kind,
+            file_format,
             size=size,
             quality=self.quality,
             strip=self.strip,
@@ -144,7 +144,7 @@ def crop_files(
         request.top_k,
         request.label,
         may_exist,
-        kind=options.kind,
+        file_format=options.file_format,
         limits=options.limits,
     )
     plan, present = _without_present(plan) if options.skip_existing else (plan, ())
@@ -276,17 +276,17 @@ class _Batch:
         """What the painter says of the crops, and what these do not keep."""
         options, notes = self.options, list[str]()
 
-        def rendered(crop: Crop, kind: str) -> bytes:
-            lost = None if options.strip else lost_note(source.header, kind)
+        def rendered(crop: Crop, file_format: str) -> bytes:
+            lost = None if options.strip else lost_note(source.header, file_format)
             if lost and lost not in notes:
                 notes.append(lost)
             if painter is None:
-                return options.render(source, crop, kind, size)
+                return options.render(source, crop, file_format, size)
             paint = partial(painter.paint, notes=notes)
-            return options.render(source, crop, kind, painter.size_of(crop, size), paint)
+            return options.render(source, crop, file_format, painter.size_of(crop, size), paint)
 
         if not item.outputs:
-            write_standard(rendered(crops[0], options.kind or source.format))
+            write_standard(rendered(crops[0], options.file_format or source.format))
         for crop, output in zip(crops, item.outputs, strict=False):  # there may be fewer crops
             if options.skip_existing and output.exists():
                 continue
@@ -335,8 +335,8 @@ def _check_output(plan: Plan, options: BestOptions) -> None:
                 if not output.suffix:
                     raise ConfigError(f"`output={output}` has no extension: a folder ends with /")
                 writable_format(str(output))
-            if options.kind:
-                check_format(str(output), options.kind)
+            if options.file_format:
+                check_format(str(output), options.file_format)
         if not item.outputs and not options.dry_run:
             if options.as_json:
                 raise ConfigError(
@@ -369,7 +369,7 @@ def _plan_overlays(plan: Plan, options: BestOptions) -> list[Output | None]:
         "overlay",
         may_exist,
         option="overlay",
-        kind=options.kind,
+        file_format=options.file_format,
         limits=options.limits,
     )
     crops = {key_of(output) for item in plan.inputs for output in item.outputs}

@@ -42,7 +42,7 @@ from cropper.tone import BEST, parse_filter
 from cropper.turn import Orientation, Tilt, Turn
 
 if TYPE_CHECKING:
-    from cropper.best_filter import FilterFinder
+    from cropper.filter_search import FilterFinder
     from cropper.transform import TransformFinder
 
 __all__ = ["CropFinder", "ScoreMap", "find_best_crop", "search_config"]
@@ -288,7 +288,7 @@ class CropFinder:
     def _filter_finder(self) -> FilterFinder:
         """Kept for the requests to come. Raises MissingExtraError without torch."""
         if self._filters is None:
-            from cropper.best_filter import FilterFinder  # noqa: PLC0415 - few runs need it
+            from cropper.filter_search import FilterFinder  # noqa: PLC0415 - few runs need it
 
             self._filters = FilterFinder(self._made_of[1])
         return self._filters

@@ -22,7 +22,7 @@ from spatial_transformer.affine import AffineCrop, Warp
 from spatial_transformer.localizer import Localizer
 from spatial_transformer.objective import RobustConfig, RobustObjective
 from spatial_transformer.optimize import OPTIMIZERS, Trajectory, suited_optimizer
-from spatial_transformer.recipe import RECIPES, Recipe, Work, follow
+from spatial_transformer.recipe import RECIPES, AscentTask, Recipe, follow
 
 __all__ = ["REFERENCE", "Arm", "ArmCrop", "Context", "available_arms"]
 
@@ -99,7 +99,7 @@ def _winners(
 def _follow(context: Context, recipe: Recipe, aspect: str) -> ArmCrop:
     """As ``cropper.transform.TransformFinder`` follows its own."""
     spaces = crop_spaces(context.image.size, aspect, context.min_scale)
-    work = Work(
+    work = AscentTask(
         context.bound,
         context.space(aspect),
         context.budget,

@@ -41,9 +41,9 @@ __all__ = [
     "NEAR",
     "ArmResult",
     "ArmScores",
+    "AscentStart",
     "CompareConfig",
     "Comparison",
-    "Start",
     "held_out",
     "run_comparison",
 ]
@@ -68,7 +68,7 @@ class CompareConfig:
 
 
 @dataclass(frozen=True)
-class Start:
+class AscentStart:
     """What became of one start of a transformer."""
 
     stuck: bool  # the accepted crop is within NEAR of a start that a step of PROBE improves
@@ -90,7 +90,7 @@ class ArmResult:
     bde: float | None  # of the box that it would be without its turn, to that human box
     seconds: float  # binding the photo included
     evaluations: int
-    starts: tuple[Start, ...]
+    starts: tuple[AscentStart, ...]
     climbs: tuple[Climb, ...]
 
 
@@ -283,13 +283,13 @@ class _Photo:
         box = normalise(warp.equal_area_box(self.image.size)[None], self.image.size)
         return float(overlaps[best]), float(boundary_error(box, boxes[best : best + 1])[0])
 
-    def _start(self, climb: Climb, arm: Arm) -> Start:
+    def _start(self, climb: Climb, arm: Arm) -> AscentStart:
         thetas = torch.cat([_theta(warp) for warp in (climb.start, climb.end, climb.last)])
         own, judge = self.own(thetas), self.judge(thetas)
         size = self.image.size
         improvable = self._improvable(climb.start, own[0], arm)
         drifted = (own - own[0] > GAIN) & (judge - judge[0] < -DRIFT)
-        return Start(
+        return AscentStart(
             stuck=improvable and _near(climb.start, climb.end, size),
             drifted=bool(drifted[1]),
             last_stuck=improvable and _near(climb.start, climb.last, size),

@@ -20,7 +20,14 @@ from cropper.orientation import find_orientation
 from cropper.statistics import Interval, bootstrap
 from cropper.train.tilt import photos_of
 
-__all__ = ["Found", "by_faces", "likeliest", "measure_orientation", "orient", "render_orientation"]
+__all__ = [
+    "OrientationResult",
+    "by_faces",
+    "likeliest",
+    "measure_orientation",
+    "orient",
+    "render_orientation",
+]
 
 Quarters = Callable[[View], int]  # by which a method turns a photo clockwise
 
@@ -28,7 +35,7 @@ _LONG_SIDE = 512  # px of the views that methods are given
 
 
 @dataclass(frozen=True)
-class Found:
+class OrientationResult:
     """What one method did, with 95 % intervals over photos."""
 
     method: str
@@ -72,7 +79,7 @@ def measure_orientation(
     *,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[int, list[Found]]:
+) -> tuple[int, list[OrientationResult]]:
     """The photos of a split that can be read, each in its four turns, and what methods do.
 
     Raises DataError where there is none.
@@ -94,11 +101,11 @@ def measure_orientation(
     return len(rows), [_found(name, done[:, i]) for i, (name, _) in enumerate(methods)]
 
 
-def _found(name: str, done: NDArray[np.int64]) -> Found:
+def _found(name: str, done: NDArray[np.int64]) -> OrientationResult:
     """Of one method: (photos, 4), by how many quarters it turned each turn of each photo."""
     upright = (done + np.arange(4)) % 4 == 0
     lying, turned = upright[:, 1:], done[:, 1:] != 0
-    return Found(
+    return OrientationResult(
         name,
         bootstrap(lying.mean(1)),
         bootstrap((turned & ~lying).mean(1)),
@@ -106,7 +113,7 @@ def _found(name: str, done: NDArray[np.int64]) -> Found:
     )
 
 
-def render_orientation(photos: int, found: Sequence[Found]) -> str:
+def render_orientation(photos: int, found: Sequence[OrientationResult]) -> str:
     """Plain text."""
     head = f"{'':28}{'lying ones set upright':>26}{'turned wrongly':>26}{'upright ones left':>26}"
     lines = [f"{photos} photos, as they are and turned by one, two and three quarters", head]

@@ -27,7 +27,7 @@ from cropper.scorers.convnet import ConvNetScorer
 from cropper.statistics import Interval, bootstrap
 from spatial_transformer.affine import PARAMS, AffineCrop
 
-__all__ = ["ESTIMATES", "MAP", "Agreement", "measure_slopes", "plot_slopes"]
+__all__ = ["ESTIMATES", "MAP", "SlopeAgreement", "measure_slopes", "plot_slopes"]
 
 SIDES = (321, 161, 97, 65)  # px of the network's input
 REACH = 6  # output px of an input of 161 px, either way: what a step of an ascent covers
@@ -41,7 +41,7 @@ Score = Callable[[Tensor, Reading], Tensor]
 
 
 @dataclass(frozen=True)
-class Agreement:
+class SlopeAgreement:
     """Cosines of one estimate with the true slope, at one input side."""
 
     estimate: str
@@ -107,7 +107,7 @@ def measure_slopes(
     seed: int = 0,
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Agreement, ...]:
+) -> tuple[SlopeAgreement, ...]:
     """Every estimate at every side, with the package's scorers, over two crops a photo."""
     scorer, maps = load_scorer("convnet", device), as_affine(load_scorer("cropnet", device))
     assert isinstance(scorer, ConvNetScorer)
@@ -137,7 +137,7 @@ def measure_slopes(
                     cosine = F.cosine_similarity(estimate(site), truth, dim=0).item()
                     found.setdefault((name, side), []).append((downscale, cosine))
     return tuple(
-        Agreement(
+        SlopeAgreement(
             name,
             side,
             float(np.mean([downscale for downscale, _ in rows])),
@@ -171,7 +171,7 @@ def _downscale(space: AffineCrop, params: Tensor, side: int) -> float:
     return float((theta * space.size).mean() / side)
 
 
-def plot_slopes(found: Sequence[Agreement], path: Path, title: str) -> None:
+def plot_slopes(found: Sequence[SlopeAgreement], path: Path, title: str) -> None:
     """Cosine over downscale, a line an estimate; the format by the file's extension."""
     with extra("plot"):
         import matplotlib as mpl  # noqa: PLC0415 - an extra

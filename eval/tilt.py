@@ -26,7 +26,7 @@ from eval.quads import quad_iou
 
 __all__ = [
     "Angle",
-    "Found",
+    "TiltResult",
     "hough",
     "look_again",
     "measure_tilt",
@@ -45,7 +45,7 @@ _LEFT = 0.5  # degrees by which a level photo may be turned and still counts as 
 
 
 @dataclass(frozen=True)
-class Found:
+class TiltResult:
     """What one method did, with 95 % intervals over photos."""
 
     method: str
@@ -112,7 +112,7 @@ def measure_tilt(
     limit: int | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[int, list[Found]]:
+) -> tuple[int, list[TiltResult]]:
     """The photos of a split that can be read, turned ``turns`` times each, and what methods do.
 
     Raises DataError where there is none.
@@ -174,7 +174,7 @@ def _overlap(view: View, angle: float, truth: float) -> float:
     return float(quad_iou(corners, frame)[0])
 
 
-def _found(name: str, trials: Sequence[_Trial], index: int) -> Found:
+def _found(name: str, trials: Sequence[_Trial], index: int) -> TiltResult:
     """Of one method; shares of turns are pooled over turns and resampled by photo."""
     truth = np.stack([each.truth for each in trials])  # (P, T)
     turned = np.stack([each.turned[:, index] for each in trials])
@@ -182,7 +182,7 @@ def _found(name: str, trials: Sequence[_Trial], index: int) -> Found:
     error = np.abs(turned - truth)
     tilted = np.abs(truth) >= _TILTED
     acted = tilted & (turned != 0)
-    return Found(
+    return TiltResult(
         name,
         _pooled(acted, tilted),
         _pooled(error <= 1, acted) if acted.any() else None,
@@ -200,7 +200,7 @@ def _pooled(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval:
     return bootstrap((hits & among).sum(1) / np.maximum(count, 1), count)
 
 
-def render_tilt(photos: int, turns: int, found: Sequence[Found]) -> str:
+def render_tilt(photos: int, turns: int, found: Sequence[TiltResult]) -> str:
     """Plain text."""
     lines = [
         f"{photos} photos, each turned {turns} times by up to {_MOST:.0f} degrees, and as they are",

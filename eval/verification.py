@@ -18,7 +18,7 @@ from cropper.identity import RATE, SeenFace, farthest
 from cropper.identity.config import NUMBERS
 from cropper.identity.descriptor import aligned, misfit
 from cropper.identity.known import the_face
-from cropper.identity.verification import Pairs
+from cropper.identity.verification import FacePairs
 from cropper.image import load_image
 
 __all__ = ["Verified", "draw_roc", "measure_pairs", "render_pairs"]
@@ -37,7 +37,7 @@ class _Photo:
 
 @dataclass(frozen=True)
 class Verified:
-    pairs: Pairs
+    pairs: FacePairs
     unread: int  # pairs of which one photo shows no face that can be read
     groups: dict[str, np.ndarray]  # name -> which pairs (M,)
 
@@ -55,7 +55,7 @@ def measure_pairs(table: Path, root: Path, progress: Progress | None = None) -> 
     people = {name: number for number, name in enumerate(sorted({_person(n) for n in names}))}
     both = [(photos[a], photos[b]) for a, b in read]
     encodings = np.array([[x.seen.encoding for x in two if x] for two in both], np.float64)
-    pairs = Pairs(
+    pairs = FacePairs(
         np.linalg.norm(np.diff(encodings.reshape(-1, 2, NUMBERS), axis=1), axis=(1, 2)),
         np.array([people[_person(a)] for a, _ in read], np.intp),
         np.array([people[_person(b)] for _, b in read], np.intp),
@@ -88,7 +88,7 @@ def render_pairs(found: Verified) -> str:
     ]
     lines += [f"{rate:16g}{pairs.tar_at(rate):10.1%}" for rate in _RATES]
     for name, member in found.groups.items():
-        own = Pairs(pairs.distances[member], pairs.first[member], pairs.second[member])
+        own = FacePairs(pairs.distances[member], pairs.first[member], pairs.second[member])
         if own.same.any() and not own.same.all():
             lines.append(f"{name}: AUC {own.auc():.4f}, {len(own.same)} pairs")
     return "\n".join(lines)

@@ -47,7 +47,7 @@ LAYERS = {
     "scorers": 3,
     "transform": 4,
     "subjects": 3,
-    "best_filter": 4,
+    "filter_search": 4,
     "finder": 4,
     "search_task": 4,
     "train": 4,
@@ -293,7 +293,7 @@ def test_no_module_breaks_the_rule(rule: object, imports: Imports) -> None:
         (eval_reached, "cropper.best", "def f():\n    from eval.metrics import iou"),
         (eval_reached, "cropper.finder", "import eval"),
         (fetching, "cropper.serve.uploads", "def f():\n    from cropper.stores import Store"),
-        (fetching, "cropper.bot.judge", "from cropper.stores.store import Store"),
+        (fetching, "cropper.bot.answer", "from cropper.stores.store import Store"),
         (misplaced, "cropper.bulk.trees", "def f():\n    import fsspec"),
     ],
 )

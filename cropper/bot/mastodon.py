@@ -28,10 +28,10 @@ from mastodon import (
     MastodonUnauthorizedError,
 )
 
-from cropper.bot.network import (
+from cropper.bot.messenger import (
     Asked,
-    Limits,
-    NetworkError,
+    MessageLimits,
+    MessengerError,
     Photo,
     PhotoError,
     RefusedError,
@@ -59,12 +59,14 @@ _GONE = "I cannot see that post, or not everybody may: please attach the photo t
 _POST = re.compile(r"/(?:(?:deck|web)/)?(?:@[^/]+/(?=\d+/?$)|(?:@|users/)[^/]+/statuses/)(\w+)/?")
 
 
-class _StrangeError(NetworkError):
+class _StrangeError(MessengerError):
     """What no Mastodon server says to anybody."""
 
 
 class Mastodon:
-    limits = Limits(text=400, long_side=2560, ratio=1000)  # of 500, less the name that is answered
+    limits = MessageLimits(
+        text=400, long_side=2560, ratio=1000
+    )  # of 500, less the name that is answered
     help = (
         "Mention me with a photo attached, in a reply to a post that has one, or with a link to "
         "such a post on my server, and I answer with its best crop, its score and why. "
@@ -244,7 +246,7 @@ class Mastodon:
         end = time.monotonic() + _PROCESSED
         while not media.get("url"):
             if time.monotonic() > end:
-                raise NetworkError("the server does not make an upload ready", maybe_done=False)
+                raise MessengerError("the server does not make an upload ready", maybe_done=False)
             await asyncio.sleep(_LOOK)
             media = await self._ask(self._client.media, media.id)
         return str(media.id)
@@ -259,7 +261,7 @@ class Mastodon:
                 async with asyncio.timeout(_LONGEST):
                     return await _in_thread(lambda: call(*arguments, **options))
             except TimeoutError:
-                raise NetworkError(f"no answer within {_LONGEST:.0f} s") from None
+                raise MessengerError(f"no answer within {_LONGEST:.0f} s") from None
 
     def _untaken(self, error: MastodonAPIError) -> ConfigError:
         return ConfigError(
@@ -275,7 +277,7 @@ class Mastodon:
         except MastodonRatelimitError as busy:
             reset = self._client.ratelimit_reset
             wait = min(max(reset - time.time(), 1.0), _LONGEST_PAUSE) if reset else _PAUSE
-            raise NetworkError("asked to slow down", wait=wait, maybe_done=False) from busy
+            raise MessengerError("asked to slow down", wait=wait, maybe_done=False) from busy
         except MastodonUnauthorizedError as failed:
             raise self._untaken(failed) from None
         except MastodonNotFoundError as gone:
@@ -288,13 +290,13 @@ class Mastodon:
                 raise self._untaken(failed) from None
             if 400 <= status < 500:
                 raise RefusedError(_words(failed)) from failed
-            raise NetworkError(_words(failed)) from failed
+            raise MessengerError(_words(failed)) from failed
         except MastodonError as failed:
             cause = failed.__context__
             if isinstance(cause, requests.TooManyRedirects):
                 raise _StrangeError("a redirect") from failed
             told = type(cause).__name__ if cause else _words(failed)
-            raise NetworkError(f"{self._own.netloc}: {told}") from failed
+            raise MessengerError(f"{self._own.netloc}: {told}") from failed
 
 
 class EndlessAnswerError(requests.RequestException):

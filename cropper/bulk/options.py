@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from cropper.best_filter import JUDGE
 from cropper.errors import ConfigError
+from cropper.filter_search import JUDGE
 from cropper.image import parse_format
 from cropper.request import CropRequest
 from cropper.result import SEARCH
@@ -25,7 +25,7 @@ __all__ = ["BACKENDS", "BulkOptions", "each_target"]
 BACKENDS = ("local", "dask", "ray")
 _RECIPE = 4  # raised when the same settings would give other pixels, so that resume redoes them
 # Options that change what is written; requests, scorer and style are in the key by themselves
-_DECIDE = ("overlay", "quality", "xmp", "min_gain", "strict", "strip", "linear", "kind")
+_DECIDE = ("overlay", "quality", "xmp", "min_gain", "strict", "strip", "linear")
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class BulkOptions:
             raise ConfigError("a sidecar holds no filter: write crops, or leave `filter` out")
         if self.xmp == "instead" and self.style:
             raise ConfigError("a sidecar holds no style: write crops, or leave `style` out")
-        if self.kind and self.xmp == "instead":
+        if self.file_format and self.xmp == "instead":
             raise ConfigError("a sidecar has no format of a picture: leave `format` out")
         if not 0 <= self.min_gain < 1:
             raise ConfigError(f"min_gain is a probability in [0, 1), got {self.min_gain}")
@@ -96,7 +96,7 @@ class BulkOptions:
         return self.requests[0].method
 
     @property
-    def kind(self) -> str | None:
+    def file_format(self) -> str | None:
         """One of FORMATS; raises ConfigError for what is none."""
         return parse_format(self.format) if self.format else None
 
@@ -115,7 +115,8 @@ class BulkOptions:
                 _changed(each) | {"aspect": each.searched_aspect, "localizer": None}
                 for each in self.requests
             ],
-            "options": {name: getattr(self, name) for name in _DECIDE},
+            "options": {name: getattr(self, name) for name in _DECIDE}
+            | {"kind": self.file_format},  # as manifests of earlier versions call it
             "scorer": [self.scorer if not digest else "", digest],
             "localizer": self._localizer_digest(),
             "judge": _digest_of(JUDGE) if self.requests[0].filter == BEST else "",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cropper.identity import SeenFace, look
 from cropper.image import SourceImage, View
 from cropper.rank.commands import Failures, Progress, counted
-from cropper.rank.sheet import Canvas, columns_for
+from cropper.rank.sheet import TileSheet, columns_for
 from cropper.rank.stream import UnreadablePhoto, read_ahead
 
 __all__ = ["TILE", "PhotoFaces", "Tile", "face_sheet", "look_at", "record"]
@@ -75,7 +75,7 @@ def record(seen: SeenFace) -> dict[str, Any]:
 def face_sheet(tiles: Sequence[Tile]) -> NDArray[np.uint8]:
     """A contact sheet, row by row: (H, W, 3)."""
     columns = columns_for(len(tiles))
-    canvas = Canvas(max(math.ceil(len(tiles) / columns), 1), columns, TILE)
+    canvas = TileSheet(max(math.ceil(len(tiles) / columns), 1), columns, TILE)
     for index, tile in enumerate(tiles):
         canvas.put(*divmod(index, columns), tile)
     return canvas.pixels

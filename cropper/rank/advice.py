@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from cropper.best_filter import WORTH_IT
 from cropper.boxes import Crop
 from cropper.console import print_line
 from cropper.errors import CropperError
 from cropper.faces import Face, find_faces
+from cropper.filter_search import WORTH_IT
 from cropper.finder import CropFinder
 from cropper.image import View, load_image
 from cropper.listing import list_pictures

@@ -15,7 +15,7 @@ from cropper.errors import ConfigError, NoInputError
 from cropper.finder import CropFinder
 from cropper.listing import list_pictures
 from cropper.rank.layout import embed, grid_for, need, on_grid
-from cropper.rank.sheet import Canvas, columns_for, fitted, pick_continuum, squared
+from cropper.rank.sheet import TileSheet, columns_for, fitted, pick_continuum, squared
 from cropper.rank.stream import ScoredPhoto, UnreadablePhoto, read_ahead, score_pictures
 from cropper.render import check_no_input, check_output, write_picture
 
@@ -117,7 +117,7 @@ def _write_sheet(
         shown = min(options.top or _TOP, len(found))
         columns = columns_for(shown)
         rows = [range(at, min(at + columns, shown)) for at in range(0, shown, columns)]
-    canvas = Canvas(len(rows), columns, options.tile)
+    canvas = TileSheet(len(rows), columns, options.tile)
     places = [(row, column) for row, part in enumerate(rows) for column in range(len(part))]
     chosen = [found[index] for part in rows for index in part]
     paths = [each.path for each in chosen]
@@ -165,7 +165,7 @@ def map_pictures(
     say(f"laying out {len(shown)} pictures")
     points = embed(np.stack(features), options.seed)
     rows, columns = grid_for(len(shown))
-    canvas, lines = Canvas(rows, columns, options.tile), []
+    canvas, lines = TileSheet(rows, columns, options.tile), []
     for (row, column), tile, path in zip(
         on_grid(points, rows, columns).tolist(), tiles, shown, strict=True
     ):

@@ -15,7 +15,7 @@ from cropper.finder import CropFinder
 from cropper.image import SourceImage, load_image
 from cropper.listing import list_pictures
 from cropper.rank.commands import Failures, counted
-from cropper.rank.sheet import Canvas, fitted
+from cropper.rank.sheet import TileSheet, fitted
 from cropper.rank.stream import UnreadablePhoto, read_ahead
 from cropper.render import check_free, check_no_input, check_output, write, write_picture
 from cropper.report import render_layers
@@ -96,7 +96,7 @@ def see_units(
         page = render_layers(f"What {options.scorer} sees", summary, layers, options.tile)
         write(page.encode(), target, overwrite=options.overwrite)
     else:
-        sheet = Canvas(len(chosen[layer]), options.top, options.tile)
+        sheet = TileSheet(len(chosen[layer]), options.top, options.tile)
         for (_, row, column), pixels in tiles:
             sheet.put(row, column, pixels)
         write_picture(sheet.pixels, target, options.quality, overwrite=options.overwrite)

@@ -22,8 +22,8 @@ pytest.importorskip("telegram")
 pytestmark = pytest.mark.slow
 
 STUCK = """
-import cropper.bot.judge, tests.bot.test_telegram
-cropper.bot.judge.as_jpeg = tests.bot.test_telegram.stuck
+import cropper.bot.answer, tests.bot.test_telegram
+cropper.bot.answer.as_jpeg = tests.bot.test_telegram.stuck
 """
 
 

@@ -19,7 +19,7 @@ from cropper.errors import ConfigError, DataError, ImageReadError
 from cropper.image import SourceImage, load_image
 from cropper.statistics import pearson, spearman
 from eval.datasets import Dataset, Example, Pairs, Rated, Skip
-from eval.groups import Kind
+from eval.groups import Grouping
 from eval.methods import Method
 from eval.metrics import (
     PairCount,
@@ -97,11 +97,11 @@ class Benchmark:
     human_crops: int  # the most that any photo has
     methods: tuple[MethodScores, ...]
     skipped: tuple[Skip, ...]  # annotated photos that no method was measured on
-    kinds: tuple[tuple[str, ...], ...] = ()  # the groups that each photo belongs to
+    groupings: tuple[tuple[str, ...], ...] = ()  # the groups that each photo belongs to
 
     def of(self, group: str) -> Benchmark:
         """Its photos of one group alone."""
-        rows = [row for row, kinds in enumerate(self.kinds) if group in kinds]
+        rows = [row for row, groups in enumerate(self.groupings) if group in groups]
         methods = (
             replace(method, photos=tuple(method.photos[row] for row in rows))
             for method in self.methods
@@ -110,7 +110,7 @@ class Benchmark:
         return replace(
             self,
             photos=photos,
-            kinds=tuple(self.kinds[row] for row in rows),
+            groupings=tuple(self.groupings[row] for row in rows),
             methods=tuple(methods),
         )
 
@@ -122,12 +122,12 @@ def run_benchmark(
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     *,
-    kinds: Sequence[Kind] = (),
+    groupings: Sequence[Grouping] = (),
     crops_alone: bool = False,
 ) -> Benchmark:
     """Measure every method on the same photos, the first ``limit`` of the dataset.
 
-    ``kinds`` sort the photos into groups. ``crops_alone`` leaves out what no protocol changes:
+    ``groupings`` sort the photos into groups. ``crops_alone`` leaves out what no protocol changes:
     pairs and rated crops.
 
     A photo that cannot be read, or on which one method fails, is left out for all and named in
@@ -148,7 +148,7 @@ def run_benchmark(
             progress(done, len(examples))
         try:
             image = load_image(example.path)
-            belongs = tuple(kind(image) for kind in kinds)
+            belongs = tuple(grouping(image) for grouping in groupings)
             rows.append([_measure(method, example, protocol, crops_alone) for method in methods])
             groups.append(belongs)
             photos.append(example.path.name)
