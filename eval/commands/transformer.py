@@ -52,7 +52,9 @@ __all__ = ["compare", "slopes"]
     help="Evaluations an arm and photo.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=False
+)
 @click.option(
     "--shown",
     type=click.IntRange(0),
