@@ -161,16 +161,14 @@ def run_benchmark(
             f"{dataset.name}: none of the {len(examples)} photos could be measured; "
             f"the first: {skipped[-1].reason if skipped else 'there is none'}"
         )
+    columns = zip(names, zip(*rows, strict=True), strict=True)
     return Benchmark(
         dataset.name,
         dataset.split,
         protocol,
         tuple(photos),
         max(len(example.boxes) for example in examples),
-        tuple(
-            MethodScores(method.name, tuple(row[index] for row in rows))
-            for index, method in enumerate(methods)
-        ),
+        tuple(MethodScores(name, scores) for name, scores in columns),
         tuple(skipped),
         tuple(groups),
     )

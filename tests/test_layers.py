@@ -29,6 +29,8 @@ LAYERS = {
     "result": 1,
     "search": 1,
     "request": 1,
+    "parsing": 1,
+    "score_map": 1,
     "render": 1,
     "listing": 1,
     "naming": 1,

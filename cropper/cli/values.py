@@ -87,18 +87,18 @@ def parse_pixels(_: click.Context, __: click.Parameter, text: str | None) -> int
 
 
 def _read(parse: str, value: Any) -> Any:
-    """``value`` by a function of ``cropper.request``, its errors as the shell's own."""
-    from cropper import request  # noqa: PLC0415 - numpy and pillow
+    """``value`` by a function of ``cropper.parsing``, its errors as the shell's own."""
+    from cropper import parsing  # noqa: PLC0415 - numpy and pillow
 
     try:
-        return getattr(request, parse)(value)
+        return getattr(parsing, parse)(value)
     except ConfigError as error:
         raise click.BadParameter(str(error)) from None
 
 
 def _kept(texts: tuple[str, ...], people: Path | None, photos: tuple[Path, ...]) -> tuple[Any, ...]:
     """What ``--keep`` says, with the people that it names and those of ``--keep-person``."""
-    from cropper.request import parse_kept  # noqa: PLC0415 - numpy and pillow
+    from cropper.parsing import parse_kept  # noqa: PLC0415 - numpy and pillow
 
     if people is None and not photos:
         return parse_kept(texts) if texts else ("faces",)

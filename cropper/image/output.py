@@ -20,6 +20,7 @@ from PIL import Image
 
 from cropper.errors import ConfigError, CropperError, ImageWriteError, MissingExtraError
 from cropper.image import exif
+from cropper.image.colour import is_srgb, to_srgb
 from cropper.image.formats import FORMATS, format_for
 from cropper.image.header import Header, plugin_of
 from cropper.image.metadata import IPTC_IN_PHOTOSHOP, IPTC_IN_TIFF, tiff_tags
@@ -29,10 +30,8 @@ from cropper.image.pixels import (
     eight_bits,
     family,
     has_alpha,
-    is_srgb,
     over_white,
     to_palette,
-    to_srgb,
 )
 from cropper.image.source import SourceImage
 
