@@ -22,9 +22,8 @@ from cropper.threads import threads
 
 __all__ = ["LOAD_ERRORS", "open_session"]
 
-_NAMES = "Fail InvalidArgument InvalidGraph InvalidProtobuf NoSuchFile RuntimeException"
-# Of a model, or of weights, that are broken
-LOAD_ERRORS: tuple[type[Exception], ...] = tuple(getattr(state, each) for each in _NAMES.split())
+_BROKEN = "Fail InvalidArgument InvalidGraph InvalidProtobuf NoSuchFile RuntimeException"
+LOAD_ERRORS = tuple(getattr(state, name) for name in _BROKEN.split())  # of models and weights
 
 
 def open_session(model: bytes, weights: Mapping[str, NDArray[np.float32]] | None = None) -> Any:

@@ -47,7 +47,6 @@ _MODES = {  # that a format holds as they are
     "AVIF": {"RGB", "RGBA"},
     "HEIF": {"RGB", "RGBA"},
 }
-_HOLD_KEY = {"PNG", "GIF"}  # palettes and greys with one transparent value
 _HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
 _HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
 _JPEG_SEGMENT = 65533  # bytes
