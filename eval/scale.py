@@ -10,12 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from cropper.errors import DataError
 from eval.crash import write_photos
+from eval.photos import Progress
 from eval.processes import memory
 
 __all__ = ["ScaleReport", "Tenth", "render_scale", "run_scale"]
@@ -37,7 +37,7 @@ class ScaleReport:
     resume: float  # s, the same command again, start of the process included
 
 
-def run_scale(photos: int, progress: Callable[[int, int], None] | None = None) -> ScaleReport:
+def run_scale(photos: int, progress: Progress | None = None) -> ScaleReport:
     """Raises DataError where a photo fails, or the second run finds anything to do."""
     with tempfile.TemporaryDirectory(prefix="cropper-scale-") as name:
         folder = Path(name)
