@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from pathlib import Path, PurePath
 
 from cropper.errors import ConfigError, NoInputError
 from cropper.image import writable_format
+from cropper.listing import is_so
 from cropper.naming import (
     STANDARD,
     Output,
@@ -89,13 +90,13 @@ def _check_inputs(inputs: Sequence[str]) -> None:
         Store(name)  # raises where nothing can be had from it
     paths = [Path(name) for name in inputs if name != STANDARD and not is_url(name)]
     for path in paths:
-        if _is(path.is_dir):
+        if is_so(path.is_dir):
             raise ConfigError(
                 f"{path} is a folder: name its photos, as in {path}/*.jpg, or use `cropper bulk`"
             )
     if inputs.count(STANDARD) > 1:
         raise ConfigError("standard input can be read once: give '-' once")
-    if len(paths) == len(inputs) and not any(_is(path.exists) for path in paths):
+    if len(paths) == len(inputs) and not any(is_so(path.exists) for path in paths):
         names = ", ".join(inputs[:3]) + (", ..." if len(inputs) > 3 else "")
         raise NoInputError(f"no input pictures: there is no {names}")
 
@@ -130,13 +131,6 @@ def _check_output(plan: Plan, options: BestOptions) -> None:
                 raise ConfigError(
                     "a picture is not written to a terminal: use `output`, or redirect"
                 )
-
-
-def _is(question: Callable[[], bool]) -> bool:
-    try:
-        return question()
-    except OSError:  # a name that is too long is neither a folder nor there
-        return False
 
 
 def _plan_overlays(plan: Plan, options: BestOptions) -> list[Output | None]:

@@ -12,15 +12,10 @@ from cropper.cli.completion import complete_filter, complete_scorer
 from cropper.cli.values import parse_boxes, parse_pixels, parse_point
 
 __all__ = ["ABOVE_0", "COUNT", "DEVICE", "FILE", "FOLDER", "JSON", "JSON_LINES", "NEW_FILE"]
-__all__ += ["NEW_FOLDER", "QUALITY", "SEED", "Command", "bundle", "find_options", "queue_option"]
-__all__ += [
-    "megabytes_option",
-    "method_options",
-    "mpixels_option",
-    "output_options",
-    "overwrite_option",
-]
-__all__ += ["scorer_option", "style_options", "time_limit_option", "treatment_options"]
+__all__ += ["NEW_FOLDER", "QUALITY", "SEED", "Command", "bundle", "find_options"]
+__all__ += ["megabytes_option", "method_options", "mpixels_option", "output_options"]
+__all__ += ["overwrite_option", "queue_option", "scorer_option", "style_options"]
+__all__ += ["time_limit_option", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

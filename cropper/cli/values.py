@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cropper.request import CropRequest
     from cropper.style import CropStyle
 
-__all__ = ["parse_boxes", "parse_pixels", "parse_point", "parse_size"]
+__all__ = ["parse_boxes", "parse_pair", "parse_pixels", "parse_point", "parse_size"]
 __all__ += ["take_presets", "take_request", "take_style"]
 
 
@@ -70,9 +70,16 @@ def take_presets(
 
 
 def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})", text)
+    return parse_pair(
+        text, "([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})", "a size in pixels, as in 1080x1350"
+    )
+
+
+def parse_pair(text: str, pattern: str, what: str) -> tuple[int, int]:
+    """Two numbers, the groups of a pattern. Raises BadParameter for what is not ``what``."""
+    match = re.fullmatch(pattern, text)
     if not match:
-        raise click.BadParameter(f"{text!r} is not a size in pixels, as in 1080x1350")
+        raise click.BadParameter(f"{text!r} is not {what}")
     return int(match[1]), int(match[2])
 
 
