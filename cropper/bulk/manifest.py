@@ -19,7 +19,7 @@ import sqlite3
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +231,7 @@ class Manifest:
 
     def add(self, photo: PlannedPhoto, *, current: bool) -> None:
         """A photo of this plan: ``current`` if there is nothing left to do for it."""
-        crops = [list(astuple(crop)) for crop in photo.crops]
+        crops = [(crop.target, crop.rank, crop.path) for crop in photo.crops]
         planned = json.dumps([crops, photo.sidecar, photo.overlay, photo.present])
         source = os.fsencode(photo.source)
         if current:

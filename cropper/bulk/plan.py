@@ -94,9 +94,10 @@ class Layout:
 
     def _name(self, template: str, path: PurePath, request: CropRequest, rank: int) -> str:
         name = os.path.normpath(name_output(template, path, rank, request.label))
-        if name.split(os.sep)[0] == PurePath(MANIFEST).parts[0]:
+        first = name.partition(os.sep)[0]
+        if first == os.path.dirname(MANIFEST):
             raise ConfigError(f"{path}: {name} would lie with the manifest: name another folder")
-        if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+        if os.path.isabs(name) or first == os.pardir:
             raise ConfigError(
                 f"{path}: {name} would leave {self.root}: change `output` or `overlay`"
             )

@@ -88,6 +88,9 @@ class Watcher:
     def planned(self, photo: PlannedPhoto, todo: bool) -> None:
         """A dry run's photo."""
 
+    def found(self, photos: int) -> None:
+        """So many photos are in the plan, which grows."""
+
     def noted(self, note: str) -> None:
         """What is worth a line before the work begins, or in a dry run."""
 

@@ -205,14 +205,16 @@ def peaks() -> None:
 
 @cli.command()
 @click.option("--photos", type=click.IntRange(10), default=10_000, show_default=True)
-def scale(photos: int) -> None:
-    """How memory and time of `cropper bulk` grow with the folder, and what a resume costs."""
+@click.option("--crops", type=click.IntRange(10),
+    help="Interrupt it after so many, and start it again.  [default: all]")  # fmt: skip
+def scale(photos: int, crops: int | None) -> None:
+    """Memory and time of `cropper bulk` on many photos: plan, crops, the same command again."""
     from eval.environment import read_environment
     from eval.scale import render_scale, run_scale
 
     with progress_bar("photos") as progress:
-        report = run_scale(photos, progress)
-    click.echo(f"{render_scale(report)}\n{read_environment()}")
+        report = run_scale(photos, crops, progress)
+    click.echo(f"{render_scale(report)}\n\n{read_environment()}")
 
 
 @cli.command("bench-style")

@@ -18,12 +18,16 @@ def test_crash_tells_what_it_found() -> None:
     assert "torn 0, lost 0, extra 0, mixed up 0" in found.stdout
 
 
-def test_scale_tells_of_each_tenth() -> None:
-    found = CliRunner().invoke(cli, ["scale", "--photos", "20"])
-    assert found.exit_code == 0
+@pytest.mark.parametrize(("crops", "done"), [((), 20), (("--crops", "10"), 10)])
+def test_scale_tells_of_the_plan_and_of_each_tenth(crops: tuple[str, ...], done: int) -> None:
+    found = CliRunner().invoke(cli, ["scale", "--photos", "20", *crops])
+    assert found.exit_code == 0, found.output
     lines = found.stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:11]] == [str(done) for done in range(2, 21, 2)]
-    assert lines[11].startswith("the same command again: ")
+    assert lines[0] == f"20 photos planned, {done} cropped"
+    assert lines[3].startswith("20 photos ")
+    assert lines[4].startswith(f"again, {done} done ")
+    step = done // 10
+    assert [line.split()[0] for line in lines[7:17]] == [str(step * n) for n in range(1, 11)]
 
 
 def test_the_bench_of_folders(monkeypatch: pytest.MonkeyPatch) -> None:
