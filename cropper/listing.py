@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from cropper.errors import ConfigError, NoInputError
-from cropper.image import format_for
+from cropper.errors import NoInputError
+from cropper.image import has_picture_extension
 
 __all__ = ["is_picture_name", "is_so", "list_pictures"]
 
@@ -18,11 +18,7 @@ def is_picture_name(path: Path) -> bool:
     >>> is_picture_name(Path("a/photo.JPG")), is_picture_name(Path("a/._photo.jpg"))
     (True, False)
     """
-    try:
-        format_for(path)
-    except ConfigError:
-        return False
-    return not path.name.startswith(".")
+    return has_picture_extension(path) and not path.name.startswith(".")
 
 
 def list_pictures(inputs: Sequence[str | Path]) -> list[Path]:
