@@ -38,23 +38,8 @@ _HEADROOMS = (0.2, 0.1, 0.05)  # heights of the face; the largest that the shape
 _IN_GROUP = 0.35  # of the largest face's height; smaller faces are not what the photo is of
 _MISSED = 1e3  # off the score of a crop that misses what it must keep, more the more it misses
 _SCALES, _PLACES = 9, 5  # a side, of crops that just hold what is kept
-_NAMED = (
-    "1:3",
-    "1:2",
-    "9:16",
-    "2:3",
-    "3:4",
-    "4:5",
-    "1:1",
-    "5:4",
-    "4:3",
-    "3:2",
-    "16:9",
-    "2:1",
-    "21:9",
-    "3:1",
-)
-_SHAPES = [(name, parse_aspect(name)) for name in _NAMED]
+_NAMED = "1:3 1:2 9:16 2:3 3:4 4:5 1:1 5:4 4:3 3:2 16:9 2:1 21:9 3:1"
+_SHAPES = [(name, parse_aspect(name)) for name in _NAMED.split()]
 _CUT = 2.0  # log-odds off the score of a crop that cuts a head which it cannot keep
 
 

@@ -34,8 +34,8 @@ from cropper.errors import (
     ScorerOutputError,
     SpaceError,
 )
-from cropper.finder import search_config
 from cropper.search import SearchConfig
+from cropper.search_task import search_config
 
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
