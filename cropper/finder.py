@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cropper.boxes import SLACK, Boxes, Crop, as_boxes, overhang
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
-from cropper.identity.wanted import Wanted, find_wanted
+from cropper.identity.look import Wanted, find_wanted
 from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.image.per_view import PerView
 from cropper.image.toning import is_grey

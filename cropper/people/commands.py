@@ -27,7 +27,7 @@ from cropper.identity import (
 from cropper.identity.known import face_of
 from cropper.image import SourceImage
 from cropper.people.look import PhotoFaces, Tile, face_sheet, look_at, record
-from cropper.rank.pictures import Pictures, Progress
+from cropper.rank.stream import Pictures, Progress
 from cropper.render import check_no_input, check_output, write_picture
 from cropper.request import CropRequest
 
