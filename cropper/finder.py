@@ -24,14 +24,7 @@ from cropper.orientation import find_orientation
 from cropper.request import CropFields, CropRequest, constrained
 from cropper.result import SEARCH, CropResult, FoundPerson
 from cropper.score_map import SCALES, ScoreMap, score_map
-from cropper.scorers import (
-    DEFAULT_SCORER,
-    BatchScorer,
-    BoundScorer,
-    Describes,
-    Scorer,
-    load_scorer,
-)
+from cropper.scorers import DEFAULT_SCORER, BatchScorer, BoundScorer, Describes, Scorer, load_scorer
 from cropper.scorers.base import isolated
 from cropper.search import Objective, Progress, search
 from cropper.search_task import SearchTask, TurnedPhoto, search_config

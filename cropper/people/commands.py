@@ -31,15 +31,7 @@ from cropper.rank.stream import Pictures, Progress
 from cropper.render import check_no_input, check_output, write_picture
 from cropper.request import CropRequest
 
-__all__ = [
-    "FacesOptions",
-    "WhoOptions",
-    "forget",
-    "learn",
-    "list_faces",
-    "verify",
-    "who",
-]
+__all__ = ["FacesOptions", "WhoOptions", "forget", "learn", "list_faces", "verify", "who"]
 
 
 @dataclass(frozen=True)

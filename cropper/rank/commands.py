@@ -17,14 +17,7 @@ from cropper.rank.sheet import TileSheet, columns_for, fitted, pick_continuum, s
 from cropper.rank.stream import Pictures, Progress, ScoredPhoto
 from cropper.render import check_no_input, check_output, write_picture
 
-__all__ = [
-    "MapOptions",
-    "RankOptions",
-    "ScoreOptions",
-    "map_pictures",
-    "rank",
-    "score",
-]
+__all__ = ["MapOptions", "RankOptions", "ScoreOptions", "map_pictures", "rank", "score"]
 
 _TOP = 100  # pictures on a sheet
 

@@ -38,11 +38,7 @@ from cropper.train.gaze import bind_all, gaze_loss, load_watched, weigh_gaze
 from cropper.train.losses import list_loss, pair_loss
 from cropper.train.validation import Validation, validate
 
-__all__ = [
-    "CropsConfig",
-    "header_of",
-    "train_crops",
-]
+__all__ = ["CropsConfig", "header_of", "train_crops"]
 
 Log = Callable[[str], None]
 
