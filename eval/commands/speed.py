@@ -80,11 +80,20 @@ def bench_bot(picture: Path | None, scorer: str, repeats: int) -> None:
 @click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
 @click.option("--size", nargs=2, type=click.IntRange(64), default=(3000, 2000),
     show_default=True, metavar="WIDTH HEIGHT", help="Of the photos, px.")  # fmt: skip
-def bench_bulk(photos: int, rounds: int, scorer: str, size: tuple[int, int]) -> None:
+@click.option("--crop", "crops", nargs=2, type=click.IntRange(16), multiple=True,
+    default=[(512, 512)], show_default=True, metavar="WIDTH HEIGHT",
+    help="Of the crops, px; may be repeated.")  # fmt: skip
+def bench_bulk(
+    photos: int,
+    rounds: int,
+    scorer: str,
+    size: tuple[int, int],
+    crops: tuple[tuple[int, int], ...],
+) -> None:
     """Folders per second, beside smartcrop.py and pyvips attention where installed."""
     from eval.bench_bulk import render_bulk_bench, run_bulk_bench
 
-    click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer, size)))
+    click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer, size, crops)))
 
 
 @cli.command("bench-scaling")

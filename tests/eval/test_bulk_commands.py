@@ -30,10 +30,9 @@ def test_scale_tells_of_the_plan_and_of_each_tenth(crops: tuple[str, ...], done:
     assert [line.split()[0] for line in lines[7:17]] == [str(step * n) for n in range(1, 11)]
 
 
-def test_the_bench_of_folders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.bench_bulk.CROP", (128, 128))
-    bench = run_bulk_bench(photos=2, rounds=1, size=(600, 400))
+def test_the_bench_of_folders() -> None:
+    bench = run_bulk_bench(photos=2, rounds=1, size=(600, 400), crops=[(128, 128), (128, 160)])
     names = [contender.name for contender in bench.contenders]
     assert names[0] == "cropper bulk"
-    assert len(names) + len(bench.missing) == 3
+    assert len(names) + len(bench.missing) == 4
     assert all(contender.median > 0 for contender in bench.contenders)
