@@ -37,14 +37,7 @@ def _photos(command: Callable[..., None]) -> Callable[..., None]:
 def tilt(*, root: Path, split: str, turns: int, limit: int | None, seed: int) -> None:
     """How well --straighten undoes known turns, beside no turn and a Hough transform."""
     from eval.environment import read_environment
-    from eval.tilt import (
-        hough,
-        look_again,
-        measure_tilt,
-        render_tilt,
-        straighten,
-        surest_guess,
-    )
+    from eval.tilt import hough, look_again, measure_tilt, render_tilt, straighten, surest_guess
 
     methods = [
         ("no turn", lambda _: 0.0),
