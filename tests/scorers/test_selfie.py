@@ -112,7 +112,7 @@ def test_crops_score_by_taste_and_place(scorer: SelfieScorer, geometry: FaceGeom
 @pytest.mark.slow
 def test_a_search_ends_inside_its_scales_and_keeps_the_face(scorer: SelfieScorer) -> None:
     face = find_faces(from_array(ASTRONAUT).view(512))[0].box
-    best = CropFinder(scorer).find(ASTRONAUT, aspect="1:1", min_scale=0.3).best
+    best = CropFinder(scorer).find(ASTRONAUT, aspect="1:1", min_scale=0.3, budget=200).best
     assert 0.35 < best.width / 512 < 0.9
     assert best.x0 <= face[0] + 1
     assert best.y0 <= face[1] + 1

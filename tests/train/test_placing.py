@@ -27,6 +27,7 @@ from cropper.train.selfies.quality import auc, measure_parts
 
 Floats = NDArray[np.float64]
 ASTRONAUT = data.astronaut()  # type: ignore[no-untyped-call]
+FACE = find_faces(from_array(ASTRONAUT).view(512))[0].box
 SIDE, COUNT, NOISE = 160, 200, 0.1  # px, pictures, share of the labels that are turned
 TRUNK = ["--backbone", "trunk", "--side", 65, "--epochs", 2, "--fresh-rate", 1e-3]
 RULES: dict[str, Callable[[bool, bool, float], bool]] = {
@@ -38,7 +39,7 @@ RULES: dict[str, Callable[[bool, bool, float], bool]] = {
 
 def picture(rng: np.random.Generator, high: bool, warm: bool) -> Image.Image:
     """A face, high up or low down, before a warm or a cold wall."""
-    x0, y0, x1, y1 = find_faces(from_array(ASTRONAUT).view(512))[0].box
+    x0, y0, x1, y1 = FACE
     wall = rng.integers(60, 130, (8, 8, 3))
     wall[..., 0 if warm else 2] += 90
     made = Image.fromarray(wall.astype(np.uint8)).resize((SIDE, SIDE))
