@@ -196,7 +196,10 @@ def test_a_recipe_checks_itself(fields: dict[str, object]) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_writes_weights_that_encode_and_their_measures(tmp_path: Path) -> None:
+def test_the_command_writes_weights_that_encode_and_their_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cropper.train.faces.training._STEPS", 4)
     folder = identity_folder(tmp_path / "people", 8, 3)
     line = ["train", "faces", "--people", str(folder), "--out", str(tmp_path / "out")]
     found = CliRunner().invoke(main, [*line, "--epochs", "1", "--head", "binary"])
