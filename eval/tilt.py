@@ -16,17 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.errors import CropperError, DataError
+from cropper.errors import DataError
 from cropper.image import SourceImage, View, load_image
 from cropper.statistics import Interval, bootstrap
 from cropper.tilt import LONG_SIDE, find_tilt
 from cropper.train.tilt import photos_of, turned_window
 from cropper.turn import Turn
+from eval.photos import Progress, of_readable
 from eval.quads import quad_iou
 
 __all__ = [
     "Angle",
-    "Found",
+    "TiltResult",
     "hough",
     "look_again",
     "measure_tilt",
@@ -45,7 +46,7 @@ _LEFT = 0.5  # degrees by which a level photo may be turned and still counts as 
 
 
 @dataclass(frozen=True)
-class Found:
+class TiltResult:
     """What one method did, with 95 % intervals over photos."""
 
     method: str
@@ -111,22 +112,18 @@ def measure_tilt(
     turns: int = 2,
     limit: int | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[int, list[Found]]:
+    progress: Progress | None = None,
+) -> tuple[int, list[TiltResult]]:
     """The photos of a split that can be read, turned ``turns`` times each, and what methods do.
 
     Raises DataError where there is none.
     """
     paths = photos_of(root, split)[:limit]
-    trials = []
-    for index, path in enumerate(paths):
-        if progress:
-            progress(index, len(paths))
-        try:
-            photo = load_image(path)
-            trials.append(_tried(photo, methods, turns, np.random.default_rng([seed, index])))
-        except CropperError:
-            continue
+
+    def tried(index: int, path: Path) -> _Trial:
+        return _tried(load_image(path), methods, turns, np.random.default_rng([seed, index]))
+
+    trials = of_readable(paths, tried, progress)
     if not trials:
         raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
     return len(trials), [_found(name, trials, index) for index, (name, _) in enumerate(methods)]
@@ -174,7 +171,7 @@ def _overlap(view: View, angle: float, truth: float) -> float:
     return float(quad_iou(corners, frame)[0])
 
 
-def _found(name: str, trials: Sequence[_Trial], index: int) -> Found:
+def _found(name: str, trials: Sequence[_Trial], index: int) -> TiltResult:
     """Of one method; shares of turns are pooled over turns and resampled by photo."""
     truth = np.stack([each.truth for each in trials])  # (P, T)
     turned = np.stack([each.turned[:, index] for each in trials])
@@ -182,7 +179,7 @@ def _found(name: str, trials: Sequence[_Trial], index: int) -> Found:
     error = np.abs(turned - truth)
     tilted = np.abs(truth) >= _TILTED
     acted = tilted & (turned != 0)
-    return Found(
+    return TiltResult(
         name,
         _pooled(acted, tilted),
         _pooled(error <= 1, acted) if acted.any() else None,
@@ -200,7 +197,7 @@ def _pooled(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval:
     return bootstrap((hits & among).sum(1) / np.maximum(count, 1), count)
 
 
-def render_tilt(photos: int, turns: int, found: Sequence[Found]) -> str:
+def render_tilt(photos: int, turns: int, found: Sequence[TiltResult]) -> str:
     """Plain text."""
     lines = [
         f"{photos} photos, each turned {turns} times by up to {_MOST:.0f} degrees, and as they are",

@@ -13,22 +13,23 @@ import numpy as np
 from cropper.boxes import Crop, clip
 from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import BoxError
-from cropper.finder import CropFinder, ScoreMap
+from cropper.finder import CropFinder
 from cropper.identity import KnownPeople, look
 from cropper.image import FORMATS, Output, View, sniff
 from cropper.render import render
 from cropper.result import CropResult, preference
+from cropper.score_map import ScoreMap
 from cropper.scorers import ScorerSpec
 from cropper.scoring_thread import ScoringThread
 from cropper.search import Objective
 from cropper.serve.admission import Ticket
 from cropper.serve.problems import ProblemError
-from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions
+from cropper.serve.questions import CropQuestion, CutQuestion, ScoreQuestion
 from cropper.subjects import find_subjects
 from cropper.tone import parse_filter
 from cropper.turn import Turn
 
-__all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers", "Judge"]
+__all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers", "ServedScorer"]
 
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
@@ -57,7 +58,7 @@ class EncodedCrop:
 
 
 @dataclass(frozen=True)
-class Judge:
+class ServedScorer:
     """A scorer that requests may choose, and the thread that it belongs to."""
 
     finder: CropFinder
@@ -86,42 +87,42 @@ class Handlers:
 
     def __init__(
         self,
-        judges: Mapping[str, Judge],
+        scorers: Mapping[str, ServedScorer],
         decoders: Decoders,
         *,
         seconds: float,
         people: KnownPeople,
     ) -> None:
-        """``judges`` by name, the default first; a photo is decoded and encoded for ``seconds``."""
-        self.judges, self.decoders, self.people = judges, decoders, people
+        """``scorers`` by name, the default first; ``seconds`` to decode and encode a photo."""
+        self.scorers, self.decoders, self.people = scorers, decoders, people
         self.max_mpixels, self.seconds = decoders.max_mpixels, seconds
 
-    def crop(self, ticket: Ticket, data: bytes, options: CropOptions) -> dict[str, Any]:
+    def crop(self, ticket: Ticket, data: bytes, options: CropQuestion) -> dict[str, Any]:
         """The JSON answer: that of ``cropper best --json``, and more; or a list of them."""
         self._check_size(options.size)
-        judge = self._judge(options.scorer)
+        scorer = self._scorer(options.scorer)
         with self._opened(ticket, data) as source:
-            found = self._find(ticket, source, options, judge)
+            found = self._find(ticket, source, options, scorer)
             told = source.notes  # once it was decoded
-        answers = [self._answer(source.format, told, judge, *each) for each in found]
+        answers = [self._answer(source.format, told, scorer, *each) for each in found]
         if len(answers) == 1:
             return answers[0]
         assert options.aspect
         pairs = zip(options.aspect, answers, strict=True)
         return {"answers": [{**answer, "aspect": aspect} for aspect, answer in pairs]}
 
-    def _judge(self, name: str | None) -> Judge:
-        judge = self.judges.get(name or next(iter(self.judges)))
-        if judge is None:
-            known = ", ".join(self.judges)
+    def _scorer(self, name: str | None) -> ServedScorer:
+        scorer = self.scorers.get(name or next(iter(self.scorers)))
+        if scorer is None:
+            known = ", ".join(self.scorers)
             raise ProblemError("bad-option", f"scorer is one of {known}, got {name}", rule="scorer")
-        return judge
+        return scorer
 
     def _answer(
         self,
-        kind: str,
+        file_format: str,
         told: Sequence[str],
-        judge: Judge,
+        scorer: ServedScorer,
         result: CropResult,
         heat: ScoreMap | None,
     ) -> dict[str, Any]:
@@ -134,62 +135,64 @@ class Handlers:
             "crops": [
                 {
                     **result.crop_record(crop),
-                    **judge.preferred(crop.score, result.full_frame_score),
+                    **scorer.preferred(crop.score, result.full_frame_score),
                 }
                 for crop in result.crops
             ],
-            "format": kind,
+            "format": file_format,
             "notes": notes,
         }
         return answer | ({"heat": _heat_record(heat)} if heat else {})
 
     def cropped(
-        self, ticket: Ticket, data: bytes, options: CropOptions, kind: str | None
+        self, ticket: Ticket, data: bytes, options: CropQuestion, file_format: str | None
     ) -> EncodedCrop:
-        """The best crop as a picture, in the format of the source where ``kind`` is None."""
+        """The best crop as a picture, in the format of the source where ``file_format`` is None."""
         self._check_size(options.size)
         if options.aspect and len(options.aspect) > 1:
             raise ProblemError("bad-option", "aspect is one for a picture", rule="aspect")
         only = options.model_copy(update={"top_k": 1, "heat": False})
-        judge = self._judge(options.scorer)
-        with self._opened(ticket, data, self._output(options, kind)) as source:
-            best = self._find(ticket, source, only, judge)[0][0].best
+        scorer = self._scorer(options.scorer)
+        with self._opened(ticket, data, self._output(options, file_format)) as source:
+            best = self._find(ticket, source, only, scorer)[0][0].best
             ticket.check()
-            return self._encoded(source, best, options, kind, best)
+            return self._encoded(source, best, options, file_format, best)
 
     def cut(
-        self, ticket: Ticket, data: bytes, options: CutOptions, kind: str | None
+        self, ticket: Ticket, data: bytes, options: CutQuestion, file_format: str | None
     ) -> EncodedCrop:
         """The caller's own box, or turned crop, as a picture."""
         self._check_size(options.size)
         if (options.box is None) == (options.corners is None):
             raise ProblemError("bad-option", "box, or corners, is given, and one alone", rule="box")
-        judge = self._judge(options.scorer)
-        with self._opened(ticket, data, self._output(options, kind)) as source:
+        scorer = self._scorer(options.scorer)
+        with self._opened(ticket, data, self._output(options, file_format)) as source:
             if options.size:  # a small JPEG is scaled from what was decoded to be judged: as there
-                judge.spec.view(source)
+                scorer.spec.view(source)
             ticket.check()
             crop = _own_crop(options, source.size)
             if options.filter:
                 crop = replace(crop, filter=parse_filter(options.filter))
-            return self._encoded(source, crop, options, kind)
+            return self._encoded(source, crop, options, file_format)
 
     def _encoded(
         self,
         source: RemoteImage,
         crop: Crop,
-        options: CropOptions | CutOptions,
-        kind: str | None,
+        options: CropQuestion | CutQuestion,
+        file_format: str | None,
         told: Crop | None = None,
     ) -> EncodedCrop:
-        kind = kind or source.format
+        file_format = file_format or source.format
         self._check_size(crop.layout(options.size)[0])  # a padded one is larger than its crop
-        content = source.apply(render, crop, kind, size=options.size, quality=options.quality)
-        return EncodedCrop(content, kind, told)
+        content = source.apply(
+            render, crop, file_format, size=options.size, quality=options.quality
+        )
+        return EncodedCrop(content, file_format, told)
 
-    def score(self, ticket: Ticket, data: bytes, options: ScoreOptions) -> dict[str, Any]:
+    def score(self, ticket: Ticket, data: bytes, options: ScoreQuestion) -> dict[str, Any]:
         """The scores of the caller's boxes, in their order."""
-        judge = self._judge(options.scorer)
+        scorer = self._scorer(options.scorer)
         with self._opened(ticket, data) as source:
             width, height = source.size
             inside = clip(options.boxes, source.size)
@@ -199,16 +202,16 @@ class Handlers:
                 raise BoxError(f"a box lies within (0, 0, {width}, {height}), got {worst}")
             turn = Turn(source.size, options.angle)
             boxes = turn.fit(np.concatenate([inside, [[0.0, 0.0, width, height]]]))
-            view = judge.spec.view(source)
+            view = scorer.spec.view(source)
             view = turn.view(view) if turn.angle else view
-        scores = judge.score(ticket, view, lambda objective: objective(boxes)).tolist()
+        scores = scorer.score(ticket, view, lambda objective: objective(boxes)).tolist()
         full = scores.pop()
         return {
             "source_size": list(source.size),
             "full_frame_score": full,
-            "scorer": judge.spec.name,
+            "scorer": scorer.spec.name,
             "boxes": [
-                {"box": box, "score": score, **judge.preferred(score, full)}
+                {"box": box, "score": score, **scorer.preferred(score, full)}
                 for box, score in zip(options.boxes.tolist(), scores, strict=True)
             ],
         }
@@ -227,13 +230,13 @@ class Handlers:
         with self.decoders.open(data, *asked, weigh=ticket.weigh) as source:
             yield source
 
-    def _output(self, options: CropOptions | CutOptions, kind: str | None) -> Output:
+    def _output(self, options: CropQuestion | CutQuestion, file_format: str | None) -> Output:
         """How large what is encoded may be, as far as it is known before the photo is."""
         pixels = options.size[0] * options.size[1] if options.size else 0.0
-        fitted = isinstance(options, CropOptions) and options.fit != "crop"
+        fitted = isinstance(options, CropQuestion) and options.fit != "crop"
         if fitted and not options.size:
             pixels = self.max_mpixels * 1e6
-        return Output(kind, pixels, changed=fitted or options.filter is not None)
+        return Output(file_format, pixels, changed=fitted or options.filter is not None)
 
     def _check_size(self, size: tuple[int, int] | None) -> None:
         if size and size[0] * size[1] > self.max_mpixels * 1e6:
@@ -245,11 +248,11 @@ class Handlers:
             )
 
     def _find(
-        self, ticket: Ticket, source: RemoteImage, options: CropOptions, judge: Judge
+        self, ticket: Ticket, source: RemoteImage, options: CropQuestion, scorer: ServedScorer
     ) -> list[tuple[CropResult, ScoreMap | None]]:
         """For each aspect, of one decode and one look."""
         started = time.perf_counter()
-        requests, view = options.requests(self.people), judge.spec.view(source)
+        requests, view = options.requests(self.people), scorer.spec.view(source)
         if requests[0].people:
             look(source)  # slow, and in the caller's own thread
         find_subjects(requests[0], view)
@@ -257,20 +260,20 @@ class Handlers:
         def work(objective: Objective) -> list[tuple[CropResult, ScoreMap | None]]:
             found = []
             for request in requests:
-                result = judge.finder.find(source, request, objective=objective, view=view)
+                result = scorer.finder.find(source, request, objective=objective, view=view)
                 heat = None
                 if options.heat:  # of the photo as it is, whichever way crops are turned
                     width, height = result.best.output_size
-                    heat = judge.finder.score_map(source, width / height, objective=objective)
+                    heat = scorer.finder.score_map(source, width / height, objective=objective)
                 found.append((result, heat))
             return found
 
-        found = judge.score(ticket, view, work)
+        found = scorer.score(ticket, view, work)
         seconds = time.perf_counter() - started
         return [(replace(result, seconds=seconds), heat) for result, heat in found]
 
 
-def _own_crop(options: CutOptions, size: tuple[int, int]) -> Crop:
+def _own_crop(options: CutQuestion, size: tuple[int, int]) -> Crop:
     """What the caller wants to have cut from a photo of ``size`` = (width, height)."""
     if options.corners is None:
         assert options.box is not None

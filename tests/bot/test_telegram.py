@@ -22,8 +22,8 @@ pytest.importorskip("telegram")
 pytestmark = pytest.mark.slow
 
 STUCK = """
-import cropper.bot.judge, tests.stuck
-cropper.bot.judge.as_jpeg = tests.stuck.stuck
+import cropper.bot.answer, tests.stuck
+cropper.bot.answer.as_jpeg = tests.stuck.stuck
 """
 
 

@@ -19,7 +19,7 @@ import pytest
 from cropper import BulkOptions, CropRequest, crop_folder
 from cropper.bulk import Outcome, Watcher
 from cropper.bulk.manifest import Manifest
-from cropper.bulk.outcome import Cropped, Failed, State, outcome_from_json
+from cropper.bulk.outcome import Cropped, Failed, PhotoState, outcome_from_json
 from cropper.bulk.prepare import Prepared
 from cropper.bulk.report import Ending
 from cropper.bulk.signature import Signature
@@ -214,6 +214,16 @@ def test_other_weights_are_other_settings(tmp_path: Path) -> None:
             file.write_bytes(content)
             keys.append(BulkOptions(scorer=scorer).key("{stem}"))
         assert keys[0] == keys[2] != keys[1]
+
+
+def test_keys_are_those_of_earlier_versions() -> None:
+    """Of manifests that they wrote: their folders are not cropped again."""
+    of_scorer = {"scorer": "of-a-plug-in"}
+    usual = BulkOptions(**of_scorer)
+    assert usual.key("{stem}{ext}") == "840e369be9557422243f5f485aab2eb3"
+    request = CropRequest(size=(60, 40), top_k=2)
+    other = BulkOptions((request,), format="webp", quality=80, **of_scorer)
+    assert other.key("{dir}/{stem}{ext}") == "69cb66dddb2a83bdc56c7dc67e5e3851"
 
 
 OTHER: dict[str, Any] = {
@@ -665,11 +675,11 @@ def test_what_version_0_1_wrote_is_understood(turn: float) -> None:
     record |= {"seconds": 0.1, "kind": "", "reason": "", "message": "", "stops": False}
     found = outcome_from_json(json.dumps(record | {"written": []}))
     assert isinstance(found, Cropped)
-    assert found.state is State.SKIPPED
+    assert found.state is PhotoState.SKIPPED
     assert (found.gain, found.result.search.evaluations, found.notes) == (0.5, 7, ("n",))
     found = outcome_from_json(json.dumps(record | {"state": "done", "written": [written]}))
     assert isinstance(found, Cropped)
-    assert found.state is State.DONE
+    assert found.state is PhotoState.DONE
     expected = tuple((x, y) for x, y in corners) if turn else None
     assert found.crops[0].crop.corners == found.result.best.corners == expected
     assert outcome_from_json(found.to_json()) == found

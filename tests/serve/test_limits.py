@@ -25,7 +25,7 @@ from cropper.image import View, load_image
 from cropper.scorers import BoundScorer
 from cropper.serve.admission import DroppedError, Ticket
 from cropper.serve.connections import Prompt
-from cropper.serve.options import ServeOptions
+from cropper.serve.settings import ServeOptions
 from cropper.serve.uploads import drain
 from tests.image.pictures import encoded
 from tests.serve.conftest import serving
