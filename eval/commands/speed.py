@@ -15,6 +15,7 @@ __all__ = [
     "bench",
     "bench_bot",
     "bench_bulk",
+    "bench_cluster",
     "bench_convnet_command",
     "bench_faces",
     "bench_heic",
@@ -94,6 +95,21 @@ def bench_bulk(
     from eval.bench_bulk import render_bulk_bench, run_bulk_bench
 
     click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer, size, crops)))
+
+
+@cli.command("bench-cluster")
+@click.option("--photos", type=click.IntRange(30), default=60, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 16), default=4, show_default=True,
+    help="Of Dask, on this machine, beside one.")  # fmt: skip
+def bench_cluster(photos: int, rounds: int, workers: int) -> None:
+    """What workers of Dask, and a store, cost a photo of a folder."""
+    from eval.bench_cluster import render_cluster, run_cluster
+    from eval.environment import read_environment
+
+    with progress_bar("runs") as progress:
+        found = run_cluster(photos, rounds, workers, progress)
+    click.echo(f"{render_cluster(found)}\n\n{read_environment()}\n{command_line()}")
 
 
 @cli.command("bench-scaling")
