@@ -1,7 +1,7 @@
 """What workers of Dask and a store cost: `crop_folder` over the same photos in several ways.
 
-Time is taken from the outcome of a third of the photos to one of the last: no start and no end is in it.
-Processor time is that of this process, its workers and their decoders together. The store is
+Time is taken from the outcome of a third of the photos to one of the last: no start and no end is
+in it. Processor time is that of this process, its workers and their decoders together. The store is
 fsspec's in the memory of this process, which workers of a cluster do not see.
 """
 
