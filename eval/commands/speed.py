@@ -13,6 +13,7 @@ from eval.commands.group import cli, command_line, progress_bar
 __all__ = [
     "attack",
     "bench",
+    "bench_against",
     "bench_bot",
     "bench_bulk",
     "bench_cluster",
@@ -58,6 +59,17 @@ def bench(
         picture, scorer=scorer, device=device, candidates=candidates, repeats=repeats
     )
     click.echo(render_bench(report))
+
+
+@cli.command("bench-against")
+@click.argument("commit", default="HEAD~1")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
+def bench_against(commit: str, repeats: int) -> None:
+    """Processor time and memory of commands beside those of COMMIT (HEAD~1): half a minute."""
+    from eval.bench_against import render_against, run_against
+    from eval.environment import read_environment
+
+    click.echo(f"{render_against(run_against(commit, repeats), commit)}\n\n{read_environment()}")
 
 
 @cli.command("bench-bot")

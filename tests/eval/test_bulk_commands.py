@@ -50,3 +50,9 @@ def test_the_bench_of_clusters() -> None:
         f"{cores()} threads, a store",
         "1 worker of Dask",
     ]
+
+
+def test_a_commit_that_is_not_there_is_told() -> None:
+    found = CliRunner().invoke(cli, ["bench-against", "no-such-commit"])
+    assert found.exit_code == 2
+    assert "no-such-commit: no commit of " in found.stderr
