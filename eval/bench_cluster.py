@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from cropper.bulk import BulkOptions, Outcome, Watcher, crop_folder
+from cropper.bulk.pipeline import open_backend
 from cropper.errors import DataError
 from cropper.request import CropRequest
 from cropper.stores import Store, StoreLimits
@@ -27,6 +29,7 @@ from eval.processes import processor
 __all__ = ["Way", "render_cluster", "run_cluster"]
 
 _SIZE = (512, 512)
+_REST = 5.0  # s
 _STORE = "memory://cropper-cluster"
 
 
@@ -37,6 +40,7 @@ class Way:
     name: str
     seconds: tuple[float, ...]  # wall clock, a photo
     processor: tuple[float, ...]  # s a photo, of all processes
+    idle: float  # s a second of the wall clock, of its workers without work
 
 
 class _Window(Watcher):
@@ -90,7 +94,19 @@ def run_cluster(
                 found[name].append(window.of_a_photo)
                 if progress:
                     progress(number * len(ways) + place + 1, rounds * len(ways))
-    return [Way(name, *zip(*each, strict=True)) for name, each in found.items()]
+    return [
+        Way(name, *zip(*each, strict=True), idle=_idle(ways[name])) for name, each in found.items()
+    ]
+
+
+def _idle(options: BulkOptions) -> float:
+    if options.backend == "local":
+        return 0.0
+    with open_backend(options, threading.Event(), lambda _: None):
+        time.sleep(_REST)
+        before = processor(os.getpid())
+        time.sleep(_REST)
+        return (processor(os.getpid()) - before) / _REST
 
 
 def _write(folder: Path, photos: int) -> None:
@@ -106,10 +122,16 @@ def _write(folder: Path, photos: int) -> None:
 def render_cluster(found: Sequence[Way]) -> str:
     """Plain text: medians, and the ratios of the rounds with their range."""
     usual = found[0]
-    lines = [f"{'':24}{'processor':>12}{'against ' + usual.name:>24}{'photos/s':>10}"]
+    lines = [
+        f"{'':24}{'processor':>12}{'against ' + usual.name:>24}{'photos/s':>10}"
+        f"{'idle, a second':>16}"
+    ]
     for way in found:
         ratios = np.array(way.processor) / np.array(usual.processor)
         against = f"{np.median(ratios):.2f} [{ratios.min():.2f}, {ratios.max():.2f}]"
         spent = f"{1000 * np.median(way.processor):.0f} ms"
-        lines.append(f"{way.name:24}{spent:>12}{against:>24}{1 / np.median(way.seconds):>10.1f}")
+        lines.append(
+            f"{way.name:24}{spent:>12}{against:>24}{1 / np.median(way.seconds):>10.1f}"
+            f"{1000 * way.idle:>13.0f} ms"
+        )
     return "\n".join(lines)
