@@ -94,9 +94,11 @@ def run_cluster(
                 found[name].append(window.of_a_photo)
                 if progress:
                     progress(number * len(ways) + place + 1, rounds * len(ways))
-    return [
-        Way(name, *zip(*each, strict=True), idle=_idle(ways[name])) for name, each in found.items()
-    ]
+    done = []
+    for name, each in found.items():
+        seconds, spent = zip(*each, strict=True)
+        done.append(Way(name, seconds, spent, _idle(ways[name])))
+    return done
 
 
 def _idle(options: BulkOptions) -> float:
