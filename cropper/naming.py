@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 
 from cropper.errors import ConfigError
 from cropper.image import EXTENSION_OF, format_for, has_picture_extension, sniff
+from cropper.listing import is_so
 from cropper.stores import Store, StoreLimits, is_url, name_in, shown
 
 __all__ = [
@@ -81,8 +82,8 @@ def plan_outputs(
         raise ConfigError(f"`{option}` is empty: give it a file, a folder or a template")
     if template is None:
         template = STANDARD if list(sources) == [STANDARD] else DEFAULT_TEMPLATE
-    elif template != STANDARD and (template.endswith("/") or _is_dir(template)):
-        if _is_dir(template):  # an existing folder's name is taken as it is
+    elif template != STANDARD and (template.endswith("/") or is_so(Path(template).is_dir)):
+        if is_so(Path(template).is_dir):  # an existing folder's name is taken as it is
             template = template.replace("{", "{{").replace("}", "}}")
         template = template.rstrip("/") + "/{stem}-best{ext}"
     if template == STANDARD:
@@ -249,13 +250,6 @@ def _exists(path: Output) -> bool:
         return path.exists()
     except OSError as error:  # a name that is too long
         raise ConfigError(f"{path}: not a place for a file: {error.strerror}") from error
-
-
-def _is_dir(text: str) -> bool:
-    try:
-        return Path(text).is_dir()
-    except OSError:
-        return False
 
 
 def _refuse_collisions(items: Sequence[PlannedInput], option: str) -> None:

@@ -29,6 +29,7 @@ from cropper.scorers.header import read_header
 from eval.arms import Arm, Context, available_arms
 from eval.datasets import Example, Skip
 from eval.metrics import boundary_error
+from eval.photos import Progress, counted
 from eval.quads import quad_iou
 from spatial_transformer.affine import PARAMS, Warp
 from spatial_transformer.localizer import Localizer
@@ -119,7 +120,7 @@ def run_comparison(
     localizer: Localizer | None = None,
     only: Sequence[str] = (),
     between: Sequence[tuple[str, str]] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Every arm that the scorer can take, or those named in ``only``, on every readable photo.
 
@@ -132,9 +133,7 @@ def run_comparison(
     rows: list[list[ArmResult]] = []
     skipped: list[Skip] = []
     arms: tuple[Arm, ...] = ()
-    for done, example in enumerate(examples):
-        if progress:
-            progress(done, len(examples))
+    for example in counted(examples, progress):
         try:
             photo = _Photo(example, scorer, judge, config, localizer)
         except ImageReadError as error:

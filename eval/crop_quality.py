@@ -9,7 +9,7 @@ method picks the aspect too, and one crop is held against all human crops. Photo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +28,7 @@ from eval.metrics import (
     count_pairs,
     equal_area,
 )
+from eval.photos import Progress, counted
 
 __all__ = [
     "DEFAULT_MIN_SCALE",
@@ -120,7 +121,7 @@ def run_benchmark(
     methods: Sequence[Method],
     protocol: str = "given",
     limit: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
     groupings: Sequence[Grouping] = (),
     crops_alone: bool = False,
@@ -143,9 +144,7 @@ def run_benchmark(
     groups: list[tuple[str, ...]] = []
     rows: list[list[PhotoScore]] = []  # a photo, then a method
     skipped = list(dataset.skipped)
-    for done, example in enumerate(examples):
-        if progress:
-            progress(done, len(examples))
+    for example in counted(examples, progress):
         try:
             image = load_image(example.path)
             belongs = tuple(grouping(image) for grouping in groupings)
@@ -161,16 +160,14 @@ def run_benchmark(
             f"{dataset.name}: none of the {len(examples)} photos could be measured; "
             f"the first: {skipped[-1].reason if skipped else 'there is none'}"
         )
+    columns = zip(names, zip(*rows, strict=True), strict=True)
     return Benchmark(
         dataset.name,
         dataset.split,
         protocol,
         tuple(photos),
         max(len(example.boxes) for example in examples),
-        tuple(
-            MethodScores(method.name, tuple(row[index] for row in rows))
-            for index, method in enumerate(methods)
-        ),
+        tuple(MethodScores(name, scores) for name, scores in columns),
         tuple(skipped),
         tuple(groups),
     )

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.errors import CropperError, DataError
+from cropper.errors import DataError
 from cropper.faces import FaceFinder
 from cropper.image import View, load_image
 from cropper.orientation import find_orientation
 from cropper.statistics import Interval, bootstrap
 from cropper.train.tilt import photos_of
+from eval.photos import Progress, of_readable
 
 __all__ = [
     "OrientationResult",
@@ -78,23 +79,20 @@ def measure_orientation(
     methods: Sequence[tuple[str, Quarters]],
     *,
     limit: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[int, list[OrientationResult]]:
     """The photos of a split that can be read, each in its four turns, and what methods do.
 
     Raises DataError where there is none.
     """
     paths = photos_of(root, split)[:limit]
-    rows = []
-    for index, path in enumerate(paths):
-        if progress:
-            progress(index, len(paths))
-        try:
-            view = load_image(path).view(_LONG_SIDE)
-        except CropperError:
-            continue
+
+    def tried(_: int, path: Path) -> list[list[int]]:
+        view = load_image(path).view(_LONG_SIDE)
         turns = [_turned(view, quarters) for quarters in range(4)]
-        rows.append([[method(turn) for turn in turns] for _, method in methods])
+        return [[method(turn) for turn in turns] for _, method in methods]
+
+    rows = of_readable(paths, tried, progress)
     if not rows:
         raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
     done = np.array(rows)  # (photos, methods, 4)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +22,13 @@ from typing import IO
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import DataError
 from eval.crash import write_photos
+from eval.photos import Progress
 from eval.processes import memory, processor
 
 __all__ = ["Plan", "ScaleReport", "Tenth", "render_scale", "run_scale"]
 
 _DIFFERENT = 250  # photos of different content
 _INTERRUPTED = 130
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from cropper.scorers import load_scorer
 from cropper.scorers.affine import JUDGED, Reading, as_affine
 from cropper.scorers.convnet import ConvNetScorer
 from cropper.statistics import Interval, bootstrap
+from eval.photos import Progress, counted
 from spatial_transformer.affine import PARAMS, AffineCrop
 
 __all__ = ["ESTIMATES", "MAP", "SlopeAgreement", "measure_slopes", "plot_slopes"]
@@ -106,7 +107,7 @@ def measure_slopes(
     sides: Sequence[int] = SIDES,
     seed: int = 0,
     device: str = "auto",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[SlopeAgreement, ...]:
     """Every estimate at every side, with the package's scorers, over two crops a photo."""
     scorer, maps = load_scorer("convnet", device), as_affine(load_scorer("cropnet", device))
@@ -114,9 +115,7 @@ def measure_slopes(
     if not photos:
         raise ConfigError("slopes are measured on photos: name at least one")
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
-    for done, path in enumerate(photos):
-        if progress:
-            progress(done, len(photos))
+    for done, path in enumerate(counted(photos, progress)):
         image = load_image(path)
         view = image.view(max(image.size))  # every pixel, so that there is something to alias
         space = AffineCrop.of(image.size, "free")

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.errors import CropperError, DataError
+from cropper.errors import DataError
 from cropper.image import SourceImage, View, load_image
 from cropper.statistics import Interval, bootstrap
 from cropper.tilt import LONG_SIDE, find_tilt
 from cropper.train.tilt import photos_of, turned_window
 from cropper.turn import Turn
+from eval.photos import Progress, of_readable
 from eval.quads import quad_iou
 
 __all__ = [
@@ -111,22 +112,18 @@ def measure_tilt(
     turns: int = 2,
     limit: int | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[int, list[TiltResult]]:
     """The photos of a split that can be read, turned ``turns`` times each, and what methods do.
 
     Raises DataError where there is none.
     """
     paths = photos_of(root, split)[:limit]
-    trials = []
-    for index, path in enumerate(paths):
-        if progress:
-            progress(index, len(paths))
-        try:
-            photo = load_image(path)
-            trials.append(_tried(photo, methods, turns, np.random.default_rng([seed, index])))
-        except CropperError:
-            continue
+
+    def tried(index: int, path: Path) -> _Trial:
+        return _tried(load_image(path), methods, turns, np.random.default_rng([seed, index]))
+
+    trials = of_readable(paths, tried, progress)
     if not trials:
         raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
     return len(trials), [_found(name, trials, index) for index, (name, _) in enumerate(methods)]

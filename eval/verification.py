@@ -7,7 +7,6 @@ Whose a photo is, is told by the folder that it lies in, for intervals over peop
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,10 +19,10 @@ from cropper.identity.descriptor import aligned, misfit
 from cropper.identity.known import the_face
 from cropper.identity.verification import FacePairs
 from cropper.image import load_image
+from eval.photos import Progress, counted
 
 __all__ = ["Verified", "draw_roc", "measure_pairs", "render_pairs"]
 
-Progress = Callable[[int, int], None]
 _RATES = (1e-3, 1e-2, 1e-1)
 _SMALL, _DARK = 60.0, 70.0  # px of a face's height; level of its mean
 _TURNED = 0.03  # of ``misfit``: the half that is more so, of photos of crowds
@@ -47,9 +46,7 @@ def measure_pairs(table: Path, root: Path, progress: Progress | None = None) -> 
     rows = _read(table)
     photos: dict[str, _Photo | None] = {}
     names = sorted({name for first, second, _ in rows for name in (first, second)})
-    for done, name in enumerate(names):
-        if progress:
-            progress(done, len(names))
+    for name in counted(names, progress):
         photos[name] = _photo(root / name)
     read = [(a, b) for a, b, _ in rows if photos[a] and photos[b]]
     people = {name: number for number, name in enumerate(sorted({_person(n) for n in names}))}

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -28,6 +26,7 @@ from mastodon import (
     MastodonUnauthorizedError,
 )
 
+from cropper.bot import mastodon_calls as calls
 from cropper.bot.messenger import (
     Asked,
     MessageLimits,
@@ -44,8 +43,6 @@ __all__ = ["Mastodon"]
 
 _POLL = 2.0  # s; a server takes 300 requests in 5 minutes
 _ANSWER = 10.0  # s for the server to read or write
-_LONGEST = 30.0  # s of one call, however slowly its parts come
-_LARGEST = 16_000_000  # bytes of its answer
 _PAUSE = 60.0  # s where a server is asked too often and does not say how long
 _LONGEST_PAUSE = 300.0  # s
 _PROCESSED = 10.0  # s that it may take to make an upload fit for a post
@@ -88,7 +85,7 @@ class Mastodon:
             user_agent="cropper",
             mastodon_version=_VERSION,
             version_check_mode="created",
-            session=_Session(),
+            session=calls.Session(),
         )
         self._files = httpx.AsyncClient(timeout=_ANSWER)  # without the token
 
@@ -258,10 +255,10 @@ class Mastodon:
         """The library is not asynchronous: in a thread; and its errors as the bot's own."""
         with self._told():
             try:
-                async with asyncio.timeout(_LONGEST):
-                    return await _in_thread(lambda: call(*arguments, **options))
+                async with asyncio.timeout(calls.LONGEST):
+                    return await calls.in_thread(lambda: call(*arguments, **options))
             except TimeoutError:
-                raise MessengerError(f"no answer within {_LONGEST:.0f} s") from None
+                raise MessengerError(f"no answer within {calls.LONGEST:.0f} s") from None
 
     def _untaken(self, error: MastodonAPIError) -> ConfigError:
         return ConfigError(
@@ -297,53 +294,6 @@ class Mastodon:
                 raise _StrangeError("a redirect") from failed
             told = type(cause).__name__ if cause else _words(failed)
             raise MessengerError(f"{self._own.netloc}: {told}") from failed
-
-
-class EndlessAnswerError(requests.RequestException):
-    """Larger or slower than any that is waited for; told by its name, as the library's are."""
-
-
-class _Session(requests.Session):
-    """Goes nowhere else, where a POST would become a GET. A call that is given up ends here too."""
-
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        end = time.monotonic() + _LONGEST
-        answer = super().send(request, **{**options, "stream": True, "allow_redirects": False})
-        body = bytearray()
-        with contextlib.closing(answer.raw) as raw:
-            if answer.is_redirect:
-                raise requests.TooManyRedirects
-            while part := raw.read1(decode_content=True):
-                body += part
-                if len(body) > _LARGEST or time.monotonic() > end:
-                    raise EndlessAnswerError
-        answer.raw = io.BytesIO(body)
-        return answer
-
-
-async def _in_thread(call: Callable[[], Any]) -> Any:
-    """What the call comes to; one that is given up holds up neither the bot nor its end."""
-    events, future = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
-
-    def tell(found: Any, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(found)
-        else:
-            future.set_exception(error)
-
-    def work() -> None:
-        found, failed = None, None
-        try:
-            found = call()
-        except Exception as error:  # for the one who waits
-            failed = error
-        with contextlib.suppress(RuntimeError):  # the bot has ended
-            events.call_soon_threadsafe(tell, found, failed)
-
-    threading.Thread(target=work, daemon=True).start()
-    return await future
 
 
 def _pictures(status: Any) -> list[Any]:

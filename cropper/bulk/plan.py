@@ -18,7 +18,7 @@ from cropper.errors import ConfigError
 from cropper.image import FileId, format_for, has_picture_extension
 from cropper.naming import as_format, check_format, fill, name_output
 from cropper.request import CropRequest
-from cropper.stores import StoreLimits, as_local, is_url, shown
+from cropper.stores import as_local, is_url, shown
 
 __all__ = ["Layout", "PlannedCrop", "PlannedPhoto", "read_layout"]
 
@@ -113,10 +113,9 @@ def read_layout(source: str, output: str, options: BulkOptions) -> Layout:
     Sidecars alone are.
     """
     output, template = _split(as_local(output), options)
-    limits = StoreLimits(options.max_fetch_mb, options.time_limit)
-    root = open_tree(output, limits, fsync=not options.no_fsync, for_output=True)
+    root = open_tree(output, options.limits, fsync=not options.no_fsync, for_output=True)
     layout = Layout(
-        open_tree(source, limits),
+        open_tree(source, options.limits),
         root,
         template,
         options.requests,

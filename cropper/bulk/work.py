@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cropper.boxes import Crop
 from cropper.bulk.find import PhotoFinder
@@ -154,11 +154,9 @@ def _rendered(
     paint: Paint | None,
 ) -> bytes:
     """In the decoder; what is painted, which takes minutes and torch, is here."""
-    how: dict[str, Any] = {"quality": options.quality, "strip": options.strip}
-    how |= {"linear": options.linear, "size": size}
     if paint:
-        return render(image, crop, format_for(path), paint=paint, **how)
-    return image.apply(render, crop, format_for(path), **how)
+        return render(image, crop, format_for(path), size=size, paint=paint, **options.how)
+    return image.apply(render, crop, format_for(path), size=size, **options.how)
 
 
 def _gain(result: CropResult) -> float:

@@ -8,12 +8,13 @@ import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
 from cropper.cli.options import (
-    ABOVE_0,
     COUNT,
     DEVICE,
     FILE,
     NEW_FILE,
+    megabytes_option,
     mpixels_option,
+    queue_option,
     scorer_option,
     time_limit_option,
     treatment_options,
@@ -66,20 +67,11 @@ Examples:
 @treatment_options
 @scorer_option()
 @DEVICE
-@click.option(
-    "--max-mb",
-    type=ABOVE_0,
-    default=20,
-    help="Refuse larger files; Telegram's own server gives bots none above 20.",
+@megabytes_option(
+    "--max-mb", 20, "Refuse larger files; Telegram's own server gives bots none above 20."
 )
 @mpixels_option(60)
-@click.option(
-    "--queue",
-    type=COUNT,
-    default=16,
-    metavar="N",
-    help="Messages that wait at once; more are told to come back.",
-)
+@queue_option(16, "Messages that wait at once; more are told to come back.")
 @click.option("--per-minute", type=COUNT, default=6, metavar="N", help="Messages of one person.")
 @time_limit_option(10, "That a photo may take to be fetched, and again to be decoded and encoded.")
 @threads_option

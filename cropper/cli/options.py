@@ -13,8 +13,9 @@ from cropper.cli.values import parse_boxes, parse_pixels, parse_point
 
 __all__ = ["ABOVE_0", "COUNT", "DEVICE", "FILE", "FOLDER", "JSON", "JSON_LINES", "NEW_FILE"]
 __all__ += ["NEW_FOLDER", "QUALITY", "SEED", "Command", "bundle", "find_options"]
-__all__ += ["method_options", "mpixels_option", "output_options", "overwrite_option"]
-__all__ += ["scorer_option", "style_options", "time_limit_option", "treatment_options"]
+__all__ += ["megabytes_option", "method_options", "mpixels_option", "output_options"]
+__all__ += ["overwrite_option", "queue_option", "scorer_option", "style_options"]
+__all__ += ["time_limit_option", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,6 +51,16 @@ def mpixels_option(most: float) -> Callable[[Command], Command]:
     """``--max-mpixels``, whose default is ``most``."""
     told = "Refuse larger pictures, before decoding."
     return click.option("--max-mpixels", type=ABOVE_0, default=most, help=told)
+
+
+def megabytes_option(name: str, most: float, told: str) -> Callable[[Command], Command]:
+    """An option of that name for the size of a file; ``told`` is its help."""
+    return click.option(name, type=ABOVE_0, default=most, help=told)
+
+
+def queue_option(most: int, told: str) -> Callable[[Command], Command]:
+    """``--queue``; ``told`` is its help."""
+    return click.option("--queue", type=COUNT, default=most, metavar="N", help=told)
 
 
 def overwrite_option(what: str) -> Callable[[Command], Command]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
@@ -18,6 +17,7 @@ from cropper.cli.options import (
     overwrite_option,
     scorer_option,
 )
+from cropper.cli.values import parse_pair
 from cropper.errors import extra
 from cropper.progress import progress
 
@@ -30,12 +30,8 @@ picture with another; 'cropnet', 'convnet' and ensembles compare crops of one pi
 
 
 def _grid(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    match = re.fullmatch(r"([1-9][0-9]{0,2})[xX]([1-9][0-9]{0,2})", value)
-    if not match:
-        raise click.BadParameter(f"{value!r} is not rows and columns, as in 20x8")
-    return int(match[1]), int(match[2])
+    two = "([1-9][0-9]{0,2})[xX]([1-9][0-9]{0,2})"
+    return None if value is None else parse_pair(value, two, "rows and columns, as in 20x8")
 
 
 _shared = bundle(

@@ -9,7 +9,13 @@ import click
 
 from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import ABOVE_0, COUNT, DEVICE, FOLDER, mpixels_option
+from cropper.cli.options import (
+    DEVICE,
+    FOLDER,
+    megabytes_option,
+    mpixels_option,
+    queue_option,
+)
 from cropper.errors import extra
 
 __all__ = ["serve"]
@@ -37,20 +43,9 @@ Examples:
     show_envvar=True,
     help="What clients have to send as Authorization: Bearer TOKEN.",
 )
-@click.option(
-    "--max-upload-mb",
-    type=ABOVE_0,
-    default=25,
-    help="Refuse larger uploads, before reading them.",
-)
+@megabytes_option("--max-upload-mb", 25, "Refuse larger uploads, before reading them.")
 @mpixels_option(60)
-@click.option(
-    "--queue",
-    type=COUNT,
-    default=32,
-    metavar="N",
-    help="Requests inside at once; more are told to come back.",
-)
+@queue_option(32, "Requests inside at once; more are told to come back.")
 @click.option(
     "--scorer",
     "scorers",

@@ -27,13 +27,20 @@ from cropper.image.formats import (
     sniff,
     webp_canvas,
 )
+from cropper.image.frames import (
+    DNG,
+    count_frames,
+    has_still,
+    is_preview,
+    part_of_canvas,
+    pass_previews,
+)
 from cropper.image.icc import av1_depth
 from cropper.image.metadata import dpi_of, exif_block, iptc_of, note_gain_map, profile_of
 from cropper.image.pixels import PILLOW, Span
 from cropper.image.structure import MAX_SIDE, excess
 
-__all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "part_of_canvas"]
-__all__ += ["plugin_of", "reading", "to_animation"]
+__all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "plugin_of", "reading"]
 
 _PLUGINS = {
     "JPEG": "PIL.JpegImagePlugin",
@@ -47,7 +54,6 @@ _PLUGINS = {
 }
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"}
-_SUBFILE, _SUB_DIRECTORIES, _DNG = 254, 330, 50706  # tags of TIFF
 _PLANES = 284
 
 
@@ -121,42 +127,8 @@ def open_picture(data: bytes, file_format: str) -> ImageFile.ImageFile:
     image.info.pop("xmp", None)  # else Pillow would turn pictures by it, against all viewers
     image.info.pop("XML:com.adobe.xmp", None)
     if file_format == "TIFF":
-        _pass_previews(image)
+        pass_previews(image)
     return image
-
-
-def _pass_previews(image: Any) -> None:
-    """To the first page that is no small version of another; to the first where all are."""
-    try:
-        while _is_preview(image.tag_v2) and not {_SUB_DIRECTORIES, _DNG} & {*image.tag_v2}:
-            image.seek(image.tell() + 1)
-    except EOFError:
-        image.seek(0)
-
-
-def _is_preview(tags: Any) -> bool:
-    return bool(tags.get(_SUBFILE, 0) & 1)
-
-
-def to_animation(image: Any) -> None:
-    """To the first frame that viewers show, where a PNG holds another picture for all others.
-
-    That is decoded on the way.
-    """
-    if _has_still(image):
-        image.seek(1)
-
-
-def _has_still(image: Any) -> bool:
-    return image.format == "PNG" and image.n_frames > 1 and bool(image.default_image)
-
-
-def part_of_canvas(image: ImageFile.ImageFile) -> tuple[int, int, int, int] | None:
-    """The box that a GIF's first frame fills, before it is loaded, where it leaves some clear."""
-    if image.format != "GIF" or "transparency" in image.info or not image.tile:
-        return None
-    x0, y0, x1, y1 = image.tile[0].extents or (0, 0, *image.size)
-    return None if (x0, y0, x1, y1) == (0, 0, *image.size) else (x0, y0, x1, y1)
 
 
 def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
@@ -265,7 +237,7 @@ def _header(
     name: str, file_format: str, image: ImageFile.ImageFile, data: bytes, notes: list[str]
 ) -> Header:
     tags: Any = getattr(image, "tag_v2", {})
-    if tags and (_is_preview(tags) or _DNG in tags or data[8:10] == b"CR"):
+    if tags and (is_preview(tags) or DNG in tags or data[8:10] == b"CR"):
         raise ImageReadError(
             f"{name}: a camera's raw file; develop it to JPEG or TIFF first", "raw"
         )
@@ -283,15 +255,7 @@ def _header(
     icc = profile_of(file_format, image, data, notes)
     note_gain_map(file_format, data, notes)
     compression = image.info.get("compression")
-    previews = image.tell() if file_format == "TIFF" else 0
-    if previews:
-        notes.append("the preview before its first page was passed over")
-    still = file_format == "PNG" and _has_still(image)
-    if still:
-        notes.append("its still picture, which is no frame of the animation, was passed over")
-    frames = _frames(image) - previews - still
-    if frames > 1:
-        notes.append(f"first of {frames} frames")
+    _note_frames(file_format, image, notes)
     return Header(
         format=file_format,
         size=image.size if turn < 5 else (image.height, image.width),
@@ -309,12 +273,22 @@ def _header(
     )
 
 
+def _note_frames(file_format: str, image: ImageFile.ImageFile, notes: list[str]) -> None:
+    previews = image.tell() if file_format == "TIFF" else 0
+    if previews:
+        notes.append("the preview before its first page was passed over")
+    still = file_format == "PNG" and has_still(image)
+    if still:
+        notes.append("its still picture, which is no frame of the animation, was passed over")
+    frames = count_frames(image) - previews - still
+    if frames > 1:
+        notes.append(f"first of {frames} frames")
+
+
 def _subsampling(image: ImageFile.ImageFile) -> int | None:
     if getattr(image, "layers", 0) != 3:
         return None
-    return max(
-        0, int(plugin_of("JPEG").get_sampling(image))
-    )  # kinds that Pillow can't write become 4:4:4
+    return max(0, int(plugin_of("JPEG").get_sampling(image)))  # what is not written becomes 4:4:4
 
 
 def _note_depth(
@@ -331,16 +305,6 @@ def _note_depth(
         bits = av1_depth(data)
     if bits > 8:
         notes.append(f"{bits} bits a channel are read as 8")
-
-
-def _frames(image: ImageFile.ImageFile) -> int:
-    """1 for the multi-picture JPEG of phones too: its others are previews, depth and gain maps."""
-    if image.format == "MPO":
-        return 1
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except Exception:  # the first frame may be sound where the chain to the others is broken
-        return 1
 
 
 def color_key(header: Header, data: bytes, image: Image.Image) -> Any:

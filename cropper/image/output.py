@@ -20,6 +20,7 @@ from PIL import Image
 
 from cropper.errors import ConfigError, CropperError, ImageWriteError, MissingExtraError
 from cropper.image import exif
+from cropper.image.colour import is_srgb, to_srgb
 from cropper.image.formats import FORMATS, format_for
 from cropper.image.header import Header, plugin_of
 from cropper.image.metadata import IPTC_IN_PHOTOSHOP, IPTC_IN_TIFF, tiff_tags
@@ -29,10 +30,8 @@ from cropper.image.pixels import (
     eight_bits,
     family,
     has_alpha,
-    is_srgb,
     over_white,
     to_palette,
-    to_srgb,
 )
 from cropper.image.source import SourceImage
 
@@ -48,7 +47,6 @@ _MODES = {  # that a format holds as they are
     "AVIF": {"RGB", "RGBA"},
     "HEIF": {"RGB", "RGBA"},
 }
-_HOLD_KEY = {"PNG", "GIF"}  # palettes and greys with one transparent value
 _HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
 _HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
 _JPEG_SEGMENT = 65533  # bytes

@@ -13,11 +13,12 @@ import numpy as np
 from cropper.boxes import Crop, clip
 from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import BoxError
-from cropper.finder import CropFinder, ScoreMap
+from cropper.finder import CropFinder
 from cropper.identity import KnownPeople, look
 from cropper.image import FORMATS, Output, View, sniff
 from cropper.render import render
 from cropper.result import CropResult, preference
+from cropper.score_map import ScoreMap
 from cropper.scorers import ScorerSpec
 from cropper.scoring_thread import ScoringThread
 from cropper.search import Objective

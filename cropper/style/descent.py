@@ -70,7 +70,7 @@ def transfer(
     *,
     memory: float | None = None,
 ) -> Iterator[DescentStep]:
-    """DescentStep after step, so that the caller may show, keep or end it at any of them.
+    """Step after step, so that the caller may show, keep or end it at any of them.
 
     ``memory`` is how many bytes it may take, None all that are free. The same pictures, config and
     seed give the same pixels on one machine. Raises what ``open_photo`` raises, ImageReadError for

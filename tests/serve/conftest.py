@@ -22,9 +22,10 @@ from cropper.serve.app import make_app
 from cropper.serve.connections import Prompt
 from cropper.serve.run import listen
 from cropper.serve.settings import ServeOptions
-from tests.conftest import SpotScorer, spotted
+from tests.conftest import spotted
 from tests.image.pictures import encoded
 from tests.serve.browser import DESKTOP
+from tests.spot import SpotScorer
 
 Serving = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
 

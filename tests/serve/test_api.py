@@ -25,10 +25,11 @@ from cropper.request import CropRequest
 from cropper.scorers import BoundScorer
 from cropper.serve.negotiation import choose
 from cropper.serve.questions import CropQuestion, CutQuestion
-from tests.conftest import CliRunner, SpotScorer, spotted
+from tests.conftest import CliRunner, spotted
 from tests.faces import side_by_side, stranger
 from tests.image.pictures import encoded
 from tests.serve.conftest import serving
+from tests.spot import SpotScorer
 
 
 def post(client: httpx.Client, content: bytes, path: str = "/v1/crop", **query: Any) -> Any:

@@ -27,10 +27,10 @@ from cropper.serve.admission import DroppedError, Ticket
 from cropper.serve.connections import Prompt
 from cropper.serve.settings import ServeOptions
 from cropper.serve.uploads import drain
-from tests.conftest import SpotScorer
 from tests.image.pictures import encoded
 from tests.serve.conftest import serving
 from tests.serve.test_api import as_form, post, problem
+from tests.spot import SpotScorer
 
 
 class HeldScorer(SpotScorer):

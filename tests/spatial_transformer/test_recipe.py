@@ -21,8 +21,8 @@ from spatial_transformer.localizer import localizer_for
 from spatial_transformer.objective import RobustConfig
 from spatial_transformer.optimize import OPTIMIZERS
 from spatial_transformer.recipe import RECIPES, AscentTask, Recipe, follow
-from tests.conftest import SpotScorer
 from tests.image.pictures import photo
+from tests.spot import SpotScorer
 
 IMAGE = from_array(photo(300, 200))
 
