@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cropper.bulk.console import Console
+from cropper.bulk.plan import PlannedPhoto
 from cropper.request import CropRequest
 from tests.bulk.conftest import Bulk
 
@@ -26,20 +26,14 @@ def test_a_plan_that_takes_long_tells_how_many_photos_it_has_found(
     assert not [line for line in bulk("--quiet").stderr.splitlines() if line.endswith(" found")]
 
 
-@pytest.mark.parametrize("planned", [True, False])
-def test_on_a_terminal_the_count_goes_before_anything_else_is_shown(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], planned: bool
-) -> None:
+def test_on_a_terminal_a_bar_counts_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cropper.bulk.console._SOON", 0.0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    usual: dict[str, Any] = {"as_json": False, "quiet": False, "verbose": False}
-    console = Console("in", "out", (CropRequest(),), **usual)
+    console = Console("in", "out", (CropRequest(),), as_json=False, quiet=False, verbose=False)
     console.found(1)
     console.found(1234)
     bar = console._bar
     assert (bar.tasks[0].completed, bar.tasks[0].total) == (1234, None)
-    if planned:
-        console.noted("a note above the bar")
-    console.close()
-    assert bar.finished is True or not bar.live.is_started
+    console.planned(PlannedPhoto("a.jpg", ()), True)
+    assert not bar.live.is_started
     assert console._bar is None
