@@ -54,6 +54,7 @@ class EncodedCrop:
     content: bytes
     format: str  # one of FORMATS
     crop: Crop | None = None  # None: the caller knows the box
+    turned: int | None = None  # degrees clockwise, where the photo was to be oriented
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Handlers:
         """The JSON answer: that of ``cropper best --json``, and more; or a list of them."""
         self._check_size(options.size)
         judge = self._judge(options.scorer)
-        with self._opened(ticket, data) as source:
+        with self._opened(ticket, data, options) as source:
             found = self._find(ticket, source, options, judge)
             told = source.notes  # once it was decoded
         answers = [self._answer(source.format, told, judge, *each) for each in found]
@@ -152,10 +153,12 @@ class Handlers:
             raise ProblemError("bad-option", "aspect is one for a picture", rule="aspect")
         only = options.model_copy(update={"top_k": 1, "heat": False})
         judge = self._judge(options.scorer)
-        with self._opened(ticket, data, self._output(options, kind)) as source:
-            best = self._find(ticket, source, only, judge)[0][0].best
+        with self._opened(ticket, data, options, self._output(options, kind)) as source:
+            result = self._find(ticket, source, only, judge)[0][0]
             ticket.check()
-            return self._encoded(source, best, options, kind, best)
+            cut = self._encoded(source, result.best, options, kind)
+            up = result.orientation
+            return replace(cut, crop=result.best, turned=90 * up.turned if up else None)
 
     def cut(
         self, ticket: Ticket, data: bytes, options: CutOptions, kind: str | None
@@ -165,7 +168,7 @@ class Handlers:
         if (options.box is None) == (options.corners is None):
             raise ProblemError("bad-option", "box, or corners, is given, and one alone", rule="box")
         judge = self._judge(options.scorer)
-        with self._opened(ticket, data, self._output(options, kind)) as source:
+        with self._opened(ticket, data, options, self._output(options, kind)) as source:
             if options.size:  # a small JPEG is scaled from what was decoded to be judged: as there
                 judge.spec.view(source)
             ticket.check()
@@ -180,17 +183,16 @@ class Handlers:
         crop: Crop,
         options: CropOptions | CutOptions,
         kind: str | None,
-        told: Crop | None = None,
     ) -> EncodedCrop:
         kind = kind or source.format
         self._check_size(crop.layout(options.size)[0])  # a padded one is larger than its crop
         content = source.apply(render, crop, kind, size=options.size, quality=options.quality)
-        return EncodedCrop(content, kind, told)
+        return EncodedCrop(content, kind)
 
     def score(self, ticket: Ticket, data: bytes, options: ScoreOptions) -> dict[str, Any]:
         """The scores of the caller's boxes, in their order."""
         judge = self._judge(options.scorer)
-        with self._opened(ticket, data) as source:
+        with self._opened(ticket, data, options) as source:
             width, height = source.size
             inside = clip(options.boxes, source.size)
             outside = np.abs(inside - options.boxes).max(1) > _SLACK
@@ -215,7 +217,11 @@ class Handlers:
 
     @contextlib.contextmanager
     def _opened(
-        self, ticket: Ticket, data: bytes, output: Output | None = None
+        self,
+        ticket: Ticket,
+        data: bytes,
+        options: CropOptions | CutOptions | ScoreOptions,
+        output: Output | None = None,
     ) -> Iterator[RemoteImage]:
         if sniff(data) is None:
             raise ProblemError(
@@ -225,6 +231,8 @@ class Handlers:
             )
         asked = _NAME, self.seconds, ticket.check, output
         with self.decoders.open(data, *asked, weigh=ticket.weigh) as source:
+            if options.turned:
+                source.turn(options.turned // 90)
             yield source
 
     def _output(self, options: CropOptions | CutOptions, kind: str | None) -> Output:
@@ -249,9 +257,12 @@ class Handlers:
     ) -> list[tuple[CropResult, ScoreMap | None]]:
         """For each aspect, of one decode and one look."""
         started = time.perf_counter()
-        requests, view = options.requests(self.people), judge.spec.view(source)
+        requests = options.requests(self.people)
+        if options.orient:
+            judge.finder.set_upright(source)  # slow, and in the caller's own thread, as a look is
+        view = judge.spec.view(source)
         if requests[0].people:
-            look(source)  # slow, and in the caller's own thread
+            look(source)
         find_subjects(requests[0], view)
 
         def work(objective: Objective) -> list[tuple[CropResult, ScoreMap | None]]:
