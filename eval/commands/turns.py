@@ -72,16 +72,17 @@ def tilt(
         *((f"from {sure:.0%} on", surer(sure)) for sure in (0.3, 0.4, 0.6, 0.7, 0.8)),
         ("cropper --straighten", straighten),
     ]
-    drawn = {"turns": turns, "limit": limit, "seed": seed}
     with progress_bar("photos") as progress:
-        trials = try_turns(root, split, methods, **drawn, progress=progress)
+        trials = try_turns(
+            root, split, methods, turns=turns, limit=limit, seed=seed, progress=progress
+        )
     told = [render_tilt(trials, measure_tilt(trials, methods))]
     if len(kinds := found_by_kind(trials, -1)) > 1:
         told.append(render_kinds(kinds))
     click.echo("\n\n".join([*told, f"{read_environment()}\n{command_line()}"]))
     if sheet:
         with progress_bar("sheet") as progress:
-            worst = draw_worst(root, split, **drawn, progress=progress)
+            worst = draw_worst(root, split, turns=turns, limit=limit, seed=seed, progress=progress)
         write_picture(np.asarray(worst), sheet, 85, overwrite=True)
 
 
