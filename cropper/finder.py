@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -21,60 +21,30 @@ from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.image.per_view import PerView
 from cropper.image.toning import is_grey
 from cropper.orientation import find_orientation
-from cropper.request import COSTLY_BUDGET, CropFields, CropRequest, constrained
+from cropper.request import CropFields, CropRequest, constrained
 from cropper.result import SEARCH, CropResult, FoundPerson
+from cropper.score_map import SCALES, ScoreMap, score_map
 from cropper.scorers import (
     DEFAULT_SCORER,
     BatchScorer,
     BoundScorer,
     Describes,
     Scorer,
-    ScorerSpec,
     load_scorer,
 )
 from cropper.scorers.base import isolated
-from cropper.search import Objective, Progress, SearchConfig, search
-from cropper.search_task import SearchTask, TurnedPhoto
-from cropper.space import CropSpace
+from cropper.search import Objective, Progress, search
+from cropper.search_task import SearchTask, TurnedPhoto, search_config
 from cropper.subjects import aspect_for_all, constraints_of, find_subjects, focus_note
 from cropper.tilt import find_tilt
 from cropper.tone import BEST, parse_filter
 from cropper.turn import Orientation, Tilt, Turn
 
 if TYPE_CHECKING:
-    from cropper.best_filter import FilterFinder
+    from cropper.filter_search import FilterFinder
     from cropper.transform import TransformFinder
 
-__all__ = ["CropFinder", "ScoreMap", "find_best_crop", "search_config"]
-
-_STRATEGY = "halving"
-# For one aspect and for all: crops as good as a grid's of 10,000 (docs/benchmarks.md)
-_BUDGET, _FREE_BUDGET = 300, 1000
-
-
-@dataclass(frozen=True)
-class ScoreMap:
-    """How good the best crop centred at each place is."""
-
-    scores: NDArray[np.float64]  # (rows, columns) over the whole photo; NaN: no crop fits there
-    aspect: float  # of these crops
-
-
-def search_config(spec: ScorerSpec, request: CropRequest) -> SearchConfig:
-    """The search that suits scorer and aspect, but for what the request says of it.
-
-    A grid is exhaustive, and random draws are blind: both get the budget of ``SearchConfig``,
-    unless each candidate costs a network pass.
-    """
-    budget = _FREE_BUDGET if request.searched_aspect == "free" else _BUDGET
-    if request.strategy not in (None, _STRATEGY):
-        budget = SearchConfig().budget
-    return SearchConfig(
-        strategy=request.strategy or _STRATEGY,
-        budget=request.budget or (COSTLY_BUDGET if spec.costly else budget),
-        seed=request.seed,
-        top_k=request.top_k,
-    )
+__all__ = ["CropFinder", "find_best_crop"]
 
 
 class CropFinder:
@@ -288,7 +258,7 @@ class CropFinder:
     def _filter_finder(self) -> FilterFinder:
         """Kept for the requests to come. Raises MissingExtraError without torch."""
         if self._filters is None:
-            from cropper.best_filter import FilterFinder  # noqa: PLC0415 - few runs need it
+            from cropper.filter_search import FilterFinder  # noqa: PLC0415 - few runs need it
 
             self._filters = FilterFinder(self._made_of[1])
         return self._filters
@@ -306,7 +276,7 @@ class CropFinder:
         self,
         image: SourceImage,
         aspect: float,
-        scales: Sequence[float] = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+        scales: Sequence[float] = SCALES,
         columns: int = 48,
         objective: Objective | None = None,
     ) -> ScoreMap:
@@ -314,22 +284,7 @@ class CropFinder:
 
         ``objective`` is what ``bind`` gave for this picture, if it was bound before.
         """
-        width, height = image.size
-        rows = max(round(columns * height / width), 1)
-        largest = CropSpace(image.size, aspect).largest
-        xs, ys = (np.arange(columns) + 0.5) / columns, (np.arange(rows) + 0.5) / rows
-        places = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)  # row by row
-        half = np.array(scales)[:, None] * largest / 2  # (S, 2)
-        slack = 1e-9 + 0.5 / np.array([columns, rows])  # a place stands for its whole cell
-        fits = ((places >= half[:, None] - slack) & (places <= 1 - half[:, None] + slack)).all(2)
-        which, where = np.nonzero(fits)
-        centres = np.clip(places[where], half[which], 1 - half[which])
-        boxes = np.concatenate([centres - half[which], centres + half[which]], 1)
-        size = np.array(image.size * 2, dtype=np.float64)
-        scores = np.full(fits.shape, -np.inf)
-        scores[fits] = (objective or self.bind(image))(np.clip(boxes, 0, 1) * size)
-        best = scores.max(0)
-        return ScoreMap(np.where(np.isfinite(best), best, np.nan).reshape(rows, columns), aspect)
+        return score_map(objective or self.bind(image), image.size, aspect, scales, columns)
 
 
 def find_best_crop(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from cropper.errors import ConfigError, NoInputError
-from cropper.image import format_for
+from cropper.errors import NoInputError
+from cropper.image import has_picture_extension
 
-__all__ = ["is_picture_name", "list_pictures"]
+__all__ = ["is_picture_name", "is_so", "list_pictures"]
 
 
 def is_picture_name(path: Path) -> bool:
@@ -18,11 +18,7 @@ def is_picture_name(path: Path) -> bool:
     >>> is_picture_name(Path("a/photo.JPG")), is_picture_name(Path("a/._photo.jpg"))
     (True, False)
     """
-    try:
-        format_for(path)
-    except ConfigError:
-        return False
-    return not path.name.startswith(".")
+    return has_picture_extension(path) and not path.name.startswith(".")
 
 
 def list_pictures(inputs: Sequence[str | Path]) -> list[Path]:
@@ -36,16 +32,17 @@ def list_pictures(inputs: Sequence[str | Path]) -> list[Path]:
         path = Path(name)
         for each in _below(path) if path.is_dir() else [path]:
             found.setdefault(each)
-    if not any(_is_there(path) for path in found):
+    if not any(is_so(path.exists) for path in found):
         names = ", ".join(str(name) for name in inputs)
         raise NoInputError(f"no picture in {names}: name pictures, or a folder that holds some")
     return list(found)
 
 
-def _is_there(path: Path) -> bool:
+def is_so(question: Callable[[], bool]) -> bool:
+    """As ``path.is_dir`` and its like say, and no for a name that is too long."""
     try:
-        return path.exists()
-    except OSError:  # a name that is too long
+        return question()
+    except OSError:
         return False
 
 

@@ -14,7 +14,8 @@ from pathlib import Path, PurePath
 
 from cropper.errors import ConfigError
 from cropper.image import EXTENSION_OF, format_for, has_picture_extension, sniff
-from cropper.stores import Limits, Store, is_url, name_in, shown
+from cropper.listing import is_so
+from cropper.stores import Store, StoreLimits, is_url, name_in, shown
 
 __all__ = [
     "STANDARD",
@@ -64,26 +65,25 @@ def plan_outputs(
     overwrite: bool,
     *,
     option: str = "output",
-    kind: str | None = None,
-    limits: Limits | None = None,
+    file_format: str | None = None,
+    limits: StoreLimits | None = None,
 ) -> Plan:
     """Every input's outputs by template, folder or file name; ``option`` gave the template.
 
     Of a URL {stem} and {ext} are those of the name at its end, and {dir} is the current folder.
-    ``label`` is what {aspect} becomes, and {ext} an extension of the format ``kind``, if that is
-    given. Without a template, an input that is the output of another
-    input is left out: a second run over ``*.jpg`` does not crop its own crops. Raises ConfigError
-    where two outputs meet, where one would replace a source (but the one that ``output`` itself
-    names) or, without ``overwrite``, any file, and where the template is empty or has a field that
-    there is not.
+    ``label`` is what {aspect} becomes, and {ext} an extension of ``file_format``, one of FORMATS,
+    if that is given. Without a template, an input that is the output of another input is left out:
+    a second run over ``*.jpg`` does not crop its own crops. Raises ConfigError where two outputs
+    meet, where one would replace a source (but the one that ``output`` itself names) or, without
+    ``overwrite``, any file, and where the template is empty or has a field that there is not.
     """
     named = template is not None
     if template is not None and not template.strip():
         raise ConfigError(f"`{option}` is empty: give it a file, a folder or a template")
     if template is None:
         template = STANDARD if list(sources) == [STANDARD] else DEFAULT_TEMPLATE
-    elif template != STANDARD and (template.endswith("/") or _is_dir(template)):
-        if _is_dir(template):  # an existing folder's name is taken as it is
+    elif template != STANDARD and (template.endswith("/") or is_so(Path(template).is_dir)):
+        if is_so(Path(template).is_dir):  # an existing folder's name is taken as it is
             template = template.replace("{", "{{").replace("}", "}}")
         template = template.rstrip("/") + "/{stem}-best{ext}"
     if template == STANDARD:
@@ -94,8 +94,8 @@ def plan_outputs(
         PlannedInput(
             source,
             tuple(
-                _output(name, limits or Limits(), option)
-                for name in _outputs(source, template, top_k, label, kind)
+                _output(name, limits or StoreLimits(), option)
+                for name in _outputs(source, template, top_k, label, file_format)
             ),
         )
         for source in sources
@@ -120,7 +120,7 @@ def _own_outputs(items: Sequence[PlannedInput]) -> list[str]:
     return [source for source, key in keys.items() if makers.get(key, key) != key]
 
 
-def _output(name: str, limits: Limits, option: str) -> Output:
+def _output(name: str, limits: StoreLimits, option: str) -> Output:
     if not is_url(name):
         return Path(name)
     scheme, _, rest = name.partition("://")
@@ -134,8 +134,10 @@ def _source_key(item: PlannedInput) -> str:
     return item.source if is_url(item.source) else key_of(Path(item.source))
 
 
-def _outputs(source: str, template: str, top_k: int, label: str, kind: str | None) -> Iterable[str]:
-    if source == STANDARD and "{ext}" in template and not kind:
+def _outputs(
+    source: str, template: str, top_k: int, label: str, file_format: str | None
+) -> Iterable[str]:
+    if source == STANDARD and "{ext}" in template and not file_format:
         raise ConfigError(
             "standard input has no extension: name the output, as in `output=out.jpg`"
         )
@@ -143,8 +145,8 @@ def _outputs(source: str, template: str, top_k: int, label: str, kind: str | Non
     if is_url(source):
         path = Path(name_in(source))
     name: PurePath = path
-    if kind:
-        name = as_format(path, kind)
+    if file_format:
+        name = as_format(path, file_format)
     elif is_url(source):
         if not has_picture_extension(path) and "{ext}" in template:
             raise ConfigError(
@@ -191,20 +193,24 @@ def with_extension(name: PurePath, path: Path) -> PurePath:
         return name
 
 
-def as_format(name: PurePath, kind: str) -> PurePath:
+def as_format(name: PurePath, file_format: str) -> PurePath:
     """The name with an extension of the format, in the place of another format's."""
     if not has_picture_extension(name):
-        return name.with_name(name.name + EXTENSION_OF[kind])
-    return name if format_for(Path(name)) == kind else name.with_suffix(EXTENSION_OF[kind])
+        return name.with_name(name.name + EXTENSION_OF[file_format])
+    return (
+        name
+        if format_for(Path(name)) == file_format
+        else name.with_suffix(EXTENSION_OF[file_format])
+    )
 
 
-def check_format(output: str | Path, kind: str) -> None:
-    """Raises ConfigError for an output whose name tells another format than ``kind``."""
+def check_format(output: str | Path, file_format: str) -> None:
+    """Raises ConfigError for an output whose name tells another format than ``file_format``."""
     told = format_for(output)
-    if told != kind:
+    if told != file_format:
         raise ConfigError(
-            f"{output} is a name for {told}, and `format` asks for {kind}: leave one of them out, "
-            "or end names with {ext}"
+            f"{output} is a name for {told}, and `format` asks for {file_format}: leave one of "
+            "them out, or end names with {ext}"
         )
 
 
@@ -244,13 +250,6 @@ def _exists(path: Output) -> bool:
         return path.exists()
     except OSError as error:  # a name that is too long
         raise ConfigError(f"{path}: not a place for a file: {error.strerror}") from error
-
-
-def _is_dir(text: str) -> bool:
-    try:
-        return Path(text).is_dir()
-    except OSError:
-        return False
 
 
 def _refuse_collisions(items: Sequence[PlannedInput], option: str) -> None:

@@ -16,27 +16,14 @@ from numpy.typing import NDArray
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-    NoSuchFile,
-    RuntimeException,
-)
+from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from cropper.threads import threads
 
 __all__ = ["LOAD_ERRORS", "open_session"]
 
-LOAD_ERRORS = (
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-    NoSuchFile,
-    RuntimeException,
-)  # of a model, or of weights, that are broken
+_BROKEN = "Fail InvalidArgument InvalidGraph InvalidProtobuf NoSuchFile RuntimeException"
+LOAD_ERRORS = tuple(getattr(state, name) for name in _BROKEN.split())  # of models and weights
 
 
 def open_session(model: bytes, weights: Mapping[str, NDArray[np.float32]] | None = None) -> Any:

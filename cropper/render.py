@@ -160,12 +160,12 @@ def save_crop(
     Raises what ``open_photo``, ``writable_format``, ``render`` and ``write_atomic`` raise.
     """
     target = Path(target)
-    kind = writable_format(target)
+    file_format = writable_format(target)
     check_target(target, overwrite=overwrite)  # rather now than after the work
     if not isinstance(crop, Crop):
         crop = Crop.of(as_boxes(crop)[0], 0.0)
     source = open_photo(photo)
-    data = render(source, crop, kind, size=size, quality=quality, strip=strip, linear=linear)
+    data = render(source, crop, file_format, size=size, quality=quality, strip=strip, linear=linear)
     write_atomic(data, target, overwrite=overwrite)
 
 

@@ -34,27 +34,12 @@ __all__ = [
     "focus_note",
 ]
 
-_HEADROOM = 0.2  # heights of the face, where the shape has room for it
+_HEADROOMS = (0.2, 0.1, 0.05)  # heights of the face; the largest that the shape has room for
 _IN_GROUP = 0.35  # of the largest face's height; smaller faces are not what the photo is of
 _MISSED = 1e3  # off the score of a crop that misses what it must keep, more the more it misses
 _SCALES, _PLACES = 9, 5  # a side, of crops that just hold what is kept
-_NAMED = (
-    "1:3",
-    "1:2",
-    "9:16",
-    "2:3",
-    "3:4",
-    "4:5",
-    "1:1",
-    "5:4",
-    "4:3",
-    "3:2",
-    "16:9",
-    "2:1",
-    "21:9",
-    "3:1",
-)
-_SHAPES = [(name, parse_aspect(name)) for name in _NAMED]
+_NAMED = "1:3 1:2 9:16 2:3 3:4 4:5 1:1 5:4 4:3 3:2 16:9 2:1 21:9 3:1"
+_SHAPES = [(name, parse_aspect(name)) for name in _NAMED.split()]
 _CUT = 2.0  # log-odds off the score of a crop that cuts a head which it cannot keep
 
 
@@ -118,13 +103,8 @@ class KeepHeads:
         least = (1.0 if self.alone else _IN_GROUP) * faces[0].height
         group = [face for face in faces if self.single or face.height >= least]
         rooms = np.array([space.largest * space.max_scale for space in spaces]) * view.size
-        for room in (_HEADROOM, 0.0) if self.hair else (0.0,):
-            heads = as_boxes(
-                [face.head(view.size, room) if self.hair else face.box for face in group]
-            )
-            chosen = _that_fit(heads, rooms)
-            if chosen.all():
-                break
+        heads = as_boxes([face.head(view.size) if self.hair else face.box for face in group])
+        chosen = _that_fit(heads, rooms)
         if not chosen.any():  # then the face without its hair
             face = as_boxes(group[0].box)
             fits = _that_fit(face, rooms).any()
@@ -132,6 +112,11 @@ class KeepHeads:
             told = _cannot(what, heads[:1], spaces) + (": its face is kept" if fits else "")
             return _Bound(face, _NONE, told, heads)
         told = "" if chosen.all() else _cannot("all heads", heads, spaces)
+        held = [face for face, fits in zip(group, chosen, strict=True) if fits]
+        for room in _HEADROOMS if self.hair else ():
+            roomy = as_boxes([face.head(view.size, room) for face in held])
+            if _that_fit(roomy, rooms).all():
+                return _Bound(roomy, heads[~chosen], told, heads)
         return _Bound(heads[chosen], heads[~chosen], told, heads)
 
 

@@ -22,7 +22,7 @@ from cropper.space import CropSpace
 from spatial_transformer.affine import AffineCrop, Warp
 from spatial_transformer.localizer import localizer_for
 from spatial_transformer.objective import RobustConfig
-from spatial_transformer.recipe import RECIPES, Work, follow
+from spatial_transformer.recipe import RECIPES, AscentTask, follow
 
 __all__ = ["TransformFinder", "winners_of"]
 
@@ -51,7 +51,7 @@ class TransformFinder:
         )
         bound = self.scorer.bind_affine(self.scorer.spec.view(image))
         costly = self.scorer.spec.costly
-        work = Work(
+        work = AscentTask(
             bound,
             space,
             request.budget or (COSTLY_BUDGET if costly else _BUDGET),

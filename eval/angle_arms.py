@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cropper.errors import ConfigError, CropperError, DataError
+from cropper.errors import ConfigError, DataError
 from cropper.image import View, load_image
 from cropper.statistics import Interval, bootstrap, paired_bootstrap
 from cropper.train.tilt import photos_of, turned_window
 from eval.levelness import SOURCE_SIDE, Levelness
+from eval.photos import Progress, of_readable
 from eval.report import aligned
 from eval.tilt import look_again, surest_guess
 
@@ -170,7 +171,7 @@ def measure_angles(
     turns: int = 2,
     limit: int | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Trial]:
     """All arms on the photos of a split that can be read, each turned ``turns`` times.
 
@@ -178,14 +179,11 @@ def measure_angles(
     """
     if budget < _LEAST:
         raise ConfigError(f"`budget` is at least {_LEAST} evaluations, got {budget}: raise it")
-    paths, trials = photos_of(root, split)[:limit], []
-    for index, path in enumerate(paths):
-        if progress:
-            progress(index, len(paths))
-        try:
-            trials.append(_tried(path, budget, turns, np.random.default_rng([seed, index])))
-        except CropperError:
-            continue
+
+    def tried(index: int, path: Path) -> Trial:
+        return _tried(path, budget, turns, np.random.default_rng([seed, index]))
+
+    trials = of_readable(photos_of(root, split)[:limit], tried, progress)
     if not trials:
         raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
     return trials

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from spatial_transformer.affine import AffineCrop, Warp
 from spatial_transformer.localizer import Localizer
 from spatial_transformer.objective import RobustConfig, RobustObjective
 from spatial_transformer.optimize import OPTIMIZERS, Trajectory, suited_optimizer
-from spatial_transformer.recipe import RECIPES, Recipe, Work, follow
+from spatial_transformer.recipe import RECIPES, AscentTask, Recipe, follow
 
 __all__ = ["REFERENCE", "Arm", "ArmCrop", "Context", "available_arms"]
 
@@ -99,7 +100,7 @@ def _winners(
 def _follow(context: Context, recipe: Recipe, aspect: str) -> ArmCrop:
     """As ``cropper.transform.TransformFinder`` follows its own."""
     spaces = crop_spaces(context.image.size, aspect, context.min_scale)
-    work = Work(
+    work = AscentTask(
         context.bound,
         context.space(aspect),
         context.budget,
@@ -123,33 +124,30 @@ _ABOUT = {
 }
 
 
+_SEARCHES = tuple(
+    Arm(name, about, parameters, partial(run, aspect=aspect))
+    for name, about, parameters, run, aspect in (
+        (REFERENCE, "boxes of the photo's aspect, by halving", 3, _search, "original"),
+        ("search free", "boxes of any aspect", 4, _search, "free"),
+        (
+            "search robust",
+            "search, whose best crops the robust score chooses from",
+            3,
+            _search_robust,
+            "original",
+        ),
+        ("search free robust", "the same with any aspect", 4, _search_robust, "free"),
+    )
+)
+
+
 def available_arms(bound: BoundAffine, localizer: Localizer | None) -> tuple[Arm, ...]:
     """All arms that this scorer can take, the searches first.
 
     ``stn``, ``search+stn`` and ``localizer`` are the product's own recipes; the others differ from
     them in what their names say.
     """
-    arms = [
-        Arm(
-            REFERENCE,
-            "boxes of the photo's aspect, by halving",
-            3,
-            lambda c: _search(c, "original"),
-        ),
-        Arm("search free", "boxes of any aspect", 4, lambda c: _search(c, "free")),
-        Arm(
-            "search robust",
-            "search, whose best crops the robust score chooses from",
-            3,
-            lambda c: _search_robust(c, "original"),
-        ),
-        Arm(
-            "search free robust",
-            "the same with any aspect",
-            4,
-            lambda c: _search_robust(c, "free"),
-        ),
-    ]
+    arms = [*_SEARCHES]
 
     def add(name: str, about: str, recipe: Recipe, count: int = 5, aspect: str = "free") -> None:
         arms.append(Arm(name, about, count, lambda c: _follow(c, recipe, aspect)))

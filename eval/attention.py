@@ -7,7 +7,7 @@ them, judged by the other half, both ways round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from cropper.image import load_image
 from cropper.space import CropSpace, parse_aspect
 from cropper.statistics import Interval, bootstrap, paired_bootstrap
 from eval.methods import Method
+from eval.photos import Progress, counted
 
 __all__ = ["SHAPES", "Kept", "ceiling", "measure_attention", "render_attention"]
 
@@ -45,7 +46,7 @@ def measure_attention(
     split: str,
     methods: Sequence[Method],
     limit: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[int, list[Kept]]:
     """The photos of ``split`` ('all': every one) that count, and what each method keeps of them.
 
@@ -56,9 +57,7 @@ def measure_attention(
     entries = [each for each in entries if split in ("all", each["split"])][:limit]
     names = [*(method.name for method in methods), "one half of the viewers for the other"]
     rows: list[NDArray[np.float64]] = []
-    for done, entry in enumerate(entries):
-        if progress:
-            progress(done, len(entries))
+    for entry in counted(entries, progress):
         path = root / str(entry["image"])
         try:
             image, points = load_image(path), fixations_of(entry)

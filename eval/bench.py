@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from cropper.boxes import Boxes
 from cropper.errors import ConfigError
 from cropper.faces import FaceFinder
-from cropper.finder import CropFinder, search_config
+from cropper.finder import CropFinder
 from cropper.image import encode, from_array, load_image
 from cropper.orientation import find_orientation
 from cropper.request import CropRequest
 from cropper.scorers.cropnet.config import CropNetConfig
 from cropper.search import SearchConfig, search
+from cropper.search_task import search_config
 from cropper.space import crop_spaces
 from cropper.tilt import find_tilt
 from eval.environment import Environment, read_environment

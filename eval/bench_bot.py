@@ -10,11 +10,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from cropper.bot.judge import Judge
+from cropper.bot.answer import Answerer
 from cropper.bot.loop import Loop
-from cropper.bot.network import Asked, Limits, Photo, Reply
-from cropper.bot.rates import Rates
-from cropper.bot.state import State
+from cropper.bot.messenger import Asked, MessageLimits, Photo, Reply
+from cropper.bot.rates import RateLimit
+from cropper.bot.state import BotState
 from cropper.decoders import Decoders
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
@@ -29,7 +29,7 @@ _LONGEST = 60.0  # s that a photo may be decoded for
 class _Network:
     """Asks ``repeats`` times about one photo, one message after the other, and one time before."""
 
-    limits = Limits(text=400, long_side=2560, ratio=20)
+    limits = MessageLimits(text=400, long_side=2560, ratio=20)
     ids_last = float("inf")
 
     def __init__(self, data: bytes, repeats: int, stop: asyncio.Event) -> None:
@@ -73,8 +73,8 @@ def run_bot(picture: Path | None, scorer: str = "cropnet", repeats: int = 8) -> 
     network = _Network(data, repeats, stop)
     with tempfile.TemporaryDirectory() as folder, Decoders(60) as decoders:
         decoders.start(1)
-        judge = Judge(finder, decoders, request, _LONGEST)
-        state, rates = State(Path(folder, "state")), Rates(repeats + 1)
+        judge = Answerer(finder, decoders, request, _LONGEST)
+        state, rates = BotState(Path(folder, "state")), RateLimit(repeats + 1)
         loop = Loop(network, judge, state, rates, queue=1, say=lambda _: None)
         asyncio.run(loop.run(stop))
     return network.seconds[1:]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from cropper.errors import MissingExtraError
 from cropper.image import load_image
 from cropper.image.header import plugin_of
 from eval.bench import synthetic_photo
+from eval.photos import Progress, counted
 from eval.report import aligned
 
 __all__ = ["PRESETS", "HeicRow", "render_heic", "run_heic"]
@@ -29,18 +29,14 @@ class HeicRow:
     decibels: float  # peak signal to noise, RGB
 
 
-def run_heic(
-    quality: int = 92, progress: Callable[[int, int], None] | None = None
-) -> list[HeicRow]:
+def run_heic(quality: int = 92, progress: Progress | None = None) -> list[HeicRow]:
     """Raises MissingExtraError without pillow-heif."""
     if plugin_of("HEIF") is None:
         raise MissingExtraError("HEIC is written by an extra: pip install 'cropper[heic]'")
     photo = load_image(synthetic_photo(*_SIZE)).cut((0, 0, *_SIZE))
     expected = np.asarray(photo, dtype=np.float64)
     rows = []
-    for done, preset in enumerate(PRESETS):
-        if progress:
-            progress(done, len(PRESETS))
+    for preset in counted(PRESETS, progress):
         buffer, started = io.BytesIO(), time.process_time()
         photo.save(buffer, "HEIF", quality=quality, enc_params={"preset": preset})
         seconds = time.process_time() - started

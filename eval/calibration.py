@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from cropper.errors import DataError, extra
 from cropper.finder import CropFinder
 from cropper.image import load_image
 from eval.datasets import Dataset
+from eval.photos import Progress, counted
 
 __all__ = ["Bin", "Calibration", "calibration_of", "draw_calibration", "measure_calibration"]
 __all__ += ["render_calibration"]
@@ -44,15 +45,13 @@ def measure_calibration(
     scorer: str,
     device: str = "auto",
     limit: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Over all pairs of the dataset. Raises DataError where it has none."""
     finder = CropFinder(scorer, device)
     gains, wins, votes = [], [], []
     examples = [each for each in dataset.examples if each.pairs is not None][:limit]
-    for done, example in enumerate(examples):
-        if progress:
-            progress(done, len(examples))
+    for example in counted(examples, progress):
         assert example.pairs is not None
         image = load_image(example.path)
         objective = finder.bind(image)

@@ -29,6 +29,7 @@ from cropper.scorers.header import read_header
 from eval.arms import Arm, Context, available_arms
 from eval.datasets import Example, Skip
 from eval.metrics import boundary_error
+from eval.photos import Progress, counted
 from eval.quads import quad_iou
 from spatial_transformer.affine import PARAMS, Warp
 from spatial_transformer.localizer import Localizer
@@ -41,9 +42,9 @@ __all__ = [
     "NEAR",
     "ArmResult",
     "ArmScores",
+    "AscentStart",
     "CompareConfig",
     "Comparison",
-    "Start",
     "held_out",
     "run_comparison",
 ]
@@ -68,7 +69,7 @@ class CompareConfig:
 
 
 @dataclass(frozen=True)
-class Start:
+class AscentStart:
     """What became of one start of a transformer."""
 
     stuck: bool  # the accepted crop is within NEAR of a start that a step of PROBE improves
@@ -90,7 +91,7 @@ class ArmResult:
     bde: float | None  # of the box that it would be without its turn, to that human box
     seconds: float  # binding the photo included
     evaluations: int
-    starts: tuple[Start, ...]
+    starts: tuple[AscentStart, ...]
     climbs: tuple[Climb, ...]
 
 
@@ -119,7 +120,7 @@ def run_comparison(
     localizer: Localizer | None = None,
     only: Sequence[str] = (),
     between: Sequence[tuple[str, str]] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Every arm that the scorer can take, or those named in ``only``, on every readable photo.
 
@@ -132,9 +133,7 @@ def run_comparison(
     rows: list[list[ArmResult]] = []
     skipped: list[Skip] = []
     arms: tuple[Arm, ...] = ()
-    for done, example in enumerate(examples):
-        if progress:
-            progress(done, len(examples))
+    for example in counted(examples, progress):
         try:
             photo = _Photo(example, scorer, judge, config, localizer)
         except ImageReadError as error:
@@ -283,13 +282,13 @@ class _Photo:
         box = normalise(warp.equal_area_box(self.image.size)[None], self.image.size)
         return float(overlaps[best]), float(boundary_error(box, boxes[best : best + 1])[0])
 
-    def _start(self, climb: Climb, arm: Arm) -> Start:
+    def _start(self, climb: Climb, arm: Arm) -> AscentStart:
         thetas = torch.cat([_theta(warp) for warp in (climb.start, climb.end, climb.last)])
         own, judge = self.own(thetas), self.judge(thetas)
         size = self.image.size
         improvable = self._improvable(climb.start, own[0], arm)
         drifted = (own - own[0] > GAIN) & (judge - judge[0] < -DRIFT)
-        return Start(
+        return AscentStart(
             stuck=improvable and _near(climb.start, climb.end, size),
             drifted=bool(drifted[1]),
             last_stuck=improvable and _near(climb.start, climb.last, size),

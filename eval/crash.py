@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from cropper.boxes import Boxes, area
 from cropper.errors import DataError
 from cropper.image import View, encode, from_array
 from cropper.scorers import BoundScorer, ScorerSpec
+from eval.photos import Progress
 
 __all__ = ["CrashReport", "QuickScorer", "render_crash", "run_crash", "write_photos"]
 
@@ -85,7 +85,7 @@ def run_crash(
     rounds: int = 200,
     photos: int = 60,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> CrashReport:
     """Raises DataError where even the uninterrupted run fails."""
     rng = random.Random(seed)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cropper.boxes import Boxes, as_boxes, clip, normalise
 from cropper.errors import BoxError, DataError, ImageReadError
 from cropper.image import load_image
-from eval.formats import ALL, FORMATS, Entry, Pairs, Rated
+from eval.formats import ALL, FORMATS, LabelledPhoto, Pairs, Rated
 
 __all__ = ["ALL", "Dataset", "Example", "Pairs", "Rated", "Skip", "load_dataset"]
 
@@ -93,7 +93,7 @@ def load_dataset(root: Path, split: str | None = None) -> Dataset:
     return Dataset(title, split, tuple(examples), tuple(skipped))
 
 
-def _example(entry: Entry, outside: list[str]) -> Example | Skip:
+def _example(entry: LabelledPhoto, outside: list[str]) -> Example | Skip:
     """An entry checked and normalised; its name joins ``outside`` where a box overshoots."""
     if entry.photo is None:
         return Skip(entry.name, "no such photo on disk")

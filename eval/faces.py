@@ -8,7 +8,6 @@ it by an IoU of 0.3: boxes of different hands differ by as much.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from cropper.boxes import as_boxes, iou
 from cropper.errors import DataError
 from cropper.faces import FaceFinder
 from cropper.image import load_image
+from eval.photos import Progress, counted
 
 __all__ = ["measure_faces", "render_faces"]
 
@@ -29,9 +29,7 @@ _LARGE = 0.08  # of the photo's height
 Counts = dict[str, tuple[int, int]]  # group -> found, of how many
 
 
-def measure_faces(
-    root: Path, long_side: int, progress: Callable[[int, int], None] | None = None
-) -> Counts:
+def measure_faces(root: Path, long_side: int, progress: Progress | None = None) -> Counts:
     """By size and kind, and detections that are no face. Raises DataError without drawn faces."""
     entries = [
         each for each in read_annotations(root / ANNOTATIONS, ("image",)) if each.get("faces")
@@ -42,9 +40,7 @@ def measure_faces(
         )
     finder = FaceFinder(long_sides=[long_side])
     counts: dict[str, list[bool]] = defaultdict(list)
-    for done, entry in enumerate(entries):
-        if progress:
-            progress(done, len(entries))
+    for entry in counted(entries, progress):
         image = load_image(root / str(entry["image"]))
         drawn = as_boxes([face["box"] for face in entry["faces"]])
         size = np.array(image.size * 2)

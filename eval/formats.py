@@ -28,7 +28,7 @@ from cropper.annotations import ANNOTATIONS, read_annotations
 from cropper.boxes import Boxes
 from cropper.errors import DataError
 
-__all__ = ["ALL", "FORMATS", "Entry", "Format", "Pairs", "Rated"]
+__all__ = ["ALL", "FORMATS", "Format", "LabelledPhoto", "Pairs", "Rated"]
 
 ALL = "all"  # the split that holds every photo
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
@@ -59,7 +59,7 @@ class Rated:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LabelledPhoto:
     """One photo as annotated: xyxy boxes, in px or in fractions of the photo, not yet checked."""
 
     name: str  # what the annotations call the photo
@@ -75,7 +75,7 @@ class Entry:
 class Format(NamedTuple):
     shape: str  # one line for those who bring another
     recognise: Callable[[Path], bool]
-    read: Callable[[Path, str], Iterator[Entry]]  # root, split
+    read: Callable[[Path, str], Iterator[LabelledPhoto]]  # root, split
 
 
 # --- the folder format
@@ -85,7 +85,7 @@ def _is_folder(root: Path) -> bool:
     return (root / ANNOTATIONS).is_file()
 
 
-def _read_folder(root: Path, split: str) -> Iterator[Entry]:
+def _read_folder(root: Path, split: str) -> Iterator[LabelledPhoto]:
     path = root / ANNOTATIONS
     entries = read_annotations(path)
     _check_split(split, {str(entry["split"]) for entry in entries if "split" in entry}, path)
@@ -98,7 +98,7 @@ def _read_folder(root: Path, split: str) -> Iterator[Entry]:
         width, height = entry.get("width"), entry.get("height")
         size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
         drawn = entry.get("boxes", [entry["box"]] if "box" in entry else [])
-        yield Entry(
+        yield LabelledPhoto(
             str(name),
             where,
             photo if photo.is_file() else None,
@@ -119,7 +119,7 @@ def _is_fcdb(root: Path) -> bool:
     return any((root / name).is_file() for name in (*_FCDB_CROPS.values(), _FCDB_PAIRS))
 
 
-def _read_fcdb(root: Path, split: str) -> Iterator[Entry]:
+def _read_fcdb(root: Path, split: str) -> Iterator[LabelledPhoto]:
     """Pairs go with the split that drew a crop on their photo; the rest are in ALL only."""
     known = {key for key, name in _FCDB_CROPS.items() if (root / name).is_file()}
     _check_split(split, known, root)
@@ -141,7 +141,7 @@ def _read_fcdb(root: Path, split: str) -> Iterator[Entry]:
             pairs[name] = _fcdb_pairs(_value(entry, "crops", path), f"{path}, {name}")
     index = _PhotoIndex(root, ("", "images", "data"))
     for name, entry in photos.items():
-        yield Entry(
+        yield LabelledPhoto(
             name,
             f"{root}, {name}",
             index.find(name) or index.by_id(str(entry.get("flickr_photo_id", ""))),
@@ -181,7 +181,7 @@ def _flms_files(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             yield path, data
 
 
-def _read_flms(root: Path, split: str) -> Iterator[Entry]:
+def _read_flms(root: Path, split: str) -> Iterator[LabelledPhoto]:
     """A box with a negative coordinate or no area marks a crop that was not drawn: dropped."""
     _check_split(split, set(), root)
     index = _PhotoIndex(root, ("", "images", "image", "data"))
@@ -190,7 +190,7 @@ def _read_flms(root: Path, split: str) -> Iterator[Entry]:
             where = f"{path}, {name}"
             boxes = _rows(rows, 4, "a box is [x1, y1, x2, y2]", where)
             drawn = (boxes >= 0).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-            yield Entry(name, where, index.find(name), pixels=True, boxes=boxes[drawn])
+            yield LabelledPhoto(name, where, index.find(name), pixels=True, boxes=boxes[drawn])
 
 
 # --- GAICD
@@ -200,7 +200,7 @@ def _is_gaicd(root: Path) -> bool:
     return (root / "images").is_dir() and any((root / "annotations").rglob("*.txt"))
 
 
-def _read_gaicd(root: Path, split: str) -> Iterator[Entry]:
+def _read_gaicd(root: Path, split: str) -> Iterator[LabelledPhoto]:
     home = root / "annotations"
     known = {path.parent.name for path in home.glob("*/*.txt")}
     _check_split(split, known, home)
@@ -213,7 +213,9 @@ def _read_gaicd(root: Path, split: str) -> Iterator[Entry]:
             )
             rows = rows[rows[:, 4] != -2]  # -2: the annotators' mark for an invalid crop
             rated = Rated(rows[:, [1, 0, 3, 2]], rows[:, 4]) if len(rows) else None
-            yield Entry(path.stem, str(path), index.find(path.stem), pixels=True, rated=rated)
+            yield LabelledPhoto(
+                path.stem, str(path), index.find(path.stem), pixels=True, rated=rated
+            )
 
 
 # --- shared

@@ -8,9 +8,9 @@ from pathlib import Path
 from cropper.faces import FaceFinder
 from cropper.image import SourceImage
 
-__all__ = ["FaceKind", "Kind", "orientation"]
+__all__ = ["FaceGrouping", "Grouping", "orientation"]
 
-Kind = Callable[[SourceImage], str]  # a photo -> the name of the group that it belongs to
+Grouping = Callable[[SourceImage], str]  # a photo -> the name of the group that it belongs to
 
 _LONG_SIDE = 512  # px of the view in which faces are looked for
 
@@ -20,7 +20,7 @@ def orientation(image: SourceImage) -> str:
     return "landscape" if width > height else "portrait" if width < height else "square"
 
 
-class FaceKind:
+class FaceGrouping:
     """Tells photos with a face from those without."""
 
     def __init__(self, model: Path | None = None) -> None:

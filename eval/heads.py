@@ -9,7 +9,7 @@ one: the last row is what no crop can go below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from cropper.image import load_image
 from cropper.space import CropSpace, parse_aspect
 from cropper.statistics import Interval, bootstrap
 from eval.methods import Method
+from eval.photos import Progress, counted
 
 __all__ = ["SHAPES", "HeadsCut", "measure_heads", "render_heads"]
 
@@ -44,15 +45,13 @@ class HeadsCut:
 def measure_heads(
     paths: Sequence[Path],
     methods: Sequence[Method],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[int, list[HeadsCut]]:
     """The photos that count, and what each method does. Raises DataError where none counts."""
     finder = FaceFinder(long_sides=[_LONG_SIDE])
     cut: dict[tuple[int, str], list[bool]] = {}
     photos = 0
-    for done, path in enumerate(paths):
-        if progress:
-            progress(done, len(paths))
+    for path in counted(paths, progress):
         try:
             image = load_image(path)
             faces = finder.find(image.view(_LONG_SIDE))

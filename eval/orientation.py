@@ -13,14 +13,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.errors import CropperError, DataError
+from cropper.errors import DataError
 from cropper.faces import FaceFinder
 from cropper.image import View, load_image
 from cropper.orientation import find_orientation
 from cropper.statistics import Interval, bootstrap
 from cropper.train.tilt import photos_of
+from eval.photos import Progress, of_readable
 
-__all__ = ["Found", "by_faces", "likeliest", "measure_orientation", "orient", "render_orientation"]
+__all__ = [
+    "OrientationResult",
+    "by_faces",
+    "likeliest",
+    "measure_orientation",
+    "orient",
+    "render_orientation",
+]
 
 Quarters = Callable[[View], int]  # by which a method turns a photo clockwise
 
@@ -28,7 +36,7 @@ _LONG_SIDE = 512  # px of the views that methods are given
 
 
 @dataclass(frozen=True)
-class Found:
+class OrientationResult:
     """What one method did, with 95 % intervals over photos."""
 
     method: str
@@ -71,34 +79,31 @@ def measure_orientation(
     methods: Sequence[tuple[str, Quarters]],
     *,
     limit: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[int, list[Found]]:
+    progress: Progress | None = None,
+) -> tuple[int, list[OrientationResult]]:
     """The photos of a split that can be read, each in its four turns, and what methods do.
 
     Raises DataError where there is none.
     """
     paths = photos_of(root, split)[:limit]
-    rows = []
-    for index, path in enumerate(paths):
-        if progress:
-            progress(index, len(paths))
-        try:
-            view = load_image(path).view(_LONG_SIDE)
-        except CropperError:
-            continue
+
+    def tried(_: int, path: Path) -> list[list[int]]:
+        view = load_image(path).view(_LONG_SIDE)
         turns = [_turned(view, quarters) for quarters in range(4)]
-        rows.append([[method(turn) for turn in turns] for _, method in methods])
+        return [[method(turn) for turn in turns] for _, method in methods]
+
+    rows = of_readable(paths, tried, progress)
     if not rows:
         raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
     done = np.array(rows)  # (photos, methods, 4)
     return len(rows), [_found(name, done[:, i]) for i, (name, _) in enumerate(methods)]
 
 
-def _found(name: str, done: NDArray[np.int64]) -> Found:
+def _found(name: str, done: NDArray[np.int64]) -> OrientationResult:
     """Of one method: (photos, 4), by how many quarters it turned each turn of each photo."""
     upright = (done + np.arange(4)) % 4 == 0
     lying, turned = upright[:, 1:], done[:, 1:] != 0
-    return Found(
+    return OrientationResult(
         name,
         bootstrap(lying.mean(1)),
         bootstrap((turned & ~lying).mean(1)),
@@ -106,7 +111,7 @@ def _found(name: str, done: NDArray[np.int64]) -> Found:
     )
 
 
-def render_orientation(photos: int, found: Sequence[Found]) -> str:
+def render_orientation(photos: int, found: Sequence[OrientationResult]) -> str:
     """Plain text."""
     head = f"{'':28}{'lying ones set upright':>26}{'turned wrongly':>26}{'upright ones left':>26}"
     lines = [f"{photos} photos, as they are and turned by one, two and three quarters", head]

@@ -9,7 +9,7 @@ find anybody is wrong.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,10 +26,10 @@ from cropper.image import load_image
 from cropper.listing import list_pictures
 from cropper.person import Person
 from cropper.result import CropResult
+from eval.photos import Progress, counted
 
 __all__ = ["Planted", "measure_planted", "render_planted"]
 
-Progress = Callable[[int, int], None]
 Pixels = NDArray[np.uint8]
 _ASPECTS = ("1:1", "4:5", "16:9", "9:16")
 _CROWD = 3  # faces, at least
@@ -71,9 +71,7 @@ def measure_planted(
     everybody = _people(people)
     rng, finder = np.random.default_rng(seed), CropFinder()
     counts = dict.fromkeys(Planted.__dataclass_fields__, 0)
-    for done, path in enumerate(crowds):
-        if progress:
-            progress(done, len(crowds))
+    for path in counted(crowds, progress):
         try:
             image = load_image(path)
             pixels, seen = image.view(max(image.size)).pixels, look(image)

@@ -25,6 +25,7 @@ from cropper.search import Objective, SearchConfig, search
 from cropper.space import CropSpace, crop_spaces
 from cropper.statistics import Interval, bootstrap
 from eval.environment import Environment, read_environment
+from eval.photos import Progress, counted
 
 __all__ = ["PhotoRegret", "RegretReport", "measure_photo", "render_regret", "run_regret"]
 
@@ -61,7 +62,7 @@ def run_regret(
     budgets: Sequence[int] = (100, 200, 500),
     strategy: str = "halving",
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> RegretReport:
     """``limit`` photos, spread evenly over those there are. Raises DataError where none is read."""
     paths = list_pictures(photos)
@@ -70,9 +71,7 @@ def run_regret(
     configs = [SearchConfig(strategy, budget, seed=seed) for budget in budgets]
     found: list[list[PhotoRegret]] = []
     sizes, unreadable = [], []
-    for done, index in enumerate(chosen):
-        if progress:
-            progress(done, len(chosen))
+    for index in counted(chosen.tolist(), progress):
         try:
             image = load_image(paths[index])
             objective = finder.bind(image)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cropper.statistics import Interval
-from eval.benchmark import Benchmark, MethodScores
+from eval.crop_quality import Benchmark, MethodScores
 from eval.environment import Environment
 from eval.summary import METRICS, REFERENCE, Group, Statistic
 
@@ -134,7 +134,7 @@ def _photos(bench: Benchmark) -> str:
 
 def _footer(report: Report, several: bool) -> str:
     bench = report.benchmark
-    alike = [kind[0] for kind in zip(*bench.kinds, strict=True) if len(set(kind)) == 1]
+    alike = [groups[0] for groups in zip(*bench.groupings, strict=True) if len(set(groups)) == 1]
     lines = [
         f"all {_photos(bench)}: {', '.join(alike)}" if alike else "",
         f"[95 % bootstrap interval over photos]; differences to '{REFERENCE}' are paired by photo.",

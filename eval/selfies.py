@@ -8,14 +8,14 @@ hill over scale, where the best crop is made larger and smaller about its centre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.errors import CropperError, DataError, extra
+from cropper.errors import DataError, extra
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, load_image
 from cropper.render import write_picture
@@ -25,6 +25,7 @@ from cropper.result import CropResult
 from cropper.scorers.selfie import largest_face, place_of
 from cropper.space import CropSpace
 from cropper.statistics import Interval
+from eval.photos import Progress, of_readable
 
 __all__ = ["Seen", "draw_selfies", "hills", "measure_selfies", "render_selfies", "share_of"]
 
@@ -60,17 +61,14 @@ def measure_selfies(
     before: CropFinder,
     after: CropFinder,
     request: CropRequest,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Seen]:
     """Photos that cannot be read are passed over; raises DataError where none can be."""
-    found = []
-    for done, path in enumerate(paths):
-        if progress:
-            progress(done, len(paths))
-        try:
-            found.append(_see(path, load_image(path), before, after, request))
-        except CropperError:
-            continue
+
+    def seen(_: int, path: Path) -> Seen:
+        return _see(path, load_image(path), before, after, request)
+
+    found = of_readable(paths, seen, progress)
     if not found:
         raise DataError(f"none of {len(paths)} photos can be read: name others")
     return found

@@ -25,9 +25,10 @@ from cropper.scorers import load_scorer
 from cropper.scorers.affine import JUDGED, Reading, as_affine
 from cropper.scorers.convnet import ConvNetScorer
 from cropper.statistics import Interval, bootstrap
+from eval.photos import Progress, counted
 from spatial_transformer.affine import PARAMS, AffineCrop
 
-__all__ = ["ESTIMATES", "MAP", "Agreement", "measure_slopes", "plot_slopes"]
+__all__ = ["ESTIMATES", "MAP", "SlopeAgreement", "measure_slopes", "plot_slopes"]
 
 SIDES = (321, 161, 97, 65)  # px of the network's input
 REACH = 6  # output px of an input of 161 px, either way: what a step of an ascent covers
@@ -41,7 +42,7 @@ Score = Callable[[Tensor, Reading], Tensor]
 
 
 @dataclass(frozen=True)
-class Agreement:
+class SlopeAgreement:
     """Cosines of one estimate with the true slope, at one input side."""
 
     estimate: str
@@ -106,17 +107,15 @@ def measure_slopes(
     sides: Sequence[int] = SIDES,
     seed: int = 0,
     device: str = "auto",
-    progress: Callable[[int, int], None] | None = None,
-) -> tuple[Agreement, ...]:
+    progress: Progress | None = None,
+) -> tuple[SlopeAgreement, ...]:
     """Every estimate at every side, with the package's scorers, over two crops a photo."""
     scorer, maps = load_scorer("convnet", device), as_affine(load_scorer("cropnet", device))
     assert isinstance(scorer, ConvNetScorer)
     if not photos:
         raise ConfigError("slopes are measured on photos: name at least one")
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
-    for done, path in enumerate(photos):
-        if progress:
-            progress(done, len(photos))
+    for done, path in enumerate(counted(photos, progress)):
         image = load_image(path)
         view = image.view(max(image.size))  # every pixel, so that there is something to alias
         space = AffineCrop.of(image.size, "free")
@@ -137,7 +136,7 @@ def measure_slopes(
                     cosine = F.cosine_similarity(estimate(site), truth, dim=0).item()
                     found.setdefault((name, side), []).append((downscale, cosine))
     return tuple(
-        Agreement(
+        SlopeAgreement(
             name,
             side,
             float(np.mean([downscale for downscale, _ in rows])),
@@ -171,7 +170,7 @@ def _downscale(space: AffineCrop, params: Tensor, side: int) -> float:
     return float((theta * space.size).mean() / side)
 
 
-def plot_slopes(found: Sequence[Agreement], path: Path, title: str) -> None:
+def plot_slopes(found: Sequence[SlopeAgreement], path: Path, title: str) -> None:
     """Cosine over downscale, a line an estimate; the format by the file's extension."""
     with extra("plot"):
         import matplotlib as mpl  # noqa: PLC0415 - an extra

@@ -19,6 +19,7 @@ from PIL import Image
 from cropper.errors import CropperError, DataError
 from cropper.identity import RATE, SeenFace, farthest, look
 from cropper.image import SourceImage, from_array, load_image
+from eval.photos import Progress, counted
 
 __all__ = [
     "DEGRADATIONS",
@@ -29,7 +30,6 @@ __all__ = [
     "render_strangers",
 ]
 
-Progress = Callable[[int, int], None]
 Pixels = NDArray[np.uint8]
 SHARES = (1e-4, 1e-3, 1e-2, 1e-1, 0.5)
 _COPY = 0.1  # of distance: below it two faces are one picture
@@ -187,9 +187,7 @@ def _looked_at(
     paths: Sequence[Path], progress: Progress | None
 ) -> Iterator[tuple[SourceImage, tuple[SeenFace, ...]]]:
     """Photos that can be read, with their faces."""
-    for done, path in enumerate(paths):
-        if progress:
-            progress(done, len(paths))
+    for path in counted(paths, progress):
         try:
             image = load_image(path)
             yield image, look(image)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cropper.statistics import Interval, bootstrap, paired_bootstrap
-from eval.benchmark import Benchmark, Cropping, MethodScores, PhotoScore, Ranking
+from eval.crop_quality import Benchmark, Cropping, MethodScores, PhotoScore, Ranking
 from eval.metrics import PairCount
 
 __all__ = ["METRICS", "REFERENCE", "Group", "Metric", "Statistic", "by_group", "summarise"]
@@ -86,11 +86,11 @@ METRICS = (
 
 
 def by_group(benchmark: Benchmark, seed: int = 0) -> tuple[Group, ...]:
-    """The crops of each group of photos, the largest of a kind first; none that is all photos."""
+    """The crops of each group of photos, the largest of a grouping first, but for all photos."""
     return tuple(
         Group(name, count, summarise(benchmark.of(name), METRICS[:2], seed=seed))
-        for kind in zip(*benchmark.kinds, strict=True)
-        for name, count in Counter(kind).most_common()
+        for groups in zip(*benchmark.groupings, strict=True)
+        for name, count in Counter(groups).most_common()
         if count < len(benchmark.photos)
     )
 

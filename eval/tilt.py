@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cropper.errors import CropperError, DataError
+from cropper.errors import DataError
 from cropper.image import SourceImage, View, load_image
 from cropper.image.per_view import PerView
 from cropper.report import LabelledCrop, ReportedPhoto, draw_sheet
@@ -25,11 +26,12 @@ from cropper.statistics import Interval, bootstrap
 from cropper.tilt import LONG_SIDE, find_tilt
 from cropper.train.tilt import photos_of, turned_window
 from cropper.turn import Tilt, Turn
+from eval.photos import Progress, of_readable
 from eval.quads import quad_iou
 
 __all__ = [
     "Angle",
-    "Found",
+    "TiltResult",
     "draw_worst",
     "found_by_kind",
     "hough",
@@ -55,7 +57,7 @@ _TILTS: PerView[Tilt] = PerView()
 
 
 @dataclass(frozen=True)
-class Found:
+class TiltResult:
     """What one method did, with 95 % intervals over photos."""
 
     method: str
@@ -147,27 +149,29 @@ def try_turns(
     turns: int = 2,
     limit: int | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Trial]:
     """The photos of a split that can be read, turned ``turns`` times each, and what methods do.
 
     Raises DataError where there is none.
     """
-    trials = [
-        _tried(path.parent.name, photo, methods, turns, rng)
-        for path, photo, rng in _photos(root, split, limit, seed, progress)
-    ]
+
+    def tried(index: int, path: Path) -> Trial:
+        rng = np.random.default_rng([seed, index])
+        return _tried(path.parent.name, load_image(path), methods, turns, rng)
+
+    trials = of_readable(photos_of(root, split)[:limit], tried, progress)
     if not trials:
         raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
     return trials
 
 
-def measure_tilt(trials: Sequence[Trial], methods: Sequence[tuple[str, Angle]]) -> list[Found]:
+def measure_tilt(trials: Sequence[Trial], methods: Sequence[tuple[str, Angle]]) -> list[TiltResult]:
     """What each method did."""
     return [_found(name, trials, index) for index, (name, _) in enumerate(methods)]
 
 
-def found_by_kind(trials: Sequence[Trial], index: int) -> list[tuple[int, Found]]:
+def found_by_kind(trials: Sequence[Trial], index: int) -> list[tuple[int, TiltResult]]:
     """What one method did to the photos of each folder: how many they are, and that."""
     kinds = sorted({each.kind for each in trials})
     parts = [[each for each in trials if each.kind == kind] for kind in kinds]
@@ -181,47 +185,33 @@ def draw_worst(
     turns: int = 2,
     limit: int | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Image.Image:
     """The turns of ``try_turns`` that ``straighten`` makes worst, the worst first, as a sheet.
 
     Each with the frame that it would cut, beside what it would cut.
     """
-    misses = []
-    for path, photo, rng in _photos(root, split, limit, seed, progress):
-        for truth, view in _turned(photo, turns, rng):
-            if tilt := straighten(view):
-                name = f"{path.parent.name}/{path.name}, {_tilt(view).probability:.0%} sure"
-                misses.append((abs(tilt - truth), _reported(view, name, truth, tilt)))
-    misses.sort(key=lambda each: -each[0])
-    return draw_sheet([reported for _, reported in misses[:_WORST]], columns=5)
+
+    def misses(index: int, path: Path) -> list[tuple[float, ReportedPhoto]]:
+        rng = np.random.default_rng([seed, index])
+        views = list(_turned(load_image(path), turns, rng))
+        return [
+            (abs(tilt - truth), _reported(view, f"{path.parent.name}/{path.name}", truth, tilt))
+            for truth, view in views
+            if (tilt := straighten(view))
+        ]
+
+    photos = of_readable(photos_of(root, split)[:limit], misses, progress)
+    worst = sorted(chain.from_iterable(photos), key=lambda miss: -miss[0])[:_WORST]
+    return draw_sheet([reported for _, reported in worst], columns=5)
 
 
 def _reported(view: View, name: str, truth: float, tilt: float) -> ReportedPhoto:
     turn = Turn(view.size, tilt)
     crop = turn.crop(turn.fit(np.array([[0.0, 0.0, *view.size]]))[0], 0.0)
+    name = f"{name}, {_tilt(view).probability:.0%} sure"
     crops = (LabelledCrop(f"tilted {truth:+.1f}, found {tilt:+.1f}", crop),)
     return ReportedPhoto(name, view, view.size, crops, 0.0, None, skipped=False, seconds=0.0)
-
-
-def _photos(
-    root: Path,
-    split: str,
-    limit: int | None,
-    seed: int,
-    progress: Callable[[int, int], None] | None,
-) -> Iterator[tuple[Path, SourceImage, np.random.Generator]]:
-    """Those that can be read, each with what its turns are drawn by."""
-    paths = photos_of(root, split)[:limit]
-    for index, path in enumerate(paths):
-        if progress:
-            progress(index, len(paths))
-        try:
-            photo = load_image(path)
-            photo.view(LONG_SIDE)
-        except CropperError:
-            continue
-        yield path, photo, np.random.default_rng([seed, index])
 
 
 def _turned(
@@ -266,7 +256,7 @@ def _overlap(view: View, angle: float, truth: float) -> float:
     return float(quad_iou(corners, frame)[0])
 
 
-def _found(name: str, trials: Sequence[Trial], index: int) -> Found:
+def _found(name: str, trials: Sequence[Trial], index: int) -> TiltResult:
     """Of one method; shares of turns are pooled over turns and resampled by photo."""
     truth = np.stack([each.truth for each in trials])  # (P, T)
     turned = np.stack([each.turned[:, index] for each in trials])
@@ -274,7 +264,7 @@ def _found(name: str, trials: Sequence[Trial], index: int) -> Found:
     error = np.abs(turned - truth)
     tilted = np.abs(truth) >= _TILTED
     acted = tilted & (turned != 0)
-    return Found(
+    return TiltResult(
         name,
         _pooled(acted, tilted),
         _pooled(error <= 1, acted) if acted.any() else None,
@@ -292,7 +282,7 @@ def _pooled(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval:
     return bootstrap((hits & among).sum(1) / np.maximum(count, 1), count)
 
 
-def render_tilt(trials: Sequence[Trial], found: Sequence[Found]) -> str:
+def render_tilt(trials: Sequence[Trial], found: Sequence[TiltResult]) -> str:
     """Plain text."""
     photos, turns = len(trials), len(trials[0].truth)
     lines = [
@@ -305,13 +295,13 @@ def render_tilt(trials: Sequence[Trial], found: Sequence[Found]) -> str:
     return "\n".join([*lines, *map(_row, found)])
 
 
-def render_kinds(kinds: Sequence[tuple[int, Found]]) -> str:
+def render_kinds(kinds: Sequence[tuple[int, TiltResult]]) -> str:
     """What one method did to each kind, in the columns of the table."""
     named = [replace(each, method=f"{each.method}, {count} photos") for count, each in kinds]
     return "\n".join(map(_row, named))
 
 
-def _row(found: Found) -> str:
+def _row(found: TiltResult) -> str:
     within = _share(found.within) if found.within else "-"
     error = f"{found.error.mean:.2f} [{found.error.low:.2f}, {found.error.high:.2f}]"
     return (

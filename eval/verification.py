@@ -7,7 +7,6 @@ Whose a photo is, is told by the folder that it lies in, for intervals over peop
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,12 +17,12 @@ from cropper.identity import RATE, SeenFace, farthest
 from cropper.identity.config import NUMBERS
 from cropper.identity.descriptor import aligned, misfit
 from cropper.identity.known import the_face
-from cropper.identity.verification import Pairs
+from cropper.identity.verification import FacePairs
 from cropper.image import load_image
+from eval.photos import Progress, counted
 
 __all__ = ["Verified", "draw_roc", "measure_pairs", "render_pairs"]
 
-Progress = Callable[[int, int], None]
 _RATES = (1e-3, 1e-2, 1e-1)
 _SMALL, _DARK = 60.0, 70.0  # px of a face's height; level of its mean
 _TURNED = 0.03  # of ``misfit``: the half that is more so, of photos of crowds
@@ -37,7 +36,7 @@ class _Photo:
 
 @dataclass(frozen=True)
 class Verified:
-    pairs: Pairs
+    pairs: FacePairs
     unread: int  # pairs of which one photo shows no face that can be read
     groups: dict[str, np.ndarray]  # name -> which pairs (M,)
 
@@ -47,15 +46,13 @@ def measure_pairs(table: Path, root: Path, progress: Progress | None = None) -> 
     rows = _read(table)
     photos: dict[str, _Photo | None] = {}
     names = sorted({name for first, second, _ in rows for name in (first, second)})
-    for done, name in enumerate(names):
-        if progress:
-            progress(done, len(names))
+    for name in counted(names, progress):
         photos[name] = _photo(root / name)
     read = [(a, b) for a, b, _ in rows if photos[a] and photos[b]]
     people = {name: number for number, name in enumerate(sorted({_person(n) for n in names}))}
     both = [(photos[a], photos[b]) for a, b in read]
     encodings = np.array([[x.seen.encoding for x in two if x] for two in both], np.float64)
-    pairs = Pairs(
+    pairs = FacePairs(
         np.linalg.norm(np.diff(encodings.reshape(-1, 2, NUMBERS), axis=1), axis=(1, 2)),
         np.array([people[_person(a)] for a, _ in read], np.intp),
         np.array([people[_person(b)] for _, b in read], np.intp),
@@ -88,7 +85,7 @@ def render_pairs(found: Verified) -> str:
     ]
     lines += [f"{rate:16g}{pairs.tar_at(rate):10.1%}" for rate in _RATES]
     for name, member in found.groups.items():
-        own = Pairs(pairs.distances[member], pairs.first[member], pairs.second[member])
+        own = FacePairs(pairs.distances[member], pairs.first[member], pairs.second[member])
         if own.same.any() and not own.same.all():
             lines.append(f"{name}: AUC {own.auc():.4f}, {len(own.same)} pairs")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from cropper.errors import MissingExtraError, extra
 from cropper.finder import CropFinder
 from cropper.statistics import bootstrap
 from cropper.web.runtime import ON_GPU
+from eval.photos import Progress
 from eval.processes import memory
 
 __all__ = ["Pair", "WebReport", "render_web", "run_web", "serving_site", "site_bytes"]
@@ -140,7 +141,7 @@ def run_web(
     photos: Sequence[Path],
     frames: int = 600,
     minutes: float = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> WebReport:
     """Each photo in three forms, its shape by turns; then films, for ``minutes`` at least.
 

@@ -26,7 +26,7 @@ from spatial_transformer.localizer import Localizer
 from spatial_transformer.objective import RobustConfig, RobustObjective
 from spatial_transformer.optimize import OptimizeConfig, Trajectory, climb, suited_optimizer
 
-__all__ = ["RECIPES", "Recipe", "Winners", "Work", "follow"]
+__all__ = ["RECIPES", "AscentTask", "Recipe", "Winners", "follow"]
 
 Winners = Callable[[int, int], tuple[Boxes, int, int]]
 """(how many, budget) -> a search's diverse winners (N, 4) px, its evaluations and rounds."""
@@ -53,7 +53,7 @@ RECIPES = {
 
 
 @dataclass(frozen=True)
-class Work:
+class AscentTask:
     """What a recipe is followed with on one photo."""
 
     bound: BoundAffine
@@ -70,7 +70,9 @@ class Work:
         return RobustObjective([self.bound], self.space, self.robust, self.seed)
 
 
-def follow(recipe: Recipe, work: Work) -> tuple[tuple[Warp, ...], SearchResult, Trajectory | None]:
+def follow(
+    recipe: Recipe, work: AscentTask
+) -> tuple[tuple[Warp, ...], SearchResult, Trajectory | None]:
     """The crops, best first, what they cost, and how they were climbed to.
 
     The result's boxes are those around the crops, its scores robust. Raises ConfigError for a
@@ -97,7 +99,7 @@ def follow(recipe: Recipe, work: Work) -> tuple[tuple[Warp, ...], SearchResult, 
     return warps, total, trajectory
 
 
-def _starts(recipe: Recipe, work: Work) -> tuple[Tensor, int, int]:
+def _starts(recipe: Recipe, work: AscentTask) -> tuple[Tensor, int, int]:
     """(S, 6), and the evaluations and rounds that they took."""
     if recipe.start == "random":
         drawn = work.space.sample(recipe.starts, np.random.default_rng(work.seed))

@@ -17,19 +17,18 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from cropper.boxes import Boxes, area
 from cropper.cli import main
-from cropper.image import View
-from cropper.scorers import BoundScorer, ScorerSpec, registry
+from cropper.decoders import Decoders, _Decoder
+from cropper.scorers import registry
 from cropper.threads import cores
 from tests.image.pictures import photo
+from tests.spot import spot_factory
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {
     "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-SHARE = 0.36  # of the picture's area that the spot scorer likes best
 
 Crop = Callable[..., Result]
 
@@ -50,31 +49,34 @@ def spotted(
     return picture
 
 
-class SpotScorer:
-    """Likes crops of one size, centred on the brightest part: their place is known beforehand."""
-
-    spec = ScorerSpec("spot", 512, 4096, False, "for tests", "none", calibrated=True)
-
-    def bind(self, view: View) -> BoundScorer:
-        grey = view.pixels.mean(2)
-        rows, columns = np.nonzero(grey >= 0.97 * grey.max())
-        size = np.array(view.size, dtype=np.float64)
-        spot = (np.array([columns.mean(), rows.mean()]) + 0.5) / grey.shape[::-1]
-
-        def score(boxes: Boxes) -> NDArray[np.float64]:
-            centres = (boxes[:, :2] + boxes[:, 2:]) / 2 / size
-            off = np.abs(centres - spot).sum(1) + np.abs(area(boxes) / size.prod() - SHARE)
-            return -np.asarray(off)
-
-        return BoundScorer(score, view.size, self.spec.batch_size)
+_LEFT: dict[int, list[_Decoder]] = {}  # by the memory that they may take
 
 
-def spot_factory(device: str) -> SpotScorer:
-    return SpotScorer()
+def kept_decoder(memory: int) -> _Decoder:
+    """One that an earlier run left, or a new one."""
+    left = _LEFT.setdefault(memory, [])
+    while left:
+        if (decoder := left.pop()).alive:
+            return decoder
+    return _Decoder(memory)
+
+
+def leave_decoders(decoders: Decoders) -> None:
+    """In the place of ``close``."""
+    with decoders._lock:
+        decoders._closed = True
+        _LEFT.setdefault(decoders._memory, []).extend(decoders._idle)
 
 
 @pytest.fixture
-def spot(monkeypatch: pytest.MonkeyPatch) -> None:
+def kept_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs in this process take each other's decoders: to start one takes longer than most runs."""
+    monkeypatch.setattr("cropper.decoders._Decoder", kept_decoder)
+    monkeypatch.setattr(Decoders, "close", leave_decoders)
+
+
+@pytest.fixture
+def spot(kept_decoders: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """``--scorer spot`` for the time of one test; nobody in the photos is kept."""
     monkeypatch.setitem(registry._factories, "spot", spot_factory)
     monkeypatch.setattr("cropper.subjects.find_faces", lambda view: ())
@@ -134,8 +136,7 @@ def process(
     that scorer, and torch is not imported.
     """
     if spot:
-        prelude += "\nfrom tests.conftest import registry, spot_factory"
-        prelude += "\nregistry.register_scorer('spot')(spot_factory)"
+        prelude += "\nimport tests.spot; tests.spot.register()"
     run = ["-m", "cropper"]
     if prelude:
         start = "\nimport runpy; runpy.run_module('cropper', run_name='__main__', alter_sys=True)"

@@ -16,12 +16,12 @@ from PIL import Image
 from skimage import data
 
 from cropper import BulkOptions, CropFinder, CropRequest, from_array
-from cropper.best_filter import BOUNDS, WORTH_IT, FilterFinder, compass_search
 from cropper.boxes import Boxes, Crop
 from cropper.bulk.outcome import Written, outcome_from_json
 from cropper.bulk.signature import Signature
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError
+from cropper.filter_search import BOUNDS, WORTH_IT, FilterFinder, compass_search
 from cropper.image import View
 from cropper.image.toning import toned_pixels
 from cropper.render import cut, render, save_crop

@@ -1,5 +1,6 @@
 import functools
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ from cropper.errors import (
     ScorerOutputError,
     SpaceError,
 )
-from cropper.finder import search_config
 from cropper.search import SearchConfig
+from cropper.search_task import search_config
 
 torch.set_num_threads(1)  # the work is small, and threads on shared cores wait for each other
 
@@ -211,11 +212,14 @@ def test_one_call_is_the_finder_s_answer() -> None:
     assert one.scorer == "cropnet"
 
 
-def test_the_scorer_sees_the_view_that_it_asked_for() -> None:
-    scorer = Stub()
+@pytest.mark.parametrize(("asked", "seen"), [(500, 500), (64, 448)])
+def test_the_scorer_sees_the_view_that_it_asked_for_or_one_that_shows_faces(
+    asked: int, seen: int
+) -> None:
+    scorer = Stub(spec=replace(SPEC, long_side=asked))
     CropFinder(scorer).find(photo("coffee"), SMALL)
     (view,) = scorer.views
-    assert max(view.pixels.shape[:2]) == SPEC.long_side
+    assert max(view.pixels.shape[:2]) == seen
     assert view.size == (600, 400)
 
 

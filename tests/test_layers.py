@@ -29,6 +29,8 @@ LAYERS = {
     "result": 1,
     "search": 1,
     "request": 1,
+    "parsing": 1,
+    "score_map": 1,
     "render": 1,
     "listing": 1,
     "naming": 1,
@@ -47,7 +49,7 @@ LAYERS = {
     "scorers": 3,
     "transform": 4,
     "subjects": 3,
-    "best_filter": 4,
+    "filter_search": 4,
     "finder": 4,
     "search_task": 4,
     "train": 4,
@@ -63,6 +65,7 @@ LAYERS = {
     "progress": 5,
     "transforms": 5,
     "best": 5,
+    "options": 5,
     "bot": 5,
     "bulk": 5,
     "serve": 5,
@@ -110,7 +113,14 @@ ONLY_IN = {
     "uvicorn": {"cropper.serve"},
 }
 NUMPY_LAYERS = 1  # up to here nothing but NumPy, beside what ONLY_IN allows
-FETCHES = {"best", "bulk", "naming", "render", "stores"}  # the rooms that take URLs; no service
+FETCHES = {
+    "best",
+    "bulk",
+    "naming",
+    "options",
+    "render",
+    "stores",
+}  # the rooms that take URLs; no service
 TRANSFORMER_MAY_USE = {"boxes", "space", "image", "sampling", "result", "scorers", "errors"}
 
 Imports = Mapping[str, set[str]]  # module -> dotted names that it imports
@@ -293,7 +303,7 @@ def test_no_module_breaks_the_rule(rule: object, imports: Imports) -> None:
         (eval_reached, "cropper.best", "def f():\n    from eval.metrics import iou"),
         (eval_reached, "cropper.finder", "import eval"),
         (fetching, "cropper.serve.uploads", "def f():\n    from cropper.stores import Store"),
-        (fetching, "cropper.bot.judge", "from cropper.stores.store import Store"),
+        (fetching, "cropper.bot.answer", "from cropper.stores.store import Store"),
         (misplaced, "cropper.bulk.trees", "def f():\n    import fsspec"),
     ],
 )

@@ -23,8 +23,8 @@ from cropper.canvas import FILLS, Canvas
 from cropper.cli import main
 from cropper.errors import ConfigError
 from cropper.faces import find_faces
+from cropper.image.colour import to_srgb
 from cropper.image.padding import laid
-from cropper.image.pixels import to_srgb
 from cropper.render import cut, render
 from tests.conftest import one_record
 from tests.image.pictures import swapped_profile

@@ -18,8 +18,8 @@ from cropper.cli import main
 from cropper.errors import ConfigError
 from cropper.faces import Face
 from cropper.identity import farthest, learn_person, look
+from cropper.parsing import parse_kept
 from cropper.person import Person
-from cropper.request import parse_kept
 from tests.faces import astronaut, known_folder, save, side_by_side, stranger
 
 

@@ -34,7 +34,7 @@ class Brightness:
     """A scorer whose order is known."""
 
     def __init__(self) -> None:
-        from tests.conftest import SpotScorer  # noqa: PLC0415
+        from tests.spot import SpotScorer  # noqa: PLC0415
 
         self.spec = SpotScorer.spec
 

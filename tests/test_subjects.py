@@ -16,8 +16,9 @@ from cropper import BoundScorer, CropFinder, CropRequest, ScorerSpec, View, from
 from cropper.boxes import Boxes, as_boxes
 from cropper.cli import main
 from cropper.errors import ConfigError
-from cropper.faces import find_faces
-from cropper.subjects import _that_fit
+from cropper.faces import Face, find_faces
+from cropper.space import CropSpace
+from cropper.subjects import KeepHeads, _that_fit
 from tests.conftest import one_record
 
 ASTRONAUT = data.astronaut()
@@ -59,6 +60,22 @@ def test_a_head_that_fills_the_shape_is_found() -> None:
     ratio = 180 / (head[3] - head[1] + 3)  # the largest box is as high as the head
     best = CropFinder(Low()).find(close, aspect=ratio).best
     assert outside(best.box, head) <= 1
+
+
+@pytest.mark.parametrize("with_another", [False, True])
+@pytest.mark.parametrize("left", [0.3, 0.15, 0.07, 0.01])
+def test_room_is_left_about_those_who_are_kept_as_far_as_the_shape_has_it(
+    with_another: bool, left: float
+) -> None:
+    """Also where somebody else, far away, does not fit."""
+    faces = [Face((100.0, 120.0, 160.0, 200.0), 1.0), Face((360.0, 150.0, 390.0, 190.0), 1.0)]
+    keep = KeepHeads(single=tuple(faces[: 1 + with_another]))
+    head = as_boxes(faces[0].head((400, 300)))[0]
+    height = head[3] - head[1] + left * 1.5 * 80  # room above, half as much below
+    space = CropSpace((400, 300), (head[2] - head[0] + left * 80) / height, 0.1, height / 300)
+    (kept,) = keep.bind(View(np.zeros((300, 400, 3), np.uint8), (400, 300)), [space]).kept
+    room = max(each for each in (0.2, 0.1, 0.05, 0.0) if each <= left)
+    np.testing.assert_allclose(kept, faces[0].head((400, 300), room))
 
 
 def test_a_face_that_the_shape_cannot_hold_is_told() -> None:

@@ -1,6 +1,6 @@
 """The bot's one loop: messages are taken, answered one after the other and noted as answered.
 
-Whatever fails on the way to the network ends a round, and the next round begins where the state
+Whatever fails on the way to the messenger ends a round, and the next round begins where the state
 says, as after a restart. A message that fails again and again is given up: it holds up no other.
 """
 
@@ -11,18 +11,18 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from cropper.bot.judge import Judge, excuse
-from cropper.bot.network import (
+from cropper.bot.answer import Answerer, excuse
+from cropper.bot.messenger import (
     Asked,
-    Network,
-    NetworkError,
+    Messenger,
+    MessengerError,
     Photo,
     PhotoError,
     RefusedError,
     Reply,
 )
-from cropper.bot.rates import Rates, Verdict
-from cropper.bot.state import State
+from cropper.bot.rates import RateLimit, Verdict
+from cropper.bot.state import BotState
 from cropper.errors import ConfigError, CropperError, ImageWriteError
 
 __all__ = ["Loop"]
@@ -39,16 +39,16 @@ _FAILED = "Something went wrong with this photo: please try another one."
 class Loop:
     def __init__(
         self,
-        network: Network,
-        judge: Judge,
-        state: State,
-        rates: Rates,
+        messenger: Messenger,
+        answerer: Answerer,
+        state: BotState,
+        rates: RateLimit,
         *,
         queue: int,
         say: Callable[[str], None],
     ) -> None:
         """``queue`` messages are answered in a round; others are told to come back."""
-        self.network, self.judge, self.state = network, judge, state
+        self.messenger, self.answerer, self.state = messenger, answerer, state
         self.queue, self.say, self._rates = queue, say, rates
         self._verdicts: dict[str, Verdict] = {}  # of the round
         self._is_open = False
@@ -68,7 +68,7 @@ class Loop:
                 continue
             except (ConfigError, ImageWriteError):
                 raise
-            except (NetworkError, RefusedError) as error:
+            except (MessengerError, RefusedError) as error:
                 reason, wait = str(error), getattr(error, "wait", None)
             except Exception as error:  # of a library, say: the next round may be better
                 reason = f"{type(error).__name__}: {error}"
@@ -81,8 +81,8 @@ class Loop:
         if not self._is_open:
             await _unless(stop, self._open())
             return
-        after = self.state.after(self.network.ids_last)
-        messages = await _unless(stop, self.network.receive(after))
+        after = self.state.after(self.messenger.ids_last)
+        messages = await _unless(stop, self.messenger.receive(after))
         if not messages:
             return
         left = [each for each in messages if not self.state.is_done(each.id)]
@@ -97,12 +97,12 @@ class Loop:
         self._verdicts = {}
 
     async def _open(self) -> None:
-        bot = await self.network.open()
+        bot = await self.messenger.open()
         self.state.check(bot)
         if self.state.past is None:
-            self.state.start(bot, await self.network.newest())
+            self.state.start(bot, await self.messenger.newest())
         self._is_open = True
-        self.say(f"answering with {self.judge.finder.scorer.spec.name}; Ctrl-C ends it")
+        self.say(f"answering with {self.answerer.finder.scorer.spec.name}; Ctrl-C ends it")
 
     def _in_order(self, messages: Sequence[Asked]) -> list[tuple[Asked, Verdict]]:
         """Refusals first: they are quick, and who is refused need not wait for others' photos."""
@@ -118,12 +118,12 @@ class Loop:
         return sorted(told, key=lambda pair: pair[1] is Verdict.ANSWER)
 
     async def _answer(self, asked: Asked, verdict: Verdict) -> None:
-        """Raises NetworkError where it is to be tried again."""
+        """Raises MessengerError where it is to be tried again."""
         tries = self.state.begin(asked.id)
         maybe_sent = self.state.may_be_sent
         sending = False
         try:
-            if maybe_sent and await self.network.answered(asked):
+            if maybe_sent and await self.messenger.answered(asked):
                 self.say(f"message {asked.id}: was answered before")
             elif tries > TRIES:
                 self.say(f"error: message {asked.id}: given up after {TRIES} tries")
@@ -133,10 +133,10 @@ class Loop:
                 if answer is not None:
                     sending = True
                     self.state.send()
-                    await self.network.send(asked, *answer)
+                    await self.messenger.send(asked, *answer)
         except RefusedError as error:
             self.say(f"warning: message {asked.id}: the answer is refused: {error}")
-        except NetworkError as error:
+        except MessengerError as error:
             self.state.hold(
                 sending=maybe_sent or (sending and error.maybe_done), counts=error.wait is None
             )
@@ -154,8 +154,8 @@ class Loop:
     async def _reply(self, asked: Asked) -> tuple[Reply, Photo | None] | None:
         started = time.monotonic()
         try:
-            async with asyncio.timeout(self.judge.seconds):
-                photo = await self.network.photo(asked)
+            async with asyncio.timeout(self.answerer.seconds):
+                photo = await self.messenger.photo(asked)
         except (PhotoError, TimeoutError) as error:
             told = str(error) or _SLOW
             self.say(f"message {asked.id}: no photo: {told}")
@@ -167,10 +167,10 @@ class Loop:
     def _judged(self, asked: Asked, photo: Photo, started: float) -> Reply:
         """In a thread of its own, so that the connection lives meanwhile."""
         try:
-            answer = self.judge.answer(photo.data, self.network.limits)
+            answer = self.answerer.answer(photo.data, self.messenger.limits)
         except (CropperError, MemoryError) as error:
             self.say(f"message {asked.id}: {error or 'not enough memory'}")
-            return Reply(excuse(error, self.judge.decoders.max_mpixels))
+            return Reply(excuse(error, self.answerer.decoders.max_mpixels))
         except Exception as error:  # of a scorer or a library; the next photo may be better
             self.say(f"error: message {asked.id}: {type(error).__name__}: {error}")
             return Reply(_FAILED)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -28,10 +26,11 @@ from mastodon import (
     MastodonUnauthorizedError,
 )
 
-from cropper.bot.network import (
+from cropper.bot import mastodon_calls as calls
+from cropper.bot.messenger import (
     Asked,
-    Limits,
-    NetworkError,
+    MessageLimits,
+    MessengerError,
     Photo,
     PhotoError,
     RefusedError,
@@ -44,8 +43,6 @@ __all__ = ["Mastodon"]
 
 _POLL = 2.0  # s; a server takes 300 requests in 5 minutes
 _ANSWER = 10.0  # s for the server to read or write
-_LONGEST = 30.0  # s of one call, however slowly its parts come
-_LARGEST = 16_000_000  # bytes of its answer
 _PAUSE = 60.0  # s where a server is asked too often and does not say how long
 _LONGEST_PAUSE = 300.0  # s
 _PROCESSED = 10.0  # s that it may take to make an upload fit for a post
@@ -59,12 +56,14 @@ _GONE = "I cannot see that post, or not everybody may: please attach the photo t
 _POST = re.compile(r"/(?:(?:deck|web)/)?(?:@[^/]+/(?=\d+/?$)|(?:@|users/)[^/]+/statuses/)(\w+)/?")
 
 
-class _StrangeError(NetworkError):
+class _StrangeError(MessengerError):
     """What no Mastodon server says to anybody."""
 
 
 class Mastodon:
-    limits = Limits(text=400, long_side=2560, ratio=1000)  # of 500, less the name that is answered
+    limits = MessageLimits(
+        text=400, long_side=2560, ratio=1000
+    )  # of 500, less the name that is answered
     help = (
         "Mention me with a photo attached, in a reply to a post that has one, or with a link to "
         "such a post on my server, and I answer with its best crop, its score and why. "
@@ -86,7 +85,7 @@ class Mastodon:
             user_agent="cropper",
             mastodon_version=_VERSION,
             version_check_mode="created",
-            session=_Session(),
+            session=calls.Session(),
         )
         self._files = httpx.AsyncClient(timeout=_ANSWER)  # without the token
 
@@ -244,7 +243,7 @@ class Mastodon:
         end = time.monotonic() + _PROCESSED
         while not media.get("url"):
             if time.monotonic() > end:
-                raise NetworkError("the server does not make an upload ready", maybe_done=False)
+                raise MessengerError("the server does not make an upload ready", maybe_done=False)
             await asyncio.sleep(_LOOK)
             media = await self._ask(self._client.media, media.id)
         return str(media.id)
@@ -256,10 +255,10 @@ class Mastodon:
         """The library is not asynchronous: in a thread; and its errors as the bot's own."""
         with self._told():
             try:
-                async with asyncio.timeout(_LONGEST):
-                    return await _in_thread(lambda: call(*arguments, **options))
+                async with asyncio.timeout(calls.LONGEST):
+                    return await calls.in_thread(lambda: call(*arguments, **options))
             except TimeoutError:
-                raise NetworkError(f"no answer within {_LONGEST:.0f} s") from None
+                raise MessengerError(f"no answer within {calls.LONGEST:.0f} s") from None
 
     def _untaken(self, error: MastodonAPIError) -> ConfigError:
         return ConfigError(
@@ -275,7 +274,7 @@ class Mastodon:
         except MastodonRatelimitError as busy:
             reset = self._client.ratelimit_reset
             wait = min(max(reset - time.time(), 1.0), _LONGEST_PAUSE) if reset else _PAUSE
-            raise NetworkError("asked to slow down", wait=wait, maybe_done=False) from busy
+            raise MessengerError("asked to slow down", wait=wait, maybe_done=False) from busy
         except MastodonUnauthorizedError as failed:
             raise self._untaken(failed) from None
         except MastodonNotFoundError as gone:
@@ -288,60 +287,13 @@ class Mastodon:
                 raise self._untaken(failed) from None
             if 400 <= status < 500:
                 raise RefusedError(_words(failed)) from failed
-            raise NetworkError(_words(failed)) from failed
+            raise MessengerError(_words(failed)) from failed
         except MastodonError as failed:
             cause = failed.__context__
             if isinstance(cause, requests.TooManyRedirects):
                 raise _StrangeError("a redirect") from failed
             told = type(cause).__name__ if cause else _words(failed)
-            raise NetworkError(f"{self._own.netloc}: {told}") from failed
-
-
-class EndlessAnswerError(requests.RequestException):
-    """Larger or slower than any that is waited for; told by its name, as the library's are."""
-
-
-class _Session(requests.Session):
-    """Goes nowhere else, where a POST would become a GET. A call that is given up ends here too."""
-
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        end = time.monotonic() + _LONGEST
-        answer = super().send(request, **{**options, "stream": True, "allow_redirects": False})
-        body = bytearray()
-        with contextlib.closing(answer.raw) as raw:
-            if answer.is_redirect:
-                raise requests.TooManyRedirects
-            while part := raw.read1(decode_content=True):
-                body += part
-                if len(body) > _LARGEST or time.monotonic() > end:
-                    raise EndlessAnswerError
-        answer.raw = io.BytesIO(body)
-        return answer
-
-
-async def _in_thread(call: Callable[[], Any]) -> Any:
-    """What the call comes to; one that is given up holds up neither the bot nor its end."""
-    events, future = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
-
-    def tell(found: Any, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(found)
-        else:
-            future.set_exception(error)
-
-    def work() -> None:
-        found, failed = None, None
-        try:
-            found = call()
-        except Exception as error:  # for the one who waits
-            failed = error
-        with contextlib.suppress(RuntimeError):  # the bot has ended
-            events.call_soon_threadsafe(tell, found, failed)
-
-    threading.Thread(target=work, daemon=True).start()
-    return await future
+            raise MessengerError(f"{self._own.netloc}: {told}") from failed
 
 
 def _pictures(status: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A crop as a network's picture: sRGB as JPEG, without what a file says of its maker and place."""
+"""A crop as messengers take it: sRGB as JPEG, without what a file says of its maker and place."""
 
 from __future__ import annotations
 

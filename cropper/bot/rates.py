@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 
-__all__ = ["Rates", "Verdict"]
+__all__ = ["RateLimit", "Verdict"]
 
 _PEOPLE = 10_000  # that are remembered before those who have left are forgotten
 
@@ -17,7 +17,7 @@ class Verdict(enum.Enum):
     SILENT = enum.auto()
 
 
-class Rates:
+class RateLimit:
     """A sliding window over each person's messages."""
 
     def __init__(self, most: int, seconds: float = 60.0) -> None:

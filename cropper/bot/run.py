@@ -7,12 +7,12 @@ import logging
 import signal
 from collections.abc import Callable
 
-from cropper.bot.judge import Judge
+from cropper.bot.answer import Answerer
 from cropper.bot.loop import Loop
-from cropper.bot.network import Network
+from cropper.bot.messenger import Messenger
 from cropper.bot.options import BotOptions, read_token
-from cropper.bot.rates import Rates
-from cropper.bot.state import State
+from cropper.bot.rates import RateLimit
+from cropper.bot.state import BotState
 from cropper.decoders import Decoders
 from cropper.errors import extra
 from cropper.finder import CropFinder
@@ -34,17 +34,17 @@ def run(options: BotOptions, say: Callable[[str], None]) -> None:
     def say_safely(line: str) -> None:
         say(line.replace(token, "TOKEN"))
 
-    state = State(options.state_file)
-    network = _connect(token, options)
+    state = BotState(options.state_file)
+    messenger = _connect(token, options)
     if options.url.startswith("http:"):
         say(f"warning: the token goes to {options.url} as it is: https would hide it")
     finder = CropFinder(options.scorer, options.device)
     finder.prepare(options.request)
     with Decoders(options.max_mpixels) as decoders:
         decoders.start(1)
-        judge = Judge(finder, decoders, options.request, options.time_limit)
-        rates = Rates(options.per_minute)
-        loop = Loop(network, judge, state, rates, queue=options.queue, say=say_safely)
+        answerer = Answerer(finder, decoders, options.request, options.time_limit)
+        rates = RateLimit(options.per_minute)
+        loop = Loop(messenger, answerer, state, rates, queue=options.queue, say=say_safely)
         if asyncio.run(_until_signal(loop)) == signal.SIGINT:
             raise KeyboardInterrupt
 
@@ -66,11 +66,11 @@ async def _until_signal(loop: Loop) -> signal.Signals:
     try:
         await loop.run(stop)
     finally:
-        await loop.network.close()
+        await loop.messenger.close()
     return caught[0]
 
 
-def _connect(token: str, options: BotOptions) -> Network:
+def _connect(token: str, options: BotOptions) -> Messenger:
     """Raises MissingExtraError."""
     with extra("bot"):
         if options.network == "telegram":

@@ -15,12 +15,12 @@ from pathlib import Path
 from cropper.errors import ConfigError
 from cropper.image import write_atomic
 
-__all__ = ["Past", "State"]
+__all__ = ["BotState", "Past"]
 
 
 @dataclass(frozen=True)
 class Past:
-    """The file's content. Ids are those of the network's messages."""
+    """The file's content. Ids are those of the messenger's messages."""
 
     bot: str  # whose messages these are
     answered: str | None  # None: nothing yet
@@ -31,7 +31,7 @@ class Past:
     sending: bool = False
 
 
-class State:
+class BotState:
     """A Past in its file; each method has written it when it returns.
 
     They raise ImageWriteError where the file cannot be written.

@@ -21,10 +21,10 @@ import httpx
 from telegram import Bot, Message, ReplyParameters, Update, error
 from telegram.request import HTTPXRequest
 
-from cropper.bot.network import (
+from cropper.bot.messenger import (
     Asked,
-    Limits,
-    NetworkError,
+    MessageLimits,
+    MessengerError,
     Photo,
     PhotoError,
     RefusedError,
@@ -51,7 +51,7 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Telegram:
-    limits = Limits(text=1024, long_side=2560, ratio=20)
+    limits = MessageLimits(text=1024, long_side=2560, ratio=20)
     help = (
         "Send me a photo, or a link to a post with one in a public channel that I am in, or reply "
         "to one (in a group with /crop), and I answer with its best crop, its score and why. "
@@ -193,7 +193,7 @@ class Telegram:
         except error.RetryAfter as busy:
             wait = busy.retry_after
             seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
-            raise NetworkError("asked to slow down", wait=seconds, maybe_done=False) from busy
+            raise MessengerError("asked to slow down", wait=seconds, maybe_done=False) from busy
         except error.InvalidToken:
             host = urlsplit(self._options.url).netloc
             raise ConfigError(
@@ -201,12 +201,12 @@ class Telegram:
                 "it, and check `server`"
             ) from None
         except error.Conflict as other:
-            raise NetworkError(f"another process has this bot's messages: {other}") from other
+            raise MessengerError(f"another process has this bot's messages: {other}") from other
         except (error.BadRequest, error.Forbidden, error.ChatMigrated) as refused:
             raise RefusedError(refused) from refused
         except error.TelegramError as failed:
             sent = not isinstance(failed.__cause__, _NOT_SENT)
-            raise NetworkError(failed, maybe_done=sent) from failed
+            raise MessengerError(failed, maybe_done=sent) from failed
 
 
 class _Request(HTTPXRequest):

@@ -20,6 +20,7 @@ from cropper.stores import as_local, shown
 __all__ = ["Console"]
 
 _EVERY = 10.0  # s between two lines where there is no terminal
+_SOON = 0.5  # s between two counts of what was found, on one
 
 
 class Console(Watcher):
@@ -43,6 +44,7 @@ class Console(Watcher):
         self._start = self._told = time.monotonic()
 
     def planned(self, photo: PlannedPhoto, todo: bool) -> None:
+        self.close()  # the bar of what was found
         source = f"{self.source}/{photo.source}"
         outputs = [f"{self.output}/{each}" for each in photo.outputs]
         if self.as_json:
@@ -51,11 +53,26 @@ class Console(Watcher):
             line = f"{source} -> {', '.join(outputs)}{'' if todo else ' (done already)'}"
             print_line(printable(line))
 
+    def found(self, photos: int) -> None:
+        now = time.monotonic()
+        on_terminal = sys.stderr and sys.stderr.isatty()
+        if self.quiet or now - self._told < (_SOON if on_terminal else _EVERY):
+            return
+        self._told = now
+        if not on_terminal:
+            self._say(f"{counted(photos, 'photo')} found")
+            return
+        if not self._bar:
+            self._bar = _bar(None)
+            self._bar.start()
+        self._bar.update(0, completed=photos, rate="found")
+
     def noted(self, note: str) -> None:
         if not self.quiet:
             self._say(note)
 
     def started(self, prepared: Prepared) -> None:
+        self.close()  # the bar of what was found
         self._total = prepared.todo
         self._start = self._told = time.monotonic()
         for outcome in prepared.unreadable:
@@ -127,7 +144,7 @@ class Console(Watcher):
             say(line)
 
 
-def _bar(total: int) -> Any:
+def _bar(total: int | None) -> Any:
     from rich import progress  # noqa: PLC0415 - slow, and only for a terminal
     from rich.console import Console as Terminal  # noqa: PLC0415
 

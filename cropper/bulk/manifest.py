@@ -19,11 +19,11 @@ import sqlite3
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cropper.bulk.outcome import Failed, Outcome, State, outcome_from_json
+from cropper.bulk.outcome import Failed, Outcome, PhotoState, outcome_from_json
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.walk import MANIFEST
 from cropper.errors import ConfigError, ImageWriteError
@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS photos (
     source BLOB PRIMARY KEY,
     plan INTEGER NOT NULL,      -- number of the last run that found it
     planned TEXT NOT NULL,      -- crops, sidecar, overlay
-    state TEXT NOT NULL,        -- one of State
+    state TEXT NOT NULL,        -- one of PhotoState
     settings TEXT NOT NULL,     -- key of those that it was done with
     outcome TEXT                -- what happened to it, JSON
 ) WITHOUT ROWID;
@@ -231,7 +231,7 @@ class Manifest:
 
     def add(self, photo: PlannedPhoto, *, current: bool) -> None:
         """A photo of this plan: ``current`` if there is nothing left to do for it."""
-        crops = [list(astuple(crop)) for crop in photo.crops]
+        crops = [(crop.target, crop.rank, crop.path) for crop in photo.crops]
         planned = json.dumps([crops, photo.sidecar, photo.overlay, photo.present])
         source = os.fsencode(photo.source)
         if current:
@@ -249,7 +249,7 @@ class Manifest:
         """What the walk found and could not read."""
         self._run(
             "INSERT OR REPLACE INTO photos VALUES (?, ?, '[[], null, null, []]', ?, '', ?)",
-            (os.fsencode(outcome.source), self.plan, State.FAILED, outcome.to_json()),
+            (os.fsencode(outcome.source), self.plan, PhotoState.FAILED, outcome.to_json()),
         )
 
     def refresh(self, source: str, outcome: Outcome) -> None:

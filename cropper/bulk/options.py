@@ -9,15 +9,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from cropper.best_filter import JUDGE
 from cropper.errors import ConfigError
-from cropper.image import parse_format
+from cropper.filter_search import JUDGE
+from cropper.options import WritingOptions
 from cropper.request import CropRequest
 from cropper.result import SEARCH
-from cropper.scorers import DEFAULT_SCORER, WEIGHTS
+from cropper.scorers import WEIGHTS
 from cropper.scorers.ensemble import parse_parts
 from cropper.space import SAME_ASPECT, canonical_aspect, parse_aspect
-from cropper.style import CropStyle
 from cropper.tone import BEST
 
 __all__ = ["BACKENDS", "BulkOptions", "each_target"]
@@ -25,39 +24,24 @@ __all__ = ["BACKENDS", "BulkOptions", "each_target"]
 BACKENDS = ("local", "dask", "ray")
 _RECIPE = 4  # raised when the same settings would give other pixels, so that resume redoes them
 # Options that change what is written; requests, scorer and style are in the key by themselves
-_DECIDE = ("overlay", "quality", "xmp", "min_gain", "strict", "strip", "linear", "kind")
+_DECIDE = ("overlay", "quality", "xmp", "min_gain", "strict", "strip", "linear")
 
 
 @dataclass(frozen=True)
-class BulkOptions:
+class BulkOptions(WritingOptions):
     """What is asked of every photo of a folder, and how the folder is worked on."""
 
     # They differ in aspect and size alone, and in whether that may enlarge
     requests: tuple[CropRequest, ...] = (CropRequest(),)
-    scorer: str = DEFAULT_SCORER
-    device: str = "auto"
-    style: CropStyle | None = None  # of the crops; of a cluster, its files by their full names
-    format: str | None = None  # of the crops, as jpeg or webp; None: as their names say
-    quality: int = 92
-    strip: bool = False  # leave out EXIF and IPTC
-    linear: bool = False  # resize in linear light
-    max_mpixels: float = 200
-    strict: bool = False  # JPEGs with damaged data fail
-    no_fsync: bool = False  # for file systems that have none: a power cut may lose crops
-    overwrite: bool = False  # files in the output folder that no earlier run wrote
     include: tuple[str, ...] = ()  # globs on paths below the input folder; none: all pictures
     exclude: tuple[str, ...] = ()
     subjects: Path | None = None  # a table of what single photos keep, avoid and focus on
     workers: int | None = None  # None: one a core; of a cluster, what it has
     backend: str = "local"
     cluster: str | None = None  # address of a scheduler; None: one on this machine, for the run
-    time_limit: float = 120.0  # s that one photo may be decoded for; also fetched, put to a store
-    max_fetch_mb: float = 200  # of one photo in a store, megabytes
     manifest: Path | None = None  # a folder for that of crops in a store
     batch_size: int = 16  # photos that a GPU looks at together; a CPU takes them one by one
     restart: bool = False  # forget earlier runs instead of going on
-    dry_run: bool = False
-    overlay: str | None = None  # template below the output folder, for pictures of the why
     report: str | None = None  # an HTML file
     sheet: str | None = None  # a picture file
     xmp: str | None = None  # 'beside' the crops, or 'instead' of them
@@ -80,7 +64,7 @@ class BulkOptions:
             raise ConfigError("a sidecar holds no filter: write crops, or leave `filter` out")
         if self.xmp == "instead" and self.style:
             raise ConfigError("a sidecar holds no style: write crops, or leave `style` out")
-        if self.kind and self.xmp == "instead":
+        if self.file_format and self.xmp == "instead":
             raise ConfigError("a sidecar has no format of a picture: leave `format` out")
         if not 0 <= self.min_gain < 1:
             raise ConfigError(f"min_gain is a probability in [0, 1), got {self.min_gain}")
@@ -94,11 +78,6 @@ class BulkOptions:
     def method(self) -> str:
         """Of all requests."""
         return self.requests[0].method
-
-    @property
-    def kind(self) -> str | None:
-        """One of FORMATS; raises ConfigError for what is none."""
-        return parse_format(self.format) if self.format else None
 
     @property
     def top_k(self) -> int:
@@ -115,7 +94,8 @@ class BulkOptions:
                 _changed(each) | {"aspect": each.searched_aspect, "localizer": None}
                 for each in self.requests
             ],
-            "options": {name: getattr(self, name) for name in _DECIDE},
+            "options": {name: getattr(self, name) for name in _DECIDE}
+            | {"kind": self.file_format},  # as manifests of earlier versions call it
             "scorer": [self.scorer if not digest else "", digest],
             "localizer": self._localizer_digest(),
             "judge": _digest_of(JUDGE) if self.requests[0].filter == BEST else "",

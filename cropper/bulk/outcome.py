@@ -22,9 +22,9 @@ __all__ = [
     "STAYS",
     "Cropped",
     "Failed",
-    "FileKind",
+    "FileRole",
     "Outcome",
-    "State",
+    "PhotoState",
     "Written",
     "outcome_from_json",
 ]
@@ -32,7 +32,7 @@ __all__ = [
 STAYS = "stays from an earlier run"  # a crop of a photo that is skipped now
 
 
-class State(enum.StrEnum):
+class PhotoState(enum.StrEnum):
     """Of a photo, as the manifest keeps it and JSON tells it."""
 
     TODO = "todo"
@@ -41,7 +41,7 @@ class State(enum.StrEnum):
     FAILED = "failed"
 
 
-class FileKind(enum.StrEnum):
+class FileRole(enum.StrEnum):
     """What a file that was written for a photo is."""
 
     CROP = "crop"
@@ -58,7 +58,7 @@ class Written:
     target: int  # index in BulkOptions.requests
     rank: int  # from 1
     crop: Crop
-    what: FileKind = FileKind.CROP
+    what: FileRole = FileRole.CROP
     size: Size | None = None  # (width, height) px of a painted one
 
     def to_record(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Written:
                 canvas=Canvas(**record["canvas"]) if record.get("canvas") else None,
                 filter=Filter.from_dict(record["filter"]) if record.get("filter") else None,
             ),
-            what=FileKind(record["what"]),
+            what=FileRole(record["what"]),
             size=tuple(record["size"]) if record.get("size") else None,
         )
 
@@ -118,8 +118,8 @@ class Cropped:
     notes: tuple[str, ...] = ()
 
     @property
-    def state(self) -> State:
-        return State.DONE if self.written else State.SKIPPED
+    def state(self) -> PhotoState:
+        return PhotoState.DONE if self.written else PhotoState.SKIPPED
 
     @property
     def gain(self) -> float:
@@ -128,7 +128,7 @@ class Cropped:
 
     @property
     def crops(self) -> list[Written]:
-        return [each for each in self.written if each.what == FileKind.CROP]
+        return [each for each in self.written if each.what == FileRole.CROP]
 
     def to_json(self) -> str:
         """As the manifest keeps it."""
@@ -170,7 +170,7 @@ class Cropped:
             **self.result.to_dict(),
         }
         for each in self.written[1:]:
-            if each.what != FileKind.CROP:
+            if each.what != FileRole.CROP:
                 record[each.what] = f"{output}/{each.path}"
         if len(self.crops) > 1:
             record["crops"] = [self._crop_record(each, output, requests) for each in self.crops]
@@ -201,7 +201,7 @@ class Failed:
     message: str
     stops: bool = False  # others would only repeat it: a full disk
     written: tuple[Written, ...] = ()  # before it failed
-    state: State = State.FAILED
+    state: PhotoState = PhotoState.FAILED
 
     def to_json(self) -> str:
         """As the manifest keeps it."""
@@ -233,7 +233,7 @@ def outcome_from_json(text: str) -> Outcome:
     """
     record: dict[str, Any] = json.loads(text)
     written = tuple(Written.from_record(each) for each in record["written"])
-    if record["state"] == State.FAILED:
+    if record["state"] == PhotoState.FAILED:
         kept = {name: record[name] for name in ("source", "reason", "message", "stops")}
         return Failed(error=record["kind"], written=written, **kept)
     x0, y0, x1, y1 = (float(edge) for edge in record["best"])

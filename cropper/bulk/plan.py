@@ -18,7 +18,7 @@ from cropper.errors import ConfigError
 from cropper.image import FileId, format_for, has_picture_extension
 from cropper.naming import as_format, check_format, fill, name_output
 from cropper.request import CropRequest
-from cropper.stores import Limits, as_local, is_url, shown
+from cropper.stores import as_local, is_url, shown
 
 __all__ = ["Layout", "PlannedCrop", "PlannedPhoto", "read_layout"]
 
@@ -63,7 +63,7 @@ class Layout:
     requests: tuple[CropRequest, ...]
     xmp: str | None
     overlay: str | None  # template, relative to root
-    kind: str | None  # format of all crops
+    file_format: str | None  # format of all crops
 
     @property
     def in_place(self) -> bool:
@@ -73,15 +73,19 @@ class Layout:
     def plan(self, source: str) -> PlannedPhoto:
         """Raises ConfigError for a name that leaves the output folder or has no known format."""
         path = PurePath(source)
-        path = as_format(path, self.kind) if self.kind else self.source.with_extension(path)
+        path = (
+            as_format(path, self.file_format)
+            if self.file_format
+            else self.source.with_extension(path)
+        )
         crops: list[PlannedCrop] = []
         overlay = None
         if self.xmp != "instead":
             for index, request in enumerate(self.requests):
                 for rank in range(1, request.top_k + 1):
                     name = self._name(self.template, path, request, rank)
-                    if self.kind:
-                        check_format(name, self.kind)
+                    if self.file_format:
+                        check_format(name, self.file_format)
                     crops.append(PlannedCrop(index, rank, name))
         if self.overlay:
             overlay = self._name(self.overlay, path, self.requests[0], 1)
@@ -90,9 +94,10 @@ class Layout:
 
     def _name(self, template: str, path: PurePath, request: CropRequest, rank: int) -> str:
         name = os.path.normpath(name_output(template, path, rank, request.label))
-        if name.split(os.sep)[0] == PurePath(MANIFEST).parts[0]:
+        first = name.partition(os.sep)[0]
+        if first == os.path.dirname(MANIFEST):
             raise ConfigError(f"{path}: {name} would lie with the manifest: name another folder")
-        if os.path.isabs(name) or name.split(os.sep)[0] == os.pardir:
+        if os.path.isabs(name) or first == os.pardir:
             raise ConfigError(
                 f"{path}: {name} would leave {self.root}: change `output` or `overlay`"
             )
@@ -108,16 +113,15 @@ def read_layout(source: str, output: str, options: BulkOptions) -> Layout:
     Sidecars alone are.
     """
     output, template = _split(as_local(output), options)
-    limits = Limits(options.max_fetch_mb, options.time_limit)
-    root = open_tree(output, limits, fsync=not options.no_fsync, for_output=True)
+    root = open_tree(output, options.limits, fsync=not options.no_fsync, for_output=True)
     layout = Layout(
-        open_tree(source, limits),
+        open_tree(source, options.limits),
         root,
         template,
         options.requests,
         options.xmp,
         options.overlay,
-        options.kind,
+        options.file_format,
     )
     for each in filter(None, (template, options.overlay)):
         fill(each, dict.fromkeys(("dir", "stem", "ext", "rank", "aspect"), ""))

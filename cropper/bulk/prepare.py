@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from cropper.bulk.arrivals import Arrivals
 from cropper.bulk.manifest import Manifest, PriorOutcome
@@ -56,11 +55,13 @@ def prepare(
     key: Callable[[str], str],
     stop: threading.Event,
     *,
+    found: Callable[[int], None],
     arrivals: Arrivals | None = None,
 ) -> Prepared:
     """Writes the plan into the manifest, in a transaction that the caller begins and ends.
 
-    ``key`` is that of the settings of a photo, as the manifest keeps it. By ``arrivals`` photos
+    ``key`` is that of the settings of a photo, as the manifest keeps it. ``found`` is told how many
+    photos there are until now. By ``arrivals`` photos
     that do not rest keep their names and wait, and what failed is tried again when it changes.
     Raises ConfigError where an output would replace another, a source, or, without ``overwrite``,
     a file that no earlier run wrote.
@@ -79,6 +80,7 @@ def prepare(
             )
         else:
             plan.add(layout.plan(entry.path))
+            found(plan.todo + plan.current)
     return plan.made()
 
 
@@ -166,7 +168,7 @@ class _Outputs:
     def too_long(self, photo: PlannedPhoto) -> str | None:
         """What is wrong with a photo that has an output whose name no file system takes."""
         for output in photo.outputs:
-            longest = max(len(os.fsencode(name)) for name in Path(output).parts)
+            longest = max(len(os.fsencode(name)) for name in output.split(os.sep))
             if longest > _LONGEST_NAME:
                 path = self.layout.source.named(photo.source)
                 return f"{path}: {output} is too long a name: rename it, or change `output`"

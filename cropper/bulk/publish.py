@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cropper.bulk.manifest import THE_REPORT, Manifest
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import Cropped, Failed, Outcome, State
+from cropper.bulk.outcome import Cropped, Failed, Outcome, PhotoState
 from cropper.bulk.plan import Layout
 from cropper.bulk.trees import LocalTree, Tree
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError
@@ -161,7 +161,7 @@ def _photo(outcome: Cropped, view: View | None, layout: Layout, folder: Path) ->
         (first, *reversed(crops.values())),
         result.full_frame_score,
         result.preferred_to_full_frame,
-        outcome.state == State.SKIPPED,
+        outcome.state == PhotoState.SKIPPED,
         result.seconds,
         outcome.notes,
         layout.source.link(outcome.source, folder),

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cropper.bulk.outcome import Failed, Outcome, State
+from cropper.bulk.outcome import Failed, Outcome, PhotoState
 from cropper.bulk.plan import PlannedPhoto
 from cropper.bulk.prepare import Prepared
 
@@ -88,6 +88,9 @@ class Watcher:
     def planned(self, photo: PlannedPhoto, todo: bool) -> None:
         """A dry run's photo."""
 
+    def found(self, photos: int) -> None:
+        """So many photos are in the plan, which grows."""
+
     def noted(self, note: str) -> None:
         """What is worth a line before the work begins, or in a dry run."""
 
@@ -123,11 +126,11 @@ class Tally:
         states = self.states
         reached = states.total() - len(self.prepared.unreadable)
         return BulkReport(
-            done=states[State.DONE],
+            done=states[PhotoState.DONE],
             current=self.prepared.current,
             kept=self.prepared.kept,
-            skipped=states[State.SKIPPED],
-            failed=states[State.FAILED],
+            skipped=states[PhotoState.SKIPPED],
+            failed=states[PhotoState.FAILED],
             waiting=self.prepared.todo - reached,
             files=self.prepared.files if dry_run else None,
             reasons=tuple(self.reasons.most_common()),

@@ -157,7 +157,15 @@ class _Run:
         if manifest.cut_off and not options.dry_run:
             layout.root.sweep()
         self._same_source(manifest)
-        prepared = prepare(layout, options, manifest, self._key, self.stop, arrivals=self.arrivals)
+        prepared = prepare(
+            layout,
+            options,
+            manifest,
+            self._key,
+            self.stop,
+            found=self.watcher.found,
+            arrivals=self.arrivals,
+        )
         found = prepared.todo + prepared.current + len(prepared.unreadable)
         if not found and not self.stop.is_set():
             raise NoInputError(f"no input pictures in {layout.source}: {_why(prepared)}")

@@ -22,7 +22,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cropper.errors import ConfigError
-from cropper.request import CropFields, CropRequest, parse_box, parse_kept, parse_point
+from cropper.parsing import parse_box, parse_kept, parse_point
+from cropper.request import CropFields, CropRequest
 
 __all__ = ["SubjectTable", "read_table"]
 

@@ -23,7 +23,7 @@ from cropper.errors import ConfigError, ImageReadError, ImageWriteError, NoInput
 from cropper.image import FileId, file_id, read_below, sniff, write_below
 from cropper.naming import with_extension
 from cropper.report import file_link
-from cropper.stores import Limits, Listed, Store, as_local, is_url, shown, trimmed
+from cropper.stores import Listed, Store, StoreLimits, as_local, is_url, shown, trimmed
 
 __all__ = ["LocalTree", "StoredTree", "Tree", "manifest_folder", "open_tree"]
 
@@ -237,7 +237,9 @@ class StoredTree:
 Tree = LocalTree | StoredTree
 
 
-def open_tree(name: str, limits: Limits, *, fsync: bool = True, for_output: bool = False) -> Tree:
+def open_tree(
+    name: str, limits: StoreLimits, *, fsync: bool = True, for_output: bool = False
+) -> Tree:
     """Raises ConfigError and MissingExtraError for URLs that it cannot be had from, or put to."""
     _listing.cache_clear()
     name = as_local(name)

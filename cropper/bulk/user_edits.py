@@ -62,10 +62,10 @@ def is_user_edit(root: Tree, path: str, seen: Signature) -> bool:
 
 
 def _is_whole(path: str, data: bytes) -> bool:
-    kind = sniff(data)
-    if kind is None or is_cut_off(kind, data):
+    file_format = sniff(data)
+    if file_format is None or is_cut_off(file_format, data):
         return False
-    if kind not in _MAY_END_IN_ZEROS and data.endswith(_UNWRITTEN):
+    if file_format not in _MAY_END_IN_ZEROS and data.endswith(_UNWRITTEN):
         return False
     try:
         load_image(data, max_mpixels=float("inf"), name=path).view(_VIEW)

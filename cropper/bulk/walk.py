@@ -175,8 +175,10 @@ def _why_no_photo(entry: os.DirEntry[str], real_root: str, *, may_be_raw: bool) 
     if has_picture_extension(entry.name):
         return None
     with open(entry.path, "rb") as file:
-        kind = sniff(file.read(4096))
-    return "not a picture" if kind is None or (kind == "TIFF" and may_be_raw) else None
+        file_format = sniff(file.read(4096))
+    return (
+        "not a picture" if file_format is None or (file_format == "TIFF" and may_be_raw) else None
+    )
 
 
 def _any(path: str, patterns: Sequence[re.Pattern[str]]) -> bool:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cropper.boxes import Crop
 from cropper.bulk.find import PhotoFinder
 from cropper.bulk.options import BulkOptions
-from cropper.bulk.outcome import STAYS, Cropped, Failed, FileKind, Outcome, Written
+from cropper.bulk.outcome import STAYS, Cropped, Failed, FileRole, Outcome, Written
 from cropper.bulk.plan import PlannedCrop, PlannedPhoto
 from cropper.bulk.signature import Signature, digest
 from cropper.bulk.trees import Tree
@@ -77,7 +77,7 @@ class _Files:
         content: bytes,
         planned: PlannedCrop,
         crop: Crop,
-        what: FileKind = FileKind.CROP,
+        what: FileRole = FileRole.CROP,
         size: Size | None = None,
     ) -> None:
         """To where nothing is, or in the place of the file that the plan saw."""
@@ -129,10 +129,10 @@ def _crop(
     first = results[0]
     if photo.sidecar and wanted[0]:
         content = _sidecar(image, first.best)
-        files.add(content, PlannedCrop(0, 1, photo.sidecar), first.best, FileKind.SIDECAR)
+        files.add(content, PlannedCrop(0, 1, photo.sidecar), first.best, FileRole.SIDECAR)
     if photo.overlay and wanted[0]:
         content = _explain(photo.overlay, job, finder, image, first)
-        files.add(content, PlannedCrop(0, 1, photo.overlay), first.best, FileKind.OVERLAY)
+        files.add(content, PlannedCrop(0, 1, photo.overlay), first.best, FileRole.OVERLAY)
     total = replace(first.search, crops=(first.best,), evaluations=_evaluations(results))
     size = next((each.size for each in files.written), None) or first.size
     told = replace(first, search=total, source=None, notes=(), size=size)
@@ -154,11 +154,9 @@ def _rendered(
     paint: Paint | None,
 ) -> bytes:
     """In the decoder; what is painted, which takes minutes and torch, is here."""
-    how: dict[str, Any] = {"quality": options.quality, "strip": options.strip}
-    how |= {"linear": options.linear, "size": size}
     if paint:
-        return render(image, crop, format_for(path), paint=paint, **how)
-    return image.apply(render, crop, format_for(path), **how)
+        return render(image, crop, format_for(path), size=size, paint=paint, **options.how)
+    return image.apply(render, crop, format_for(path), size=size, **options.how)
 
 
 def _gain(result: CropResult) -> float:

@@ -15,6 +15,7 @@ from cropper.cli.options import (
     method_options,
     output_options,
     style_options,
+    time_limit_option,
 )
 from cropper.cli.values import parse_size, take_presets, take_request, take_style
 from cropper.errors import ConfigError
@@ -73,14 +74,7 @@ Examples:
     metavar="FILE|TEMPLATE",
     help="Also draw the crop, the runners-up and a heat map of the score over position.",
 )
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0, min_open=True),
-    default=120.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="For each fetch and put of a URL.",
-)
+@time_limit_option(120.0, "For each fetch and put of a URL.")
 @click.option("--dry-run", is_flag=True, help="Find crops and write nothing.")
 @click.option(
     "--skip-existing",
@@ -89,7 +83,7 @@ Examples:
 )
 @output_options
 @threads_option
-def best(inputs: tuple[str, ...], preset: str | None, **options: Any) -> None:
+def best(inputs: tuple[str, ...], preset: str | None, **options: Any) -> int:
     """Write the best crop of each IN, beside it unless -o says where. '-' is standard input.
 
     IN and OUT may be URLs; the crop of one goes to the current folder unless -o says where.
@@ -102,6 +96,4 @@ def best(inputs: tuple[str, ...], preset: str | None, **options: Any) -> None:
         (options["size"],) = take_presets(options, [preset], quiet=options["quiet"])
     shows = partial(progress, "steps") if options["style"] and not options["quiet"] else nullcontext
     style = take_style(options)
-    code = crop_files(inputs, BestOptions(take_request(options), style=style, **options), shows)
-    if code:
-        raise SystemExit(code)
+    return crop_files(inputs, BestOptions(take_request(options), style=style, **options), shows)

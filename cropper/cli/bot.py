@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import mpixels_option, treatment_options
+from cropper.cli.options import (
+    COUNT,
+    DEVICE,
+    FILE,
+    NEW_FILE,
+    megabytes_option,
+    mpixels_option,
+    queue_option,
+    scorer_option,
+    time_limit_option,
+    treatment_options,
+)
 
 __all__ = ["bot"]
-
-_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @main.command(
@@ -29,7 +36,7 @@ Examples:
 @click.argument("network", type=click.Choice(["telegram", "mastodon"]))
 @click.option(
     "--token-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     required=True,
     metavar="FILE",
     help="Holds the bot's token, in a line that nobody else may read (chmod 600).",
@@ -41,7 +48,7 @@ Examples:
 )
 @click.option(
     "--state",
-    type=_FILE,
+    type=NEW_FILE,
     metavar="FILE",
     help="What is answered, for the next start. Default: the token's file with .state added.",
 )
@@ -58,46 +65,15 @@ Examples:
     "alone.",
 )
 @treatment_options
-@click.option(
-    "--scorer",
-    shell_complete=complete_scorer,
-    default="cropnet",
-    show_default=True,
-    metavar="NAME|FILE",
-)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option(
-    "--max-mb",
-    type=click.FloatRange(0, min_open=True),
-    default=20,
-    show_default=True,
-    help="Refuse larger files; Telegram's own server gives bots none above 20.",
+@scorer_option()
+@DEVICE
+@megabytes_option(
+    "--max-mb", 20, "Refuse larger files; Telegram's own server gives bots none above 20."
 )
 @mpixels_option(60)
-@click.option(
-    "--queue",
-    type=click.IntRange(1),
-    default=16,
-    show_default=True,
-    metavar="N",
-    help="Messages that wait at once; more are told to come back.",
-)
-@click.option(
-    "--per-minute",
-    type=click.IntRange(1),
-    default=6,
-    show_default=True,
-    metavar="N",
-    help="Messages of one person.",
-)
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0, min_open=True),
-    default=10,
-    show_default=True,
-    metavar="SECONDS",
-    help="That a photo may take to be fetched, and again to be decoded and encoded.",
-)
+@queue_option(16, "Messages that wait at once; more are told to come back.")
+@click.option("--per-minute", type=COUNT, default=6, metavar="N", help="Messages of one person.")
+@time_limit_option(10, "That a photo may take to be fetched, and again to be decoded and encoded.")
 @threads_option
 def bot(keep: tuple[str, ...], **options: Any) -> None:
     """Answer people's photos with their best crop, its score and what the judge thinks.

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +14,15 @@ import click
 from cropper.cli.completion import complete_preset
 from cropper.cli.group import EXIT_CODES, main
 from cropper.cli.options import (
-    Command,
-    add_options,
+    COUNT,
+    FILE,
+    NEW_FOLDER,
+    bundle,
     find_options,
     method_options,
     output_options,
     style_options,
+    time_limit_option,
 )
 from cropper.cli.values import parse_size, take_presets, take_request, take_style
 
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["bulk", "folder_options", "folder_run"]
 
-_PLACES = (
+# Those of `bulk` and `watch`, but for ``--dry-run``
+folder_options = bundle(
     click.option(
         "-o",
         "--output",
@@ -69,35 +72,31 @@ _PLACES = (
     click.option(
         "--exclude", multiple=True, metavar="GLOB", help="Not these; wins over --include."
     ),
-)
-_RUN = (
+    method_options,
+    find_options,
+    style_options,
     click.option(
         "--subjects",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        type=FILE,
         metavar="TABLE",
         help="CSV, TSV or JSON lines (.jsonl) with photo, keep, avoid and focus: for single "
         "photos, in place of --keep, --avoid and --focus.",
     ),
-    click.option("--workers", type=click.IntRange(1), metavar="N", help="Default: one a core."),
+    click.option("--workers", type=COUNT, metavar="N", help="Default: one a core."),
     click.option(
         "--backend",
         type=click.Choice(["local", "dask", "ray"]),
         default="local",
-        show_default=True,
         help="Where the workers are: threads here, or processes of a cluster.",
     ),
-    click.option(
-        "--time-limit",
-        type=click.FloatRange(0, min_open=True),
-        default=120.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="For decoding and encoding one photo, and for each fetch and put of a URL; beyond it "
+    time_limit_option(
+        120.0,
+        "For decoding and encoding one photo, and for each fetch and put of a URL; beyond it "
         "the photo has failed.",
     ),
     click.option(
         "--manifest",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=NEW_FOLDER,
         metavar="DIR",
         help="Where the record of a run lies whose OUT_DIR is a URL. Default: a folder below "
         "~/.local/state/cropper, by OUT_DIR's name.",
@@ -105,9 +104,8 @@ _RUN = (
     click.option("--cluster", metavar="ADDRESS", help="Of a scheduler. Default: one for this run."),
     click.option(
         "--batch-size",
-        type=click.IntRange(1),
+        type=COUNT,
         default=16,
-        show_default=True,
         metavar="N",
         help="Photos that a GPU looks at together.",
     ),
@@ -115,7 +113,7 @@ _RUN = (
         "--resume/--restart",
         "resume",
         default=True,
-        help="Check and keep what earlier runs did, or do all of it again.  [default: resume]",
+        help="Check and keep what earlier runs did, or do all of it again.",
     ),
     click.option(
         "--overlay",
@@ -133,17 +131,13 @@ _RUN = (
         "--min-gain",
         type=click.FloatRange(0, 1, max_open=True),
         default=0.0,
+        show_default=False,
         metavar="P",
         help="Leave a photo alone if people would prefer its crop with a lower probability.",
     ),
     click.option("--fail-fast", is_flag=True, help="Stop at the first photo that fails."),
+    output_options,
 )
-
-
-def folder_options(command: Command) -> Command:
-    """Those of `bulk` and `watch`, but for ``--dry-run``."""
-    command = add_options(output_options(command), _RUN)
-    return add_options(method_options(find_options(style_options(command))), _PLACES)
 
 
 @main.command(
@@ -164,11 +158,7 @@ Examples:
 @click.argument("source", metavar="IN_DIR")
 @folder_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
-def bulk(
-    source: str,
-    output: str,
-    **options: Any,
-) -> None:
+def bulk(source: str, output: str, **options: Any) -> int:
     """Crop every photo below IN_DIR into the same tree below OUT_DIR; both may be URLs.
 
     Run it again after a cut or a change: only what is missing, new, changed or failed is done.
@@ -177,8 +167,7 @@ def bulk(
 
     with folder_run(source, output, options) as (asked, console, stop):
         report = crop_folder(source, output, asked, watcher=console, stop=stop)
-    if report.exit_code:
-        raise SystemExit(report.exit_code)
+    return report.exit_code
 
 
 @contextlib.contextmanager

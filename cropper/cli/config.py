@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from cropper.cli.group import explained, main
+from cropper.cli.options import JSON_LINES
 from cropper.cli.settings import commands_of, options_of
 from cropper.errors import ConfigError
 
@@ -21,7 +22,7 @@ _FROM = {ParameterSource.DEFAULT_MAP: "file", ParameterSource.ENVIRONMENT: "vari
 
 @main.command("config")
 @click.argument("names", metavar="[COMMAND]...", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@JSON_LINES
 @click.pass_context
 def config_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     """Print what files and variables set, or every setting of COMMAND, and where it comes from."""

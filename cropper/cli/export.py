@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main
+from cropper.cli.options import FILE, JSON, NEW_FOLDER, overwrite_option, scorer_option
 from cropper.errors import extra
 
 __all__ = ["export_command"]
@@ -30,19 +30,12 @@ without a network after the first visit. Photos are never uploaded: there is now
 @click.option(
     "--web",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=NEW_FOLDER,
     required=True,
     metavar="DIR",
     help="Folder for the page with its engine, as files for any static host.",
 )
-@click.option(
-    "--scorer",
-    shell_complete=complete_scorer,
-    default="cropnet",
-    show_default=True,
-    metavar="NAME|FILE",
-    help="cropnet, or a checkpoint of `cropper train crops`.",
-)
+@scorer_option(told="cropnet, or a checkpoint of `cropper train crops`.")
 @click.option(
     "--selfie",
     is_flag=True,
@@ -50,12 +43,12 @@ without a network after the first visit. Photos are never uploaded: there is now
 )
 @click.option(
     "--runtime",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     metavar="FILE.tgz",
     help="ONNX Runtime Web as `npm pack` saves it. Default: npm fetches the pinned release.",
 )
-@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
-@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@JSON
+@overwrite_option("files that exist")
 def export_command(folder: Path, as_json: bool, **options: Any) -> None:
     """Write the page with the engine inside, for browsers and phones."""
     from cropper.console import print_json, print_line, say  # noqa: PLC0415

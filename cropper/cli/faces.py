@@ -10,20 +10,17 @@ from typing import Any
 import click
 
 from cropper.cli.group import EXIT_CODES, main, threads_option
+from cropper.cli.options import COUNT, JSON, NEW_FILE, QUALITY, overwrite_option
 from cropper.progress import progress
 
 __all__ = ["faces"]
 
 _PATH = click.Path(path_type=Path)
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
-_QUALITY = click.option("--quality", type=click.IntRange(1, 100), default=90, show_default=True)
-_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 _INPUTS = click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 _RATE = click.option(
     "--false-accepts",
     type=click.FloatRange(1e-6, 0.1),
     default=0.001,
-    show_default=True,
     metavar="SHARE",
     help="Of pairs of strangers that may be taken for one person.",
 )
@@ -73,74 +70,70 @@ def faces() -> None:
 @_INPUTS
 @click.option("--aspect", help="Also tell what the best crop of this shape does to each head.")
 @click.option("--sheet", type=_PATH, metavar="FILE", help="A contact sheet of all faces.")
-@_QUALITY
-@_JSON
-@_OVERWRITE
+@QUALITY
+@JSON
+@overwrite_option("files that exist")
 @threads_option
-def list_command(inputs: tuple[str, ...], **options: Any) -> None:
+def list_command(inputs: tuple[str, ...], **options: Any) -> int:
     """Every face in IN, files or folders: box, size and sharpness; the default command."""
     from cropper.people import FacesOptions, list_faces
 
     with progress("pictures") as show:
-        _end(list_faces(inputs, FacesOptions(**options), show))
+        return list_faces(inputs, FacesOptions(**options), show)
 
 
 @faces.command("verify")
 @click.argument("first", type=_PATH)
 @click.argument("second", type=_PATH)
 @_RATE
-@_JSON
+@JSON
 @threads_option
-def verify_command(first: Path, second: Path, **options: Any) -> None:
+def verify_command(first: Path, second: Path, **options: Any) -> int:
     """Whether two photos are of one person, and how sure that is.
 
     Exit codes: 0 one person; 1 not told to be one; 2 for what cannot be compared.
     """
     from cropper.people import verify
 
-    _end(verify(first, second, **options))
+    return verify(first, second, **options)
 
 
 @faces.command("who", epilog=EXIT_CODES)
 @_INPUTS
 @_PEOPLE
 @_RATE
-@_JSON
+@JSON
 @threads_option
-def who_command(inputs: tuple[str, ...], **options: Any) -> None:
+def who_command(inputs: tuple[str, ...], **options: Any) -> int:
     """A name for each face in IN, or 'nobody known'. Nobody is in a photo twice."""
     from cropper.people import WhoOptions, who
 
     with progress("pictures") as show:
-        _end(who(inputs, WhoOptions(**options), show))
+        return who(inputs, WhoOptions(**options), show)
 
 
 @faces.command("group", epilog=EXIT_CODES)
 @_INPUTS
 @click.option("--sheets", type=_PATH, metavar="DIR", help="For a contact sheet a person.")
-@click.option(
-    "--least", type=click.IntRange(1), default=2, show_default=True, help="Faces of a person."
-)
+@click.option("--least", type=COUNT, default=2, help="Faces of a person.")
 @_RATE
-@_QUALITY
-@_JSON
-@_OVERWRITE
+@QUALITY
+@JSON
+@overwrite_option("files that exist")
 @threads_option
-def group_command(inputs: tuple[str, ...], **options: Any) -> None:
+def group_command(inputs: tuple[str, ...], **options: Any) -> int:
     """People without names: the faces in IN that seem to be one person's."""
     from cropper.people import GroupOptions, group_faces
 
     with progress("pictures", shares_terminal=False) as show:
-        _end(group_faces(inputs, GroupOptions(**options), show))
+        return group_faces(inputs, GroupOptions(**options), show)
 
 
 @faces.command("learn", epilog=EXIT_CODES)
 @click.argument("folder", metavar="DIR", type=_PATH)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE"
-)
+@click.option("-o", "--output", type=NEW_FILE, required=True, metavar="FILE")
 @threads_option
-def learn_command(folder: Path, output: Path) -> None:
+def learn_command(folder: Path, output: Path) -> int:
     """Keep what tells the people of DIR, a folder a person, in FILE, beside those it knows.
 
     People of the same name come in their place.
@@ -148,20 +141,15 @@ def learn_command(folder: Path, output: Path) -> None:
     from cropper.people import learn
 
     with progress("people", shares_terminal=False) as show:
-        _end(learn(folder, output, show))
+        return learn(folder, output, show)
 
 
 @faces.command("forget", epilog=EXIT_CODES)
 @click.argument("names", metavar="NAME...", nargs=-1)
 @click.option("--people", type=_PATH, required=True, metavar="FILE", help="Of `learn`.")
 @click.option("--everyone", is_flag=True, help="Delete the file.")
-def forget_command(names: tuple[str, ...], people: Path, *, everyone: bool) -> None:
+def forget_command(names: tuple[str, ...], people: Path, *, everyone: bool) -> int:
     """Take people out of FILE; with the last of them goes the file."""
     from cropper.people import forget
 
-    _end(forget(names, people, everyone=everyone))
-
-
-def _end(code: int) -> None:
-    if code:
-        raise SystemExit(code)
+    return forget(names, people, everyone=everyone)

@@ -94,8 +94,8 @@ def _in_one_line() -> Iterator[None]:
 
 
 class _Command(click.Command):
-    def invoke(self, ctx: click.Context) -> Any:
-        """What a file that nobody named has set is told."""
+    def invoke(self, ctx: click.Context) -> None:
+        """Tell what a file that nobody named has set; what a command returns is its exit code."""
         settings = ctx.obj
         if isinstance(settings, Settings) and settings.found and not _is_quiet(ctx):
             named = {each.name: key for key, each in options_of(self).items()}
@@ -103,7 +103,8 @@ class _Command(click.Command):
             own = [key for key, source in sources if source is ParameterSource.DEFAULT_MAP]
             if own:
                 tell(f"cropper: {settings.path} sets {', '.join(own)}; --no-config passes it over")
-        return super().invoke(ctx)
+        if code := super().invoke(ctx):
+            raise SystemExit(code)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with _heard_or_not():
@@ -160,7 +161,7 @@ class _Commands(click.Group):
 _Group.command_class = _Command
 _Group.group_class = _Commands
 
-_SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
+_SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"], "show_default": True}
 
 
 @click.group(cls=_Group, epilog=EXIT_CODES, context_settings=_SETTINGS)

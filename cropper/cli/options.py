@@ -11,45 +11,101 @@ import click
 from cropper.cli.completion import complete_filter, complete_scorer
 from cropper.cli.values import parse_boxes, parse_pixels, parse_point
 
-__all__ = ["Command", "add_options", "find_options", "method_options", "mpixels_option"]
-__all__ += ["output_options", "style_options", "treatment_options"]
+__all__ = ["ABOVE_0", "COUNT", "DEVICE", "FILE", "FOLDER", "JSON", "JSON_LINES", "NEW_FILE"]
+__all__ += ["NEW_FOLDER", "QUALITY", "SEED", "Command", "bundle", "find_options"]
+__all__ += ["megabytes_option", "method_options", "mpixels_option", "output_options"]
+__all__ += ["overwrite_option", "queue_option", "scorer_option", "style_options"]
+__all__ += ["time_limit_option", "treatment_options"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Types of values; NEW_FILE and NEW_FOLDER need not be there
+ABOVE_0 = click.FloatRange(0, min_open=True)
+COUNT = click.IntRange(1)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+DEVICE = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=False
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+JSON_LINES = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+QUALITY = click.option("--quality", type=click.IntRange(1, 100), default=90)  # of a sheet
+SEED = click.option("--seed", type=click.IntRange(0), default=0)
+
+
+def bundle(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """A decorator: the options in their order, before those that the command has."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def mpixels_option(most: float) -> Callable[[Command], Command]:
     """``--max-mpixels``, whose default is ``most``."""
+    told = "Refuse larger pictures, before decoding."
+    return click.option("--max-mpixels", type=ABOVE_0, default=most, help=told)
+
+
+def megabytes_option(name: str, most: float, told: str) -> Callable[[Command], Command]:
+    """An option of that name for the size of a file; ``told`` is its help."""
+    return click.option(name, type=ABOVE_0, default=most, help=told)
+
+
+def queue_option(most: int, told: str) -> Callable[[Command], Command]:
+    """``--queue``; ``told`` is its help."""
+    return click.option("--queue", type=COUNT, default=most, metavar="N", help=told)
+
+
+def overwrite_option(what: str) -> Callable[[Command], Command]:
+    """``--overwrite``; ``what`` is replaced."""
+    return click.option("--overwrite", is_flag=True, help=f"Replace {what}.")
+
+
+def scorer_option(default: str | None = "cropnet", told: str = "") -> Callable[[Command], Command]:
+    """``--scorer``; ``told`` is its help."""
     return click.option(
-        "--max-mpixels",
-        type=click.FloatRange(0, min_open=True),
-        default=most,
-        show_default=True,
-        help="Refuse larger pictures, before decoding.",
+        "--scorer",
+        shell_complete=complete_scorer,
+        default=default,
+        metavar="NAME|FILE",
+        help=told or None,
     )
 
 
-_METHOD = (
+def time_limit_option(seconds: float, told: str) -> Callable[[Command], Command]:
+    """``--time-limit``; ``told`` is its help."""
+    return click.option("--time-limit", type=ABOVE_0, default=seconds, metavar="SECONDS", help=told)
+
+
+# How crops are found
+method_options = bundle(
     click.option(
         "--method",
         type=click.Choice(["search", "stn", "localizer", "search+stn"]),
         default="search",
-        show_default=True,
         help="search: boxes. stn: affine crops, which may be turned, by ascent from a few starts; "
         "search+stn: from the search's winners; localizer: in one pass of a learned transformer.",
     ),
     click.option("--shear", is_flag=True, help="Crops that may be turned may also be sheared."),
     click.option(
         "--localizer",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        type=FILE,
         help="Weights for --method localizer, of `cropper train localizer`.",
     ),
 )
-_TREATMENT = (
+# What is done to a crop, or to the photo before
+treatment_options = bundle(
     click.option(
         "--fit",
         type=click.Choice(["crop", "pad", "blur", "extend"]),
         default="crop",
-        show_default=True,
         help="Where the shape would cut what is kept, keep it whole and fill the shape around it: "
         "pad with --background, blur with the crop itself, enlarged and blurred, extend with "
         "its edge pixels, for plain backgrounds.",
@@ -57,7 +113,6 @@ _TREATMENT = (
     click.option(
         "--background",
         default="white",
-        show_default=True,
         metavar="COLOUR",
         help="Of --fit pad: a name, or #rrggbb.",
     ),
@@ -72,6 +127,7 @@ _TREATMENT = (
         "--angle",
         type=click.FloatRange(-45, 45),
         default=0.0,
+        show_default=False,
         metavar="DEGREES",
         help="Turn crops by this, clockwise: level, where the photo is tilted clockwise by it.",
     ),
@@ -89,15 +145,15 @@ _TREATMENT = (
         "in fade:0.5; best: what the scorer of selfies likes best, within bounds, if any.",
     ),
 )
-_FIND = (
+# How crops are searched and judged
+find_options = bundle(
     click.option(
         "--min-scale",
         type=float,
         default=0.5,
-        show_default=True,
         help="Smallest crop, as a fraction of the largest box of its aspect.",
     ),
-    click.option("--max-scale", type=float, default=1.0, show_default=True, help="Largest crop."),
+    click.option("--max-scale", type=float, default=1.0, help="Largest crop."),
     click.option(
         "--min-pixels",
         callback=parse_pixels,
@@ -125,7 +181,7 @@ _FIND = (
     ),
     click.option(
         "--keep-person",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        type=FILE,
         multiple=True,
         metavar="PHOTO",
         help="Keep the head of whoever PHOTO shows, and let others go; repeatable.",
@@ -134,7 +190,6 @@ _FIND = (
         "--if-absent",
         type=click.Choice(["crop", "skip", "copy"]),
         default="crop",
-        show_default=True,
         help="What is done with a photo that shows nobody of those people: crop it as if none had "
         "been named, skip it, or copy the whole of it.",
     ),
@@ -152,16 +207,9 @@ _FIND = (
         help="A point, in pixels or fractions, that lies in the middle half of the crop, as far as "
         "the photo's edges allow.",
     ),
-    *_TREATMENT,
-    click.option("--top-k", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N"),
-    click.option(
-        "--scorer",
-        shell_complete=complete_scorer,
-        default="cropnet",
-        show_default=True,
-        metavar="NAME|FILE",
-        help="A name from `cropper scorers`, or a .safetensors checkpoint.",
-    ),
+    treatment_options,
+    click.option("--top-k", type=click.IntRange(1, 100), default=1, metavar="N"),
+    scorer_option(told="A name from `cropper scorers`, or a .safetensors checkpoint."),
     click.option(
         "--strategy",
         type=click.Choice(["grid", "random", "halving"]),
@@ -169,21 +217,16 @@ _FIND = (
     ),
     click.option(
         "--budget",
-        type=click.IntRange(1),
+        type=COUNT,
         metavar="N",
         help="Crops scored at most. Default: 300, or 1000 if the aspect is free; 10,000 for "
         "another strategy; 500 where each is a network pass.",
     ),
-    click.option(
-        "--seed",
-        type=click.IntRange(0),
-        default=0,
-        show_default=True,
-        help="Of random draws.",
-    ),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto"),
+    click.option("--seed", type=click.IntRange(0), default=0, help="Of random draws."),
+    DEVICE,
 )
-_STYLE = (
+# Crops in the manner of a picture
+style_options = bundle(
     click.option(
         "--style",
         type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
@@ -216,7 +259,8 @@ _STYLE = (
     ),
 )
 _FORMATS = ("jpeg", "jpg", "png", "webp", "avif", "heic", "tiff", "tif", "gif", "bmp")
-_OUTPUT = (
+# How crops are written and told about
+output_options = bundle(
     click.option(
         "--format",
         type=click.Choice(_FORMATS, case_sensitive=False),
@@ -226,7 +270,6 @@ _OUTPUT = (
         "--quality",
         type=click.IntRange(1, 100),
         default=92,
-        show_default=True,
         help="Of JPEG, WebP, AVIF and HEIC.",
     ),
     click.option(
@@ -243,13 +286,12 @@ _OUTPUT = (
     click.option(
         "--json", "as_json", is_flag=True, help="One JSON object a line on standard output."
     ),
-    click.option("--overwrite", is_flag=True, help="Replace outputs that exist."),
+    overwrite_option("outputs that exist"),
     mpixels_option(200),
     click.option(
         "--max-fetch-mb",
-        type=click.FloatRange(0, min_open=True),
+        type=ABOVE_0,
         default=200,
-        show_default=True,
         metavar="MB",
         help="Refuse larger files that are fetched from a URL.",
     ),
@@ -266,35 +308,3 @@ _OUTPUT = (
     click.option("-q", "--quiet", is_flag=True, help="Only errors on standard error."),
     click.option("-v", "--verbose", is_flag=True, help="Also how each crop was found."),
 )
-
-
-def method_options(command: Command) -> Command:
-    """How crops are found."""
-    return add_options(command, _METHOD)
-
-
-def find_options(command: Command) -> Command:
-    """How crops are searched and judged."""
-    return add_options(command, _FIND)
-
-
-def treatment_options(command: Command) -> Command:
-    """What is done to a crop, or to the photo before."""
-    return add_options(command, _TREATMENT)
-
-
-def style_options(command: Command) -> Command:
-    """Crops in the manner of a picture."""
-    return add_options(command, _STYLE)
-
-
-def output_options(command: Command) -> Command:
-    """How crops are written and told about."""
-    return add_options(command, _OUTPUT)
-
-
-def add_options(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
-    """The options in their order, before those that the command has."""
-    for option in reversed(options):
-        command = option(command)
-    return command

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import click
-
 from cropper.cli.group import main
+from cropper.cli.options import JSON_LINES
 
 __all__ = ["presets"]
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@JSON_LINES
 def presets(as_json: bool) -> None:
     """List the sizes that --preset takes by name."""
     from cropper.console import print_json, print_line  # noqa: PLC0415

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main, threads_option
+from cropper.cli.options import JSON, NEW_FILE, QUALITY, overwrite_option, scorer_option
 from cropper.errors import ConfigError, extra
 from cropper.progress import progress
 
@@ -36,13 +35,13 @@ as large as it looks. The fourth is a page of all layers.
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     metavar="FILE",
     help="A sheet of one layer; with --why the overlay.",
 )
 @click.option(
     "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     metavar="FILE.html",
     help="Instead of -o: a page of all layers.",
 )
@@ -68,17 +67,12 @@ as large as it looks. The fourth is a page of all layers.
 @click.option("--units", type=click.IntRange(1, 1000), help="Units of a layer.  [default: 9]")
 @click.option("--top", type=click.IntRange(1, 100), help="Patches of a unit.  [default: 9]")
 @click.option("--tile", type=click.IntRange(16, 512), help="px of a patch.  [default: 96]")
-@click.option(
-    "--scorer",
-    shell_complete=complete_scorer,
-    metavar="NAME|FILE",
-    help="[default: convnet; with --why cropnet]",
-)
-@click.option("--quality", type=click.IntRange(1, 100), default=90, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
-@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+@scorer_option(None, "[default: convnet; with --why cropnet]")
+@QUALITY
+@JSON
+@overwrite_option("a file that exists")
 @threads_option
-def see_command(inputs: tuple[str, ...], *, why: bool, **options: Any) -> None:
+def see_command(inputs: tuple[str, ...], *, why: bool, **options: Any) -> int:
     """Show what the networks see in IN, files or folders."""
     given = {name: value for name, value in options.items() if value is not None}
     others = {"layer", "report", "units", "top", "tile"} if why else {"aspect", "by", "steps"}
@@ -103,8 +97,5 @@ def see_command(inputs: tuple[str, ...], *, why: bool, **options: Any) -> None:
     with progress(unit, shares_terminal=not why) as show:
         if why:
             aspect = {"aspect": given.pop("aspect")} if "aspect" in given else {}
-            code = see_why(inputs[0], WhyOptions(request=CropRequest(**aspect), **given), show)
-        else:
-            code = see_units(inputs, UnitsOptions(**given), show)
-    if code:
-        raise SystemExit(code)
+            return see_why(inputs[0], WhyOptions(request=CropRequest(**aspect), **given), show)
+        return see_units(inputs, UnitsOptions(**given), show)

@@ -9,8 +9,14 @@ import click
 
 from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import mpixels_option
-from cropper.errors import extra, tell
+from cropper.cli.options import (
+    DEVICE,
+    FOLDER,
+    megabytes_option,
+    mpixels_option,
+    queue_option,
+)
+from cropper.errors import extra
 
 __all__ = ["serve"]
 
@@ -28,49 +34,28 @@ Examples:
 @click.option(
     "--host",
     default="127.0.0.1",
-    show_default=True,
     help="Address to listen on; any but this machine's own needs --token.",
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8000,
-    show_default=True,
-    help="0 takes any free one.",
-)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, help="0 takes any free one.")
 @click.option(
     "--token",
     envvar="CROPPER_TOKEN",
     show_envvar=True,
     help="What clients have to send as Authorization: Bearer TOKEN.",
 )
-@click.option(
-    "--max-upload-mb",
-    type=click.FloatRange(0, min_open=True),
-    default=25,
-    show_default=True,
-    help="Refuse larger uploads, before reading them.",
-)
+@megabytes_option("--max-upload-mb", 25, "Refuse larger uploads, before reading them.")
 @mpixels_option(60)
-@click.option(
-    "--queue",
-    type=click.IntRange(1),
-    default=32,
-    show_default=True,
-    metavar="N",
-    help="Requests inside at once; more are told to come back.",
-)
+@queue_option(32, "Requests inside at once; more are told to come back.")
 @click.option(
     "--scorer",
     "scorers",
     shell_complete=complete_scorer,
     multiple=True,
     default=("cropnet",),
-    show_default=True,
     metavar="NAME|FILE",
     help="Repeatable: requests may choose any of these, and get the first where they do not.",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@DEVICE
 @click.option(
     "--people",
     type=click.Path(exists=True, path_type=Path),
@@ -80,7 +65,7 @@ Examples:
 )
 @click.option(
     "--site",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     metavar="DIR",
     help="What `cropper export --web` has written: the page with its engine in the browser and a "
     "camera, at /site/.",
@@ -89,10 +74,7 @@ Examples:
 def serve(**options: Any) -> None:
     """Serve a page to crop in, and an HTTP API, which /docs describes."""
     with extra("serve"):
+        from cropper.console import say  # noqa: PLC0415 - numpy and pillow
         from cropper.serve import ServeOptions, serve  # noqa: PLC0415 - and an extra
 
-    serve(ServeOptions(**options), _say)
-
-
-def _say(line: str) -> None:
-    tell(f"cropper: {line}")
+    serve(ServeOptions(**options), say)

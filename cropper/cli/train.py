@@ -9,12 +9,22 @@ from typing import Any
 
 import click
 
-from cropper.cli.completion import complete_scorer
 from cropper.cli.group import main, threads_option
-from cropper.cli.options import Command, add_options
+from cropper.cli.options import (
+    ABOVE_0,
+    COUNT,
+    DEVICE,
+    FILE,
+    FOLDER,
+    NEW_FOLDER,
+    SEED,
+    Command,
+    bundle,
+    scorer_option,
+)
 from cropper.errors import extra, tell
 
-__all__ = ["train"]
+__all__ = ["out_option", "tell_lines", "train"]
 
 
 def _fold(_: click.Context, __: click.Parameter, value: str) -> tuple[int, int]:
@@ -30,6 +40,19 @@ def tell_lines(text: str) -> None:
         tell(line)
 
 
+def out_option(name: str, told: str) -> Callable[[Command], Command]:
+    """``--out``, the folder of that name in ``runs`` where none is given; ``told`` is its help."""
+    return click.option("--out", type=NEW_FOLDER, default=Path("runs", name), help=told)
+
+
+def _data_option(told: str) -> Callable[[Command], Command]:
+    return click.option("--data", type=FOLDER, required=True, help=told)
+
+
+_EPOCHS = click.option("--epochs", type=COUNT, help="Default: the recipe's.")
+_LIMIT = click.option("--limit", type=COUNT, help="Only this many pictures of each split.")
+
+
 @main.group()
 @threads_option
 def train() -> None:
@@ -37,39 +60,29 @@ def train() -> None:
 
 
 @train.command("crops")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    help="Folder with annotations.json ({image, split, box, pairs}) and images/.",
-)
+@_data_option("Folder with annotations.json ({image, split, box, pairs}) and images/.")
 @click.option(
     "--trunk",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help="Weights to start from. For cropnet: MobileNetV2, default DATA/../weights/"
     "mobilenet_v2_imagenet.safetensors. For convnet: a cropnet, default the package's.",
 )
+@out_option("crops", "Folder for the weights, the log, its curve and the state to continue from.")
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs/crops"),
-    show_default=True,
-    help="Folder for the weights, the log, its curve and the state to continue from.",
+    "--model", type=click.Choice(["cropnet", "convnet"]), default="cropnet", show_default=False
 )
-@click.option("--model", type=click.Choice(["cropnet", "convnet"]), default="cropnet")
-@click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's.")
+@_EPOCHS
 @click.option(
     "--gaze",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=FOLDER,
     help="Folder with annotations.json ({image, split, fixations: [viewer, x, y]}) and the photos "
     "that it names: where people look is learned beside. For cropnet.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@SEED
 @click.option(
     "--fold",
     callback=_fold,
     default="0/1",
-    show_default=True,
     metavar="K/N",
     help="Train on the K-th of N parts of the pictures, as for a judge that shares none.",
 )
@@ -82,24 +95,25 @@ def train() -> None:
     "--teacher",
     "teachers",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help="A trained cropnet; repeatable. Goes on from the first and learns from all together.",
 )
 @click.option(
     "--photos",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=FOLDER,
     help="With --teacher: folder of pictures (*.jpg) that only the teachers judge.",
 )
-@click.option("--augment/--no-augment", default=True, help="Vary the pictures each epoch.")
+@click.option(
+    "--augment/--no-augment", default=True, show_default=False, help="Vary the pictures each epoch."
+)
 @click.option(
     "--runs",
-    type=click.IntRange(1),
+    type=COUNT,
     default=1,
-    show_default=True,
     help="Train cropnet that many times from one start and average the weights (a soup).",
 )
-@click.option("--limit", type=click.IntRange(1), help="Only this many pictures of each split.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@_LIMIT
+@DEVICE
 def train_crops_command(
     data: Path, trunk: Path | None, model: str, epochs: int | None, seed: int, **options: Any
 ) -> None:
@@ -114,30 +128,15 @@ def train_crops_command(
 
 
 @train.command("localizer")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    help="Folder with annotations.json ({image, split, box}) and images/; the boxes are not used.",
+@_data_option(
+    "Folder with annotations.json ({image, split, box}) and images/; the boxes are not used."
 )
-@click.option(
-    "--scorer",
-    shell_complete=complete_scorer,
-    default="cropnet",
-    show_default=True,
-    metavar="NAME|FILE",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs/localizer"),
-    show_default=True,
-    help="Folder for the weights.",
-)
+@scorer_option()
+@out_option("localizer", "Folder for the weights.")
 @click.option("--epochs", type=click.IntRange(2), help="Default: the recipe's.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--limit", type=click.IntRange(1), help="Only this many pictures of each split.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@SEED
+@_LIMIT
+@DEVICE
 def train_localizer_command(
     data: Path, scorer: str, out: Path, epochs: int | None, seed: int, **options: Any
 ) -> None:
@@ -158,34 +157,19 @@ def _recipe(seed: int, epochs: int | None) -> dict[str, Any]:
     return {"seed": seed} if epochs is None else {"seed": seed, "epochs": epochs}
 
 
-def _photos_alone(out: str, told: str) -> Callable[[Command], Command]:
+def _photos_alone(name: str, told: str) -> Callable[[Command], Command]:
     """The options of trainings that need photos and no labels."""
-    options = (
-        click.argument(
-            "folders",
-            metavar="DIR...",
-            nargs=-1,
-            required=True,
-            type=click.Path(path_type=Path, exists=True, file_okay=False),
-        ),
-        click.option(
-            "--out",
-            type=click.Path(path_type=Path, file_okay=False),
-            default=Path(out),
-            show_default=True,
-            help=told,
-        ),
-        click.option("--epochs", type=click.IntRange(1), help="Default: the recipe's."),
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
-        click.option("--limit", type=click.IntRange(1), help="Only this many photos."),
+    return bundle(
+        click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=FOLDER),
+        out_option(name, told),
+        _EPOCHS,
+        SEED,
+        click.option("--limit", type=COUNT, help="Only this many photos."),
     )
-    return lambda command: add_options(command, options)
 
 
 @train.command("tilt")
-@_photos_alone(
-    "runs/tilt", "Folder for the weights, and for the turned windows, 2 GB of 3,400 photos."
-)
+@_photos_alone("tilt", "Folder for the weights, and for the turned windows, 2 GB of 3,400 photos.")
 def train_tilt_command(
     folders: tuple[Path, ...], out: Path, epochs: int | None, seed: int, limit: int | None
 ) -> None:
@@ -202,7 +186,7 @@ def train_tilt_command(
 
 
 @train.command("orientation")
-@_photos_alone("runs/orientation", "Folder for the weights.")
+@_photos_alone("orientation", "Folder for the weights.")
 def train_orientation_command(
     folders: tuple[Path, ...], out: Path, epochs: int | None, seed: int, limit: int | None
 ) -> None:
@@ -224,26 +208,19 @@ def train_orientation_command(
 @click.option(
     "--people",
     "folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=FOLDER,
     required=True,
     metavar="DIR",
     help="A folder that holds a folder a person, two photos or more in each.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs/faces"),
-    show_default=True,
-    help="Folder for the weights, their measures and the state to continue from.",
-)
+@out_option("faces", "Folder for the weights, their measures and the state to continue from.")
 @click.option(
     "--start",
     type=click.Choice(["descriptor", "nothing"]),
     default="descriptor",
-    show_default=True,
     help="From the package's weights, or from chance.",
 )
-@click.option("--margin", type=click.FloatRange(0), default=0.2, show_default=True)
+@click.option("--margin", type=click.FloatRange(0), default=0.2)
 @click.option(
     "--mining", type=click.Choice(["semi-hard", "hard"]), default="semi-hard", show_default=True
 )
@@ -251,21 +228,21 @@ def train_orientation_command(
     "--head",
     type=click.Choice(["none", "binary"]),
     default="none",
-    show_default=True,
     help="binary: also a logistic unit on |f(a) - f(b)|.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=10, show_default=True)
-@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Default: the recipe's.")
-@click.option("--augment/--no-augment", default=True, help="Vary the faces each step.")
+@click.option("--epochs", type=COUNT, default=10)
+@click.option("--rate", type=ABOVE_0, help="Default: the recipe's.")
+@click.option(
+    "--augment/--no-augment", default=True, show_default=False, help="Vary the faces each step."
+)
 @click.option(
     "--held-out",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.25,
-    show_default=True,
     metavar="SHARE",
     help="Of the people, who are measured on and not learned from.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@SEED
 def train_faces_command(folder: Path, out: Path, **options: Any) -> None:
     """Train a face descriptor on triplets: two photos of a person, one of another.
 

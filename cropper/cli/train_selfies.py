@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cropper.cli.group import EXIT_CODES
-from cropper.cli.train import tell_lines, train
+from cropper.cli.options import ABOVE_0, COUNT, DEVICE, FILE, FOLDER, SEED
+from cropper.cli.train import out_option, tell_lines, train
 from cropper.errors import extra, tell
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from cropper.train.selfies.likes import LabelRules
 
 __all__ = ["train_selfies_command"]
-
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 @train.command(
@@ -36,64 +34,64 @@ A TABLE of posts has the columns image, likes, followers, tags, posted_at and op
 """
     + EXIT_CODES,
 )
-@click.option("--posts", type=_FILE, metavar="TABLE", help="Posts with likes, as CSV.")
-@click.option("--images", type=_FOLDER, metavar="DIR", help="Where the table's images are.")
-@click.option("--ucf", type=_FOLDER, metavar="DIR", help="UCF Selfie, as published.")
-@click.option("--folders", type=_FOLDER, metavar="DIR", help="A folder with good/ and bad/.")
+@click.option("--posts", type=FILE, metavar="TABLE", help="Posts with likes, as CSV.")
+@click.option("--images", type=FOLDER, metavar="DIR", help="Where the table's images are.")
+@click.option("--ucf", type=FOLDER, metavar="DIR", help="UCF Selfie, as published.")
+@click.option("--folders", type=FOLDER, metavar="DIR", help="A folder with good/ and bad/.")
 @click.option(
     "--tiles",
-    type=_FOLDER,
+    type=FOLDER,
     metavar="DIR",
     help="Ranked tiles {image, set, rank} in annotations.json: trains the package's 'selfie', a "
     "head on the trunk of its cropnet, and cross-validates it. Only --trunk, --seed and --out "
     "apply.",
 )
-@click.option("--trunk", type=_FILE, help="For --tiles: a cropnet.  [default: the package's]")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs/selfies"), show_default=True,
-    help="Folder for weights, report, log, curve and the state to continue from.")  # fmt: skip
+@click.option("--trunk", type=FILE, help="For --tiles: a cropnet.  [default: the package's]")
+@out_option("selfies", "Folder for weights, report, log, curve and the state to continue from.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD",
     help="The day that ages count from.  [default: of the latest post]")  # fmt: skip
-@click.option("--min-age", type=click.IntRange(0), default=30, show_default=True,
+@click.option("--min-age", type=click.IntRange(0), default=30,
     help="Days that a post has been online.")  # fmt: skip
-@click.option("--min-followers", type=click.IntRange(0), default=100, show_default=True)
-@click.option("--max-followers", type=click.IntRange(0), default=100_000, show_default=True)
-@click.option("--max-tags", type=click.IntRange(0), default=15, show_default=True)
-@click.option("--tag-bonus", type=click.FloatRange(0), default=10.0, show_default=True,
+@click.option("--min-followers", type=click.IntRange(0), default=100)
+@click.option("--max-followers", type=click.IntRange(0), default=100_000)
+@click.option("--max-tags", type=click.IntRange(0), default=15)
+@click.option("--tag-bonus", type=click.FloatRange(0), default=10.0,
     help="Followers that each tag after the first counts as.")  # fmt: skip
-@click.option("--group", type=click.IntRange(2), default=100, show_default=True,
+@click.option("--group", type=click.IntRange(2), default=100,
     help="Posts of about one audience, ranked by likes.")  # fmt: skip
-@click.option("--drop-middle", type=click.FloatRange(0, 1, max_open=True), default=0.0,
-    show_default=True, help="Share of each group left out around its middle.")  # fmt: skip
-@click.option("--require-face", is_flag=True,
-    help="Only pictures with a face.")  # fmt: skip
+@click.option(
+    "--drop-middle",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    help="Share of each group left out around its middle.",
+)
+@click.option("--require-face", is_flag=True, help="Only pictures with a face.")
 @click.option(
     "--labels-only", is_flag=True, help="Print the summary of the labels, write it, and stop."
 )
-@click.option("--backbone", default="vgg16", show_default=True, metavar="NAME",
+@click.option("--backbone", default="vgg16", metavar="NAME",
     help="A classifier of torchvision, or 'trunk', the package's own.")  # fmt: skip
-@click.option("--weights", default="own", show_default=True, metavar="own|none|FILE",
+@click.option("--weights", default="own", metavar="own|none|FILE",
     help="To start from: torchvision's own (fetched once), none, or a file.")  # fmt: skip
-@click.option("--side", type=click.IntRange(16), default=224, show_default=True,
+@click.option("--side", type=click.IntRange(16), default=224,
     help="Pixels of the network's input; 32 k + 1 for the trunk.")  # fmt: skip
-@click.option("--geometry/--no-geometry", default=True, show_default=True,
+@click.option("--geometry/--no-geometry", default=True,
     help="The place of the largest face as its own part of the score.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
-@click.option("--batch", type=click.IntRange(2), default=32, show_default=True)
-@click.option("--rate", type=click.FloatRange(0, min_open=True), default=5e-5, show_default=True,
-    help="Of what was loaded.")  # fmt: skip
-@click.option("--fresh-rate", type=click.FloatRange(0, min_open=True), default=5e-4,
-    show_default=True, help="Of what starts at random.")  # fmt: skip
+@click.option("--epochs", type=COUNT, default=4)
+@click.option("--batch", type=click.IntRange(2), default=32)
+@click.option("--rate", type=ABOVE_0, default=5e-5, help="Of what was loaded.")
+@click.option("--fresh-rate", type=ABOVE_0, default=5e-4, help="Of what starts at random.")
 @click.option("--dropout", is_flag=True, help="Keep the network's own dropout.")
 @click.option("--val-share", type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.1, show_default=True, help="Of the users, held out.")  # fmt: skip
-@click.option("--name", default="selfies", show_default=True, help="Of the scorer.")
-@click.option("--licence", default="that of the pictures that it was trained on",
-    show_default=True, help="Of the weights.")  # fmt: skip
+    default=0.1, help="Of the users, held out.")  # fmt: skip
+@click.option("--name", default="selfies", help="Of the scorer.")
+@click.option(
+    "--licence", default="that of the pictures that it was trained on", help="Of the weights."
+)
 @click.option("--workers", type=click.IntRange(0),
     help="Processes that read pictures.  [default: the cores with a GPU, else none]")  # fmt: skip
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@DEVICE
+@SEED
 def train_selfies_command(
     out: Path, tiles: Path | None, trunk: Path | None, seed: int, device: str, **options: Any
 ) -> None:

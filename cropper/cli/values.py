@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cropper.request import CropRequest
     from cropper.style import CropStyle
 
-__all__ = ["parse_boxes", "parse_pixels", "parse_point", "parse_size"]
+__all__ = ["parse_boxes", "parse_pair", "parse_pixels", "parse_point", "parse_size"]
 __all__ += ["take_presets", "take_request", "take_style"]
 
 
@@ -70,9 +70,16 @@ def take_presets(
 
 
 def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})", text)
+    return parse_pair(
+        text, "([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})", "a size in pixels, as in 1080x1350"
+    )
+
+
+def parse_pair(text: str, pattern: str, what: str) -> tuple[int, int]:
+    """Two numbers, the groups of a pattern. Raises BadParameter for what is not ``what``."""
+    match = re.fullmatch(pattern, text)
     if not match:
-        raise click.BadParameter(f"{text!r} is not a size in pixels, as in 1080x1350")
+        raise click.BadParameter(f"{text!r} is not {what}")
     return int(match[1]), int(match[2])
 
 
@@ -87,18 +94,18 @@ def parse_pixels(_: click.Context, __: click.Parameter, text: str | None) -> int
 
 
 def _read(parse: str, value: Any) -> Any:
-    """``value`` by a function of ``cropper.request``, its errors as the shell's own."""
-    from cropper import request  # noqa: PLC0415 - numpy and pillow
+    """``value`` by a function of ``cropper.parsing``, its errors as the shell's own."""
+    from cropper import parsing  # noqa: PLC0415 - numpy and pillow
 
     try:
-        return getattr(request, parse)(value)
+        return getattr(parsing, parse)(value)
     except ConfigError as error:
         raise click.BadParameter(str(error)) from None
 
 
 def _kept(texts: tuple[str, ...], people: Path | None, photos: tuple[Path, ...]) -> tuple[Any, ...]:
     """What ``--keep`` says, with the people that it names and those of ``--keep-person``."""
-    from cropper.request import parse_kept  # noqa: PLC0415 - numpy and pillow
+    from cropper.parsing import parse_kept  # noqa: PLC0415 - numpy and pillow
 
     if people is None and not photos:
         return parse_kept(texts) if texts else ("faces",)

@@ -30,12 +30,11 @@ Examples:
     "--settle",
     type=click.FloatRange(0.1),
     default=2.0,
-    show_default=True,
     metavar="SECONDS",
     help="Between two looks; a photo is taken when both find the same size and date.",
 )
 @click.option("--once", is_flag=True, help="Crop what rests now, and end.")
-def watch(source: str, output: str, *, settle: float, once: bool, **options: Any) -> None:
+def watch(source: str, output: str, *, settle: float, once: bool, **options: Any) -> int:
     """Crop photos below DIR as they arrive, into the same tree below OUT_DIR.
 
     Only files that nobody writes to any more are taken. Ended by Ctrl-C or SIGTERM (exit code 130),
@@ -54,5 +53,4 @@ def watch(source: str, output: str, *, settle: float, once: bool, **options: Any
         )
     if not quiet and not once:
         say(report.summary)
-    if report.exit_code:
-        raise SystemExit(report.exit_code)
+    return report.exit_code

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from cropper.errors import DataError
 
-__all__ = ["Pairs", "all_pairs", "one_shot"]
+__all__ = ["FacePairs", "all_pairs", "one_shot"]
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Pairs:
+class FacePairs:
     """Pairs of faces: how far apart, and whose."""
 
     distances: Floats  # (M,)
@@ -71,11 +71,11 @@ class Pairs:
         return np.asarray(np.quantile(values, (0.025, 0.975)) if values else (np.nan, np.nan))
 
 
-def all_pairs(encodings: NDArray[np.float32], people: Numbers) -> Pairs:
+def all_pairs(encodings: NDArray[np.float32], people: Numbers) -> FacePairs:
     """Every pair of faces (N, 128) of people (N,). Raises DataError without pairs of both kinds."""
     first, second = np.triu_indices(len(encodings), 1)
     gaps = _gaps(encodings, encodings)[first, second]
-    pairs = Pairs(gaps, people[first], people[second])
+    pairs = FacePairs(gaps, people[first], people[second])
     if not pairs.same.any() or pairs.same.all():
         raise DataError("it takes two people, and two photos of one of them, to compare faces")
     return pairs

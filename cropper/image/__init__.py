@@ -2,9 +2,10 @@
 
 Read the files as the way of a picture: ``formats`` tells what a file is, ``structure`` what would
 take too long to read, ``icc`` and ``metadata`` what it says beside its pixels, ``header`` all that
-can be known before decoding, ``memory`` how much that will take, ``jpeg`` and ``deep_tiff`` read
-what Pillow does not tell or take, ``pixels`` says what Pillow's modes and colour profiles mean,
-``linear`` averages light, ``source`` decodes and cuts, ``view`` is what a scorer sees of it,
+can be known before decoding, ``frames`` which picture of a file is shown, ``memory`` how much that
+will take, ``jpeg`` and ``deep_tiff`` read what Pillow does not tell or take, ``pixels`` says what
+Pillow's modes mean and ``colour`` what profiles do, ``linear`` averages light, ``upright`` knows
+orientations, ``source`` decodes and cuts, ``view`` is what a scorer sees of it,
 ``per_view`` keeps what is found in a view, ``photo`` takes whatever holds a photo, ``padding`` and
 ``toning`` change a crop, ``exif`` keeps metadata true for it, ``output`` encodes, ``files`` writes.
 """

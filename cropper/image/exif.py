@@ -24,7 +24,7 @@ _SHORT, _LONG = 3, 4
 
 class _Entry(NamedTuple):
     at: int  # offset of its 12 bytes: tag, type, count, value or the value's offset
-    kind: int
+    field_type: int
     value: int  # read as one SHORT or LONG
 
 
@@ -97,9 +97,11 @@ def _directory(block: bytes, order: str, at: int) -> _Directory:
     (count,) = struct.unpack_from(order + "H", block, at)
     entries: dict[int, _Entry] = {}
     for entry_at in range(at + 2, min(at + 2 + 12 * count, len(block) - 11), 12):
-        tag, kind = struct.unpack_from(order + "HH", block, entry_at)
-        (value,) = struct.unpack_from(order + ("H" if kind == _SHORT else "I"), block, entry_at + 8)
-        entries.setdefault(tag, _Entry(entry_at, kind, value))
+        tag, field_type = struct.unpack_from(order + "HH", block, entry_at)
+        (value,) = struct.unpack_from(
+            order + ("H" if field_type == _SHORT else "I"), block, entry_at + 8
+        )
+        entries.setdefault(tag, _Entry(entry_at, field_type, value))
     return _Directory(at, entries, at + 2 + 12 * count)
 
 
@@ -108,8 +110,8 @@ def _put(edited: bytearray, order: str, directory: _Directory, values: dict[int,
     for tag, value in values.items():
         if tag not in directory.entries:
             continue
-        at, kind, _ = directory.entries[tag]
-        if kind == _SHORT and value < 1 << 16:
+        at, field_type, _ = directory.entries[tag]
+        if field_type == _SHORT and value < 1 << 16:
             struct.pack_into(order + "HHIHH", edited, at, tag, _SHORT, 1, value, 0)
         else:
             struct.pack_into(order + "HHII", edited, at, tag, _LONG, 1, value)

@@ -27,13 +27,20 @@ from cropper.image.formats import (
     sniff,
     webp_canvas,
 )
+from cropper.image.frames import (
+    DNG,
+    count_frames,
+    has_still,
+    is_preview,
+    part_of_canvas,
+    pass_previews,
+)
 from cropper.image.icc import av1_depth
 from cropper.image.metadata import dpi_of, exif_block, iptc_of, note_gain_map, profile_of
 from cropper.image.pixels import PILLOW, Span
 from cropper.image.structure import MAX_SIDE, excess
 
-__all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "part_of_canvas"]
-__all__ += ["plugin_of", "reading", "to_animation"]
+__all__ = ["Header", "color_key", "in_memory", "inspect", "open_picture", "plugin_of", "reading"]
 
 _PLUGINS = {
     "JPEG": "PIL.JpegImagePlugin",
@@ -47,7 +54,6 @@ _PLUGINS = {
 }
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"}
-_SUBFILE, _SUB_DIRECTORIES, _DNG = 254, 330, 50706  # tags of TIFF
 _PLANES = 284
 
 
@@ -72,7 +78,7 @@ class Header:
 
 
 @contextlib.contextmanager
-def reading(name: str, kind: str) -> Iterator[None]:
+def reading(name: str, file_format: str) -> Iterator[None]:
     """Keeps Pillow quiet, and whatever it raises about a picture becomes an ImageReadError.
 
     Broken files make it raise nearly every exception that there is, hence the wide net: put little
@@ -95,120 +101,86 @@ def reading(name: str, kind: str) -> Iterator[None]:
             ) from error
         reason = "unknown variant" if isinstance(error, UnidentifiedImageError) else str(error)
         raise ImageReadError(
-            f"{name}: broken {kind} file ({reason or type(error).__name__}); copy or download it "
-            "again, or save it anew in an image editor"
+            f"{name}: broken {file_format} file ({reason or type(error).__name__}); copy or "
+            "download it again, or save it anew in an image editor"
         ) from error
 
 
-def plugin_of(kind: str) -> Any:
+def plugin_of(file_format: str) -> Any:
     """The module that reads and writes this one format, registered; None where it is missing.
 
     Left alone, Pillow imports all of its plugins at the first format that is not common.
     """
-    if importlib.util.find_spec(_PLUGINS[kind]) is None:
+    if importlib.util.find_spec(_PLUGINS[file_format]) is None:
         return None
-    plugin = importlib.import_module(_PLUGINS[kind])
-    if kind == "HEIF":
+    plugin = importlib.import_module(_PLUGINS[file_format])
+    if file_format == "HEIF":
         plugin.register_heif_opener()
     return plugin
 
 
-def open_picture(data: bytes, kind: str) -> ImageFile.ImageFile:
+def open_picture(data: bytes, file_format: str) -> ImageFile.ImageFile:
     """Pillow's view of the header; only the plugin of this one format is asked."""
-    plugin_of(kind)
-    image = Image.open(io.BytesIO(data), formats=(kind,))
+    plugin_of(file_format)
+    image = Image.open(io.BytesIO(data), formats=(file_format,))
     image.decodermaxblock = len(data)  # at once: every other block would wait for Python's lock
     image.info.pop("xmp", None)  # else Pillow would turn pictures by it, against all viewers
     image.info.pop("XML:com.adobe.xmp", None)
-    if kind == "TIFF":
-        _pass_previews(image)
+    if file_format == "TIFF":
+        pass_previews(image)
     return image
-
-
-def _pass_previews(image: Any) -> None:
-    """To the first page that is no small version of another; to the first where all are."""
-    try:
-        while _is_preview(image.tag_v2) and not {_SUB_DIRECTORIES, _DNG} & {*image.tag_v2}:
-            image.seek(image.tell() + 1)
-    except EOFError:
-        image.seek(0)
-
-
-def _is_preview(tags: Any) -> bool:
-    return bool(tags.get(_SUBFILE, 0) & 1)
-
-
-def to_animation(image: Any) -> None:
-    """To the first frame that viewers show, where a PNG holds another picture for all others.
-
-    That is decoded on the way.
-    """
-    if _has_still(image):
-        image.seek(1)
-
-
-def _has_still(image: Any) -> bool:
-    return image.format == "PNG" and image.n_frames > 1 and bool(image.default_image)
-
-
-def part_of_canvas(image: ImageFile.ImageFile) -> tuple[int, int, int, int] | None:
-    """The box that a GIF's first frame fills, before it is loaded, where it leaves some clear."""
-    if image.format != "GIF" or "transparency" in image.info or not image.tile:
-        return None
-    x0, y0, x1, y1 = image.tile[0].extents or (0, 0, *image.size)
-    return None if (x0, y0, x1, y1) == (0, 0, *image.size) else (x0, y0, x1, y1)
 
 
 def inspect(name: str, data: bytes, max_mpixels: float) -> tuple[Header, bytes]:
     """The header, and the data, less those PNG chunks that keep Pillow from reading it."""
-    kind, notes = _readable(name, data), list[str]()
-    if kind == "PNG" and (end := broken_end(data)):
+    file_format, notes = _readable(name, data), list[str]()
+    if file_format == "PNG" and (end := broken_end(data)):
         data = data[:end] + _PNG_END
         notes.append("a broken PNG chunk behind the pixels, so what follows was ignored")
-    with reading(name, kind):
-        if kind == "TIFF" and (unread := unread_kind(data)):
+    with reading(name, file_format):
+        if file_format == "TIFF" and (unread := unread_kind(data)):
             notes.append(f"{unread}: colours are read as 8 bits, its dates and texts are not kept")
             shown, deep = deep_header(name, unread, data)
-            image = open_picture(shown, kind)
+            image = open_picture(shown, file_format)
             _check_size(name, image.size, max_mpixels)
-            header = _header(name, kind, image, shown, notes)
+            header = _header(name, file_format, image, shown, notes)
             return replace(header, deep=deep), data
-        if kind == "WEBP":  # its decoder allocates the canvas as soon as it is made
+        if file_format == "WEBP":  # its decoder allocates the canvas as soon as it is made
             _check_size(name, webp_canvas(data), max_mpixels)
         try:
-            image = open_picture(data, kind)
+            image = open_picture(data, file_format)
         except Exception as error:
-            if isinstance(error, UnidentifiedImageError) and kind == "TIFF":
+            if isinstance(error, UnidentifiedImageError) and file_format == "TIFF":
                 _name_variant(name, data)
-            if kind != "PNG":
+            if file_format != "PNG":
                 raise
             data = _pixels_alone(data)
-            image = open_picture(data, kind)
+            image = open_picture(data, file_format)
             notes.append("a broken PNG chunk, so profile and animation were ignored")
         _check_size(name, image.size, max_mpixels)
-        return _header(name, kind, image, data, notes), data
+        return _header(name, file_format, image, data, notes), data
 
 
 def _readable(name: str, data: bytes) -> str:
     """The format of what can be read, by its start."""
-    kind = sniff(data)
-    if kind is None:
+    file_format = sniff(data)
+    if file_format is None:
         raise ImageReadError(
             f"{name}: not a picture in {', '.join(FORMATS)}; it starts with {data[:8]!r}",
             "not a picture",
         )
-    if plugin_of(kind) is None:
+    if plugin_of(file_format) is None:
         raise ImageReadError(
             f"{name}: HEIC is read by an extra: pip install 'cropper[heic]'",
             "HEIC without its extra",
         )
-    if too_much := excess(kind, data):
+    if too_much := excess(file_format, data):
         raise ImageReadError(
             f"{name}: {too_much}, which would take too long to read; save it anew in an image "
             "editor",
             "too complex",
         )
-    return kind
+    return file_format
 
 
 def _pixels_alone(data: bytes) -> bytes:
@@ -262,10 +234,10 @@ def _check_size(name: str, size: tuple[int, int], max_mpixels: float) -> None:
 
 
 def _header(
-    name: str, kind: str, image: ImageFile.ImageFile, data: bytes, notes: list[str]
+    name: str, file_format: str, image: ImageFile.ImageFile, data: bytes, notes: list[str]
 ) -> Header:
     tags: Any = getattr(image, "tag_v2", {})
-    if tags and (_is_preview(tags) or _DNG in tags or data[8:10] == b"CR"):
+    if tags and (is_preview(tags) or DNG in tags or data[8:10] == b"CR"):
         raise ImageReadError(
             f"{name}: a camera's raw file; develop it to JPEG or TIFF first", "raw"
         )
@@ -275,70 +247,64 @@ def _header(
             "with both side by side",
             "planar grey with alpha",
         )
-    block = exif_block(kind, image, data, notes)
+    block = exif_block(file_format, image, data, notes)
     turn = exif.orientation(block) if block else 1
-    if kind == "TIFF":  # Pillow turns it when it is decoded, and says so in the size
+    if file_format == "TIFF":  # Pillow turns it when it is decoded, and says so in the size
         turn = 1
-    _note_depth(kind, image, data, notes)
-    icc = profile_of(kind, image, data, notes)
-    note_gain_map(kind, data, notes)
+    _note_depth(file_format, image, data, notes)
+    icc = profile_of(file_format, image, data, notes)
+    note_gain_map(file_format, data, notes)
     compression = image.info.get("compression")
-    previews = image.tell() if kind == "TIFF" else 0
-    if previews:
-        notes.append("the preview before its first page was passed over")
-    still = kind == "PNG" and _has_still(image)
-    if still:
-        notes.append("its still picture, which is no frame of the animation, was passed over")
-    frames = _frames(image) - previews - still
-    if frames > 1:
-        notes.append(f"first of {frames} frames")
+    _note_frames(file_format, image, notes)
     return Header(
-        format=kind,
+        format=file_format,
         size=image.size if turn < 5 else (image.height, image.width),
         mode="RGBA" if part_of_canvas(image) else image.mode,
         orientation=turn,
         exif=block,
-        iptc=iptc_of(kind, image, data, notes),
+        iptc=iptc_of(file_format, image, data, notes),
         icc=icc,
         dpi=dpi_of(image),
-        subsampling=_subsampling(image) if kind == "JPEG" else None,
-        lossless=kind == "WEBP" and is_lossless_webp(data),
-        compression=compression if kind == "TIFF" else None,
+        subsampling=_subsampling(image) if file_format == "JPEG" else None,
+        lossless=file_format == "WEBP" and is_lossless_webp(data),
+        compression=compression if file_format == "TIFF" else None,
         span=(0.0, 4095.0) if tags.get(258) in (12, (12,)) else None,
         notes=tuple(notes),
     )
 
 
+def _note_frames(file_format: str, image: ImageFile.ImageFile, notes: list[str]) -> None:
+    previews = image.tell() if file_format == "TIFF" else 0
+    if previews:
+        notes.append("the preview before its first page was passed over")
+    still = file_format == "PNG" and has_still(image)
+    if still:
+        notes.append("its still picture, which is no frame of the animation, was passed over")
+    frames = count_frames(image) - previews - still
+    if frames > 1:
+        notes.append(f"first of {frames} frames")
+
+
 def _subsampling(image: ImageFile.ImageFile) -> int | None:
     if getattr(image, "layers", 0) != 3:
         return None
-    return max(
-        0, int(plugin_of("JPEG").get_sampling(image))
-    )  # kinds that Pillow can't write become 4:4:4
+    return max(0, int(plugin_of("JPEG").get_sampling(image)))  # what is not written becomes 4:4:4
 
 
-def _note_depth(kind: str, image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> None:
+def _note_depth(
+    file_format: str, image: ImageFile.ImageFile, data: bytes, notes: list[str]
+) -> None:
     bits = 8
-    if kind == "PNG" and data[25] != 0:  # grey keeps its 16 bits
+    if file_format == "PNG" and data[25] != 0:  # grey keeps its 16 bits
         bits = data[24]
-    elif kind == "TIFF" and image.mode not in ("I;16", "I;16B", "I", "F"):
+    elif file_format == "TIFF" and image.mode not in ("I;16", "I;16B", "I", "F"):
         bits = max(getattr(image, "tag_v2", {}).get(258, (8,)))
-    elif kind == "HEIF":
+    elif file_format == "HEIF":
         bits = image.info.get("bit_depth", 8)
-    elif kind == "AVIF":
+    elif file_format == "AVIF":
         bits = av1_depth(data)
     if bits > 8:
         notes.append(f"{bits} bits a channel are read as 8")
-
-
-def _frames(image: ImageFile.ImageFile) -> int:
-    """1 for the multi-picture JPEG of phones too: its others are previews, depth and gain maps."""
-    if image.format == "MPO":
-        return 1
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except Exception:  # the first frame may be sound where the chain to the others is broken
-        return 1
 
 
 def color_key(header: Header, data: bytes, image: Image.Image) -> Any:

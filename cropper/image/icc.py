@@ -38,18 +38,18 @@ _NEAR = 0.01  # of gamma and primaries; as they are rounded in files that mean s
 
 
 def told_profile(
-    kind: str, data: bytes, info: Mapping[Any, Any], grey: bool
+    file_format: str, data: bytes, info: Mapping[Any, Any], grey: bool
 ) -> tuple[bytes | None, str]:
     """The profile where the colours are not sRGB, and a note of what it cannot say.
 
     ``info`` is Pillow's, for PNG. Raises ValueError for colours that cannot be.
     """
     curve, primaries, white, lost = None, _SRGB, _D65, ""
-    if points := _points(kind, data):
+    if points := _points(file_format, data):
         primaries, curve = _PRIMARIES.get(points[0], _SRGB), _curve(points[1])
         if name := {_PQ: "PQ", _HLG: "HLG"}.get(points[1]):
             lost = f"its range ({name}) is cut: what is brighter than paper is shown as white"
-    elif kind == "PNG" and "srgb" not in info:
+    elif file_format == "PNG" and "srgb" not in info:
         gamma, seen = info.get("gamma", _USUAL), info.get("chromaticity", (*_D65, *_SRGB))
         if not np.allclose(seen, (*_D65, *_SRGB), atol=_NEAR):
             white, primaries = seen[:2], seen[2:]
@@ -107,12 +107,12 @@ def av1_depth(data: bytes) -> int:
     return 8
 
 
-def _points(kind: str, data: bytes) -> tuple[int, int] | None:
+def _points(file_format: str, data: bytes) -> tuple[int, int] | None:
     """Code points of primaries and transfer."""
-    if kind == "PNG":
+    if file_format == "PNG":
         found = next((at for chunk, at, n in png_chunks(data) if chunk == b"cICP" and n == 4), None)
         return None if found is None else (data[found], data[found + 1])
-    if kind in ("AVIF", "HEIF"):
+    if file_format in ("AVIF", "HEIF"):
         for box, at, end in _properties(data):
             if box == b"colr" and data[at : at + 4] == b"nclx" and end >= at + 8:
                 return struct.unpack_from(">HH", data, at + 4)

@@ -36,14 +36,14 @@ _GAIN_MAPS = {
 _XMP_WITHIN = 1 << 17  # bytes from either end of a file, where XMP is
 
 
-def exif_block(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> bytes | None:
+def exif_block(file_format: str, image: Image.Image, data: bytes, notes: list[str]) -> bytes | None:
     """The bare block if there is one that can be used; Pillow would decode a PNG to find it."""
     try:
-        if kind == "TIFF":
+        if file_format == "TIFF":
             tags = tiff_tags(_with_iptc(image))
             return exif.bare(tags.tobytes()) if len(tags) else None
         block = image.info.get("exif") or b""
-        if kind == "PNG" and not block:  # behind the pixels, or as ImageMagick's text
+        if file_format == "PNG" and not block:  # behind the pixels, or as ImageMagick's text
             block = next((data[at : at + n] for c, at, n in png_chunks(data) if c == b"eXIf"), b"")
             text = image.info.get("Raw profile type exif", "")
             block = block or bytes.fromhex("".join(text.split("\n")[3:]))
@@ -95,13 +95,13 @@ def _as_read(value: Any) -> Any:
     return _Text(value) if isinstance(value, str) else value
 
 
-def iptc_of(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> bytes | None:
+def iptc_of(file_format: str, image: Image.Image, data: bytes, notes: list[str]) -> bytes | None:
     """Caption, credits and keywords as agencies write them; a note where only XMP has them."""
     sections = image.info.get("photoshop")
     found = sections.get(IPTC_IN_PHOTOSHOP) if isinstance(sections, dict) else None
     if found and _IPTC_PREVIEW not in found:
         return bytes(found)
-    tag = getattr(image, "tag_v2", {}).get(IPTC_IN_TIFF) if kind == "TIFF" else None
+    tag = getattr(image, "tag_v2", {}).get(IPTC_IN_TIFF) if file_format == "TIFF" else None
     if isinstance(tag, bytes) and _IPTC_PREVIEW not in tag:
         return tag
     edges = data[:_XMP_WITHIN] + data[-_XMP_WITHIN:]
@@ -110,11 +110,13 @@ def iptc_of(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> byt
     return None
 
 
-def profile_of(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> bytes | None:
+def profile_of(file_format: str, image: Image.Image, data: bytes, notes: list[str]) -> bytes | None:
     profile = image.info.get("icc_profile")
     if not profile:
         try:
-            profile, lost = told_profile(kind, data, image.info, family(image.mode) == "GRAY")
+            profile, lost = told_profile(
+                file_format, data, image.info, family(image.mode) == "GRAY"
+            )
         except ValueError:
             notes.append("its colours are told by numbers that cannot be, which were ignored")
             return None
@@ -131,13 +133,13 @@ def profile_of(kind: str, image: Image.Image, data: bytes, notes: list[str]) -> 
     return bytes(profile)
 
 
-def note_gain_map(kind: str, data: bytes, notes: list[str]) -> None:
+def note_gain_map(file_format: str, data: bytes, notes: list[str]) -> None:
     """What makes a photo brighter on screens that can, as Adobe, Apple, Google and ISO tell it."""
-    if kind not in _GAIN_MAPS:
+    if file_format not in _GAIN_MAPS:
         return
     head = data[:_XMP_WITHIN]
     place = data if b"MPF\0" in head else head  # of a JPEG, it may be told in the map itself
-    if any(each in place for each in _GAIN_MAPS[kind]):
+    if any(each in place for each in _GAIN_MAPS[file_format]):
         notes.append("its gain map, for screens that are brighter than paper, is left out")
 
 

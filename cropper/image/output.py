@@ -20,6 +20,7 @@ from PIL import Image
 
 from cropper.errors import ConfigError, CropperError, ImageWriteError, MissingExtraError
 from cropper.image import exif
+from cropper.image.colour import is_srgb, to_srgb
 from cropper.image.formats import FORMATS, format_for
 from cropper.image.header import Header, plugin_of
 from cropper.image.metadata import IPTC_IN_PHOTOSHOP, IPTC_IN_TIFF, tiff_tags
@@ -29,10 +30,8 @@ from cropper.image.pixels import (
     eight_bits,
     family,
     has_alpha,
-    is_srgb,
     over_white,
     to_palette,
-    to_srgb,
 )
 from cropper.image.source import SourceImage
 
@@ -48,7 +47,6 @@ _MODES = {  # that a format holds as they are
     "AVIF": {"RGB", "RGBA"},
     "HEIF": {"RGB", "RGBA"},
 }
-_HOLD_KEY = {"PNG", "GIF"}  # palettes and greys with one transparent value
 _HOLD_ALPHA = {"PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"}
 _HOLD_PROFILE = {"JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
 _JPEG_SEGMENT = 65533  # bytes
@@ -62,10 +60,10 @@ _BILEVEL_TIFF = {"group3", "group4", "tiff_ccitt"}
 
 def writable_format(path: str | Path) -> str:
     """``format_for``; raises MissingExtraError for a format that this installation cannot write."""
-    kind = format_for(path)
-    if kind == "HEIF" and plugin_of("HEIF") is None:
+    file_format = format_for(path)
+    if file_format == "HEIF" and plugin_of("HEIF") is None:
         raise MissingExtraError(f"{path}: HEIC is an extra: pip install 'cropper[heic]'")
-    return kind
+    return file_format
 
 
 def encode(
@@ -112,50 +110,52 @@ def encode(
     return buffer.getvalue()
 
 
-def lost_note(header: Header, kind: str) -> str | None:
-    """What a crop of the format ``kind`` does not keep of what its photo says; None: nothing."""
-    room = {"JPEG": _JPEG_SEGMENT // 2, "TIFF": math.inf}.get(kind, 0)
+def lost_note(header: Header, file_format: str) -> str | None:
+    """What a crop of this format does not keep of what its photo says; None: nothing."""
+    room = {"JPEG": _JPEG_SEGMENT // 2, "TIFF": math.inf}.get(file_format, 0)
     if header.iptc and len(header.iptc) > room:
-        return f"its IPTC (captions, credits) is not kept in {kind}: JPEG and TIFF keep it"
+        return f"its IPTC (captions, credits) is not kept in {file_format}: JPEG and TIFF keep it"
     return None
 
 
-def _fitted(crop: Image.Image, source: SourceImage, kind: str) -> tuple[Image.Image, bytes | None]:
+def _fitted(
+    crop: Image.Image, source: SourceImage, file_format: str
+) -> tuple[Image.Image, bytes | None]:
     """The crop in a mode that the format holds, and the profile that goes with its colours."""
     image = crop.copy()
     image.info = {key: crop.info[key] for key in ("transparency",) if key in crop.info}
     profile = source.header.icc
-    if kind not in _HOLD_PROFILE:
+    if file_format not in _HOLD_PROFILE:
         if not is_srgb(image, profile):
             image = to_srgb(eight_bits(averageable(image), source.span), profile)
         profile = None
-    if has_alpha(image) and not _holds_alpha(image, kind):
-        image = averageable(image) if kind in _HOLD_ALPHA else over_white(image)
-    if image.mode not in _MODES[kind]:
-        image = _kin(image, source, kind)
-    if image.mode not in _MODES[kind]:
+    if has_alpha(image) and not _holds_alpha(image, file_format):
+        image = averageable(image) if file_format in _HOLD_ALPHA else over_white(image)
+    if image.mode not in _MODES[file_format]:
+        image = _kin(image, source, file_format)
+    if image.mode not in _MODES[file_format]:
         image = to_srgb(image, profile)
     if family(image.mode) != family(source.header.mode):
         profile = None
-    if kind == "GIF" and image.mode in ("RGB", "RGBA"):
+    if file_format == "GIF" and image.mode in ("RGB", "RGBA"):
         image = to_palette(image)
     return image, profile
 
 
-def _holds_alpha(image: Image.Image, kind: str) -> bool:
+def _holds_alpha(image: Image.Image, file_format: str) -> bool:
     """Whether the format takes the picture's kind of alpha as it is."""
     if image.mode == "P" and image.palette is not None and image.palette.mode == "RGBA":
-        return kind == "PNG"
+        return file_format == "PNG"
     key = image.info.get("transparency")
     if key is not None:
-        whole = kind == "PNG" or (kind == "GIF" and isinstance(key, int))
-        return whole and image.mode in _MODES[kind]
-    return kind in _HOLD_ALPHA
+        whole = file_format == "PNG" or (file_format == "GIF" and isinstance(key, int))
+        return whole and image.mode in _MODES[file_format]
+    return file_format in _HOLD_ALPHA
 
 
-def _kin(image: Image.Image, source: SourceImage, kind: str) -> Image.Image:
+def _kin(image: Image.Image, source: SourceImage, file_format: str) -> Image.Image:
     """The picture in the mode of the same colour space that comes closest."""
-    if image.mode == "I" and kind == "PNG" and source.span == (0, 65535):
+    if image.mode == "I" and file_format == "PNG" and source.span == (0, 65535):
         return Image.fromarray(np.asarray(image).astype(np.uint16))
     if image.mode == "YCbCr":
         return image.convert("RGB")
@@ -163,30 +163,30 @@ def _kin(image: Image.Image, source: SourceImage, kind: str) -> Image.Image:
 
 
 def _options(
-    image: Image.Image, header: Header, kind: str, quality: int, profile: bytes | None
+    image: Image.Image, header: Header, file_format: str, quality: int, profile: bytes | None
 ) -> dict[str, Any]:
-    options: dict[str, Any] = {"icc_profile": profile} if kind in _HOLD_PROFILE else {}
-    if header.dpi and kind in ("JPEG", "PNG", "TIFF", "BMP"):
+    options: dict[str, Any] = {"icc_profile": profile} if file_format in _HOLD_PROFILE else {}
+    if header.dpi and file_format in ("JPEG", "PNG", "TIFF", "BMP"):
         options["dpi"] = header.dpi
-    if kind in ("JPEG", "WEBP", "AVIF", "HEIF"):
+    if file_format in ("JPEG", "WEBP", "AVIF", "HEIF"):
         options["quality"] = quality
-    if kind == "HEIF":
+    if file_format == "HEIF":
         options["enc_params"] = {"preset": _X265_PRESET}
-    if kind == "JPEG" and image.mode == "RGB" and header.subsampling is not None:
+    if file_format == "JPEG" and image.mode == "RGB" and header.subsampling is not None:
         options["subsampling"] = header.subsampling
-    if kind == "JPEG" and header.iptc and lost_note(header, kind) is None:
+    if file_format == "JPEG" and header.iptc and lost_note(header, file_format) is None:
         options["extra"] = _photoshop_segment(header.iptc)
-    if kind == "WEBP":
+    if file_format == "WEBP":
         options["lossless"] = header.lossless
-    if kind == "GIF":
+    if file_format == "GIF":
         options["optimize"] = False  # which would sort the palette
     block = exif.after_crop(header.exif, image.size) if header.exif else b""
-    if kind == "TIFF":
+    if file_format == "TIFF":
         options["compression"] = _tiff_compression(image, header.compression, block)
         options["exif"] = _described(block, header.iptc)
-    elif block and kind not in ("GIF", "BMP"):
+    elif block and file_format not in ("GIF", "BMP"):
         block = exif.PREFIX + block
-        if kind != "JPEG" or len(block) <= _JPEG_SEGMENT:
+        if file_format != "JPEG" or len(block) <= _JPEG_SEGMENT:
             options["exif"] = block
     return options
 

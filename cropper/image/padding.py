@@ -7,7 +7,8 @@ from PIL import Image, ImageColor
 
 from cropper.canvas import Canvas, Size
 from cropper.errors import ConfigError
-from cropper.image.pixels import averageable, from_srgb, resample, span_of
+from cropper.image.colour import from_srgb
+from cropper.image.pixels import averageable, resample, span_of
 from cropper.image.source import MAX_PIXELS
 
 __all__ = ["check_colour", "laid"]

@@ -19,15 +19,15 @@ from PIL import Image, ImageFile
 
 from cropper.boxes import as_boxes, clip
 from cropper.errors import BoxError, ConfigError, ImageReadError
+from cropper.image.colour import to_srgb
 from cropper.image.deep_tiff import deep_picture, unread_kind
+from cropper.image.frames import part_of_canvas, to_animation
 from cropper.image.header import (
     Header,
     color_key,
     in_memory,
     open_picture,
-    part_of_canvas,
     reading,
-    to_animation,
 )
 from cropper.image.jpeg import DAMAGED, decode_jpeg
 from cropper.image.linear import resample_linear
@@ -39,9 +39,9 @@ from cropper.image.pixels import (
     over_white,
     resample,
     span_of,
-    to_srgb,
     transform,
 )
+from cropper.image.upright import to_stored, turned, upright
 from cropper.image.view import View
 
 __all__ = ["MAX_PIXELS", "SourceImage"]
@@ -51,20 +51,6 @@ MAX_PIXELS = 1 << 30  # of a crop
 # What a JPEG's scaled decode keeps beyond a crop's size: with less, its error comes near to that
 # of encoding the crop at quality 92 (41 dB at 1.25, 36 dB at 1)
 _SPARE = 1.25
-# EXIF orientation -> Pillow's transpose to upright, and the way back to what is stored: whether x
-# and y are swapped, then whether x is reversed, and y
-_UPRIGHT = {
-    2: (Image.Transpose.FLIP_LEFT_RIGHT, (False, True, False)),
-    3: (Image.Transpose.ROTATE_180, (False, True, True)),
-    4: (Image.Transpose.FLIP_TOP_BOTTOM, (False, False, True)),
-    5: (Image.Transpose.TRANSPOSE, (True, False, False)),
-    6: (Image.Transpose.ROTATE_270, (True, False, True)),
-    7: (Image.Transpose.TRANSVERSE, (True, True, True)),
-    8: (Image.Transpose.ROTATE_90, (True, True, False)),
-}
-# Each is the one before it and a quarter turn clockwise; of a mirrored picture the second four
-_QUARTERS = ((1, 6, 3, 8), (2, 7, 4, 5))
-
 _Box = tuple[float, float, float, float]
 
 
@@ -128,9 +114,7 @@ class SourceImage:
 
         As if its EXIF had said so: sizes, boxes, views and crops are of the turned picture.
         """
-        now = self.header.orientation
-        order = next(each for each in _QUARTERS if now in each)
-        orientation = order[(order.index(now) + quarters) % 4]
+        orientation = turned(self.header.orientation, quarters)
         size = self.size[::-1] if quarters % 2 else self.size
         self.header = replace(self.header, orientation=orientation, size=size)
 
@@ -214,12 +198,7 @@ class SourceImage:
 
     def stored_points(self, points: ArrayLike) -> NDArray[np.float64]:
         """(N, 2) px -> (N, 2) px of the picture as it is stored, before its orientation."""
-        found = np.array(points, dtype=np.float64)
-        if self.header.orientation == 1:
-            return found
-        swapped, *reversed_sides = _UPRIGHT[self.header.orientation][1]
-        found = found[:, ::-1] if swapped else found
-        return np.where(reversed_sides, self.stored_size(self.size) - found, found)
+        return to_stored(points, self.stored_size(self.size), self.header.orientation)
 
     def warp(
         self, corners: ArrayLike, size: tuple[int, int], *, linear: bool = False
@@ -326,9 +305,7 @@ class SourceImage:
         return (x0, y0, x1, y1)
 
     def _upright(self, image: Image.Image) -> Image.Image:
-        if self.header.orientation == 1:
-            return image
-        return image.transpose(_UPRIGHT[self.header.orientation][0])
+        return upright(image, self.header.orientation)
 
 
 def _enough(

@@ -39,29 +39,29 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _SIZES |= {16: 8, 17: 8, 18: 8}
 
 
-def excess(kind: str, data: bytes) -> str | None:
-    """What a file of the format ``kind`` has too much of, as in ``more than 100 scans``; or None.
+def excess(file_format: str, data: bytes) -> str | None:
+    """What a file of this format has too much of, as in ``more than 100 scans``; or None.
 
     What is broken is left to the decoder, which says so.
     """
-    look = {"JPEG": _of_jpeg, "PNG": _of_png, "GIF": _of_gif, "TIFF": _of_tiff}.get(kind)
+    look = {"JPEG": _of_jpeg, "PNG": _of_png, "GIF": _of_gif, "TIFF": _of_tiff}.get(file_format)
     try:
         return look(data) if look else None
     except (IndexError, struct.error):  # it ends early
         return None
 
 
-def is_cut_off(kind: str, data: bytes) -> bool:
+def is_cut_off(file_format: str, data: bytes) -> bool:
     """Whether the end of a file is missing that a decoder may do without."""
     try:
-        if kind == "PNG":
+        if file_format == "PNG":
             end = (at for chunk, at, _ in png_chunks(data) if chunk == b"IEND")
             return len(data) < next(end, len(data)) + 4  # its checksum
-        if kind == "GIF":
+        if file_format == "GIF":
             for _ in _gif_blocks(data):
                 pass
             return False
-        size = {"BMP": (2, 0), "WEBP": (4, 8)}.get(kind)
+        size = {"BMP": (2, 0), "WEBP": (4, 8)}.get(file_format)
         return size is not None and len(data) < size[1] + struct.unpack_from("<I", data, size[0])[0]
     except (IndexError, struct.error):
         return True
@@ -154,8 +154,10 @@ def _of_tiff(data: bytes) -> str | None:
         entries += count
         if len(seen) > _MAX_DIRECTORIES or entries > _MAX_ENTRIES:
             return f"more than {_MAX_DIRECTORIES} pages or {_MAX_ENTRIES} entries about them"
-        for _, kind, number, _ in struct.iter_unpack(order + entry, data[at + head_size : end]):
-            values += _SIZES.get(kind, 0) * number
+        for _, field_type, number, _ in struct.iter_unpack(
+            order + entry, data[at + head_size : end]
+        ):
+            values += _SIZES.get(field_type, 0) * number
         if values > len(data) + _SHARED_VALUES:
             return "entries that are longer than the file"
         (at,) = struct.unpack_from(order + link, data, end)

@@ -14,17 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cropper.image.colour import from_srgb, to_srgb
 from cropper.image.pixels import (
     Span,
     averageable,
     eight_bits,
     family,
-    from_srgb,
     has_alpha,
     over_white,
     span_of,
     strips,
-    to_srgb,
 )
 from cropper.image.view import View
 from cropper.tone import Tone

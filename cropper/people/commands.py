@@ -26,9 +26,8 @@ from cropper.identity import (
 )
 from cropper.identity.known import face_of
 from cropper.image import SourceImage
-from cropper.listing import list_pictures
 from cropper.people.look import PhotoFaces, Tile, face_sheet, look_at, record
-from cropper.rank.commands import Failures, Progress
+from cropper.rank.pictures import Pictures, Progress
 from cropper.render import check_no_input, check_output, write_picture
 from cropper.request import CropRequest
 
@@ -67,13 +66,12 @@ def list_faces(
         check_output(options.sheet, overwrite=options.overwrite)
     if options.aspect:
         CropRequest(aspect=options.aspect)  # checks it
-    paths = list_pictures(inputs)
+    pictures = Pictures(inputs, options.as_json, progress, "input")
     if options.sheet:
         check_no_input(options.sheet, inputs)
-    failures = Failures(options.as_json, "input")
     tiles: list[Tile] = []
     also = _crop_of(options.aspect) if options.aspect else None
-    for photo in look_at(paths, failures, progress, tiles=bool(options.sheet), also=also):
+    for photo in look_at(pictures, tiles=bool(options.sheet), also=also):
         tiles += photo.tiles
         if not _tell_faces(photo, options.as_json) and not options.sheet:
             break  # nobody reads the rest
@@ -83,8 +81,8 @@ def list_faces(
         )
         say(f"wrote {options.sheet}: {len(tiles)} faces")
     elif options.sheet:
-        say(f"no face in {len(paths)} pictures: no sheet is written")
-    return failures.end(len(paths))
+        say(f"no face in {len(pictures.paths)} pictures: no sheet is written")
+    return pictures.end()
 
 
 def _crop_of(aspect: str) -> Callable[[SourceImage], Box]:
@@ -151,9 +149,8 @@ def who(inputs: Sequence[str], options: WhoOptions, progress: Progress | None = 
     """A line for each face: a name, or nobody known."""
     _check_rate(options.false_accepts)
     gallery = Gallery(KnownPeople.at(options.people, say).people)
-    paths = list_pictures(inputs)
-    failures = Failures(options.as_json, "input")
-    for photo in look_at(paths, failures, progress):
+    pictures = Pictures(inputs, options.as_json, progress, "input")
+    for photo in look_at(pictures):
         records, lines = [], []
         for seen, match in zip(
             photo.seen, recognise(photo.seen, gallery, options.false_accepts), strict=True
@@ -164,7 +161,7 @@ def who(inputs: Sequence[str], options: WhoOptions, progress: Progress | None = 
             lines.append((told or unknown).rstrip())
         if not _tell_photo(photo, records, lines, options.as_json):
             break  # nobody reads the rest
-    return failures.end(len(paths))
+    return pictures.end()
 
 
 def _match_record(match: Match | None) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from cropper.console import print_json, print_line, say
 from cropper.errors import ConfigError, NoInputError
 from cropper.identity import RATE, farthest
 from cropper.identity.descriptor import Encodings
-from cropper.listing import list_pictures
 from cropper.people.look import Tile, face_sheet, look_at
-from cropper.rank.commands import Failures, Progress
 from cropper.rank.layout import need
+from cropper.rank.pictures import Pictures, Progress
 from cropper.render import check_free, write_picture
 
 __all__ = ["GroupOptions", "group_encodings", "group_faces"]
@@ -77,10 +76,9 @@ def group_faces(
     if options.sheets and not options.overwrite:
         for sheet in sorted(options.sheets.glob("person-*.jpg")):
             check_free(sheet, overwrite=False)
-    paths = list_pictures(inputs)
-    failures = Failures(options.as_json, "input")
+    pictures = Pictures(inputs, options.as_json, progress, "input")
     found, encodings, faces = [], [], 0
-    for photo in look_at(paths, failures, progress, tiles=options.sheets is not None):
+    for photo in look_at(pictures, tiles=options.sheets is not None):
         faces += len(photo.seen)
         for index, seen in enumerate(photo.seen):
             if seen.encoding:
@@ -88,7 +86,7 @@ def group_faces(
                 found.append(_Found(photo.path, index + 1, tile))
                 encodings.append(seen.encoding)
     if not found:
-        raise NoInputError(f"none of {len(paths)} pictures shows a face that can be read")
+        raise NoInputError(f"none of {len(pictures.paths)} pictures shows a face that can be read")
     groups = _grouped(found, np.array(encodings, np.float32), options.false_accepts)
     told = [group for group in groups if len(group) >= options.least]
     _write_sheets(told, options)
@@ -96,7 +94,7 @@ def group_faces(
         _tell(number, group, options.as_json)
     count = sum(map(len, told))
     say(f"people with {options.least} faces or more: {len(told)}, {count} of {faces} faces")
-    return failures.end(len(paths))
+    return pictures.end()
 
 
 def _grouped(found: Sequence[_Found], encodings: Encodings, rate: float) -> list[list[_Found]]:

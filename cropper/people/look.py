@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from cropper.identity import SeenFace, look
 from cropper.image import SourceImage, View
-from cropper.rank.commands import Failures, Progress, counted
-from cropper.rank.sheet import Canvas, columns_for
-from cropper.rank.stream import UnreadablePhoto, read_ahead
+from cropper.rank.pictures import Pictures
+from cropper.rank.sheet import TileSheet, columns_for
 
 __all__ = ["TILE", "PhotoFaces", "Tile", "face_sheet", "look_at", "record"]
 
@@ -38,25 +37,20 @@ class PhotoFaces:
 
 
 def look_at(
-    paths: Sequence[Path],
-    failures: Failures,
-    progress: Progress | None = None,
+    pictures: Pictures,
     *,
     tiles: bool = False,
     also: Callable[[SourceImage], Any] | None = None,
 ) -> Iterator[PhotoFaces]:
-    """Every photo that can be read, in order; ``failures`` hears of the others."""
+    """Every photo that can be read, in order."""
 
     def see(image: SourceImage) -> PhotoFaces:
         seen = look(image)
         cut = _tiles(image.view(_VIEW), seen) if tiles and seen else ()
         return PhotoFaces(Path(), image.size, seen, cut, also(image) if also else None)
 
-    for path, found in counted(read_ahead(paths, see), len(paths), progress):
-        if isinstance(found, UnreadablePhoto):
-            failures.add(found)
-        else:
-            yield replace(found, path=path)
+    for path, found in pictures.seen(see):
+        yield replace(found, path=path)
 
 
 def record(seen: SeenFace) -> dict[str, Any]:
@@ -75,7 +69,7 @@ def record(seen: SeenFace) -> dict[str, Any]:
 def face_sheet(tiles: Sequence[Tile]) -> NDArray[np.uint8]:
     """A contact sheet, row by row: (H, W, 3)."""
     columns = columns_for(len(tiles))
-    canvas = Canvas(max(math.ceil(len(tiles) / columns), 1), columns, TILE)
+    canvas = TileSheet(max(math.ceil(len(tiles) / columns), 1), columns, TILE)
     for index, tile in enumerate(tiles):
         canvas.put(*divmod(index, columns), tile)
     return canvas.pixels

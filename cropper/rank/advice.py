@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from cropper.best_filter import WORTH_IT
 from cropper.boxes import Crop
 from cropper.console import print_line
 from cropper.errors import CropperError
 from cropper.faces import Face, find_faces
+from cropper.filter_search import WORTH_IT
 from cropper.finder import CropFinder
 from cropper.image import View, load_image
-from cropper.listing import list_pictures
-from cropper.rank.commands import Failures, ScoreOptions, counted
-from cropper.rank.stream import UnreadablePhoto, whole_score
+from cropper.rank.commands import ScoreOptions
+from cropper.rank.pictures import Pictures, Progress
+from cropper.rank.stream import whole_score
 from cropper.request import CropRequest
 from cropper.scorers import Scorer
 from cropper.scorers.probe import CHANGES
@@ -103,26 +103,21 @@ class Advice:
                 yield f"    {what:22}" + "".join(f"{value:7.2f}" for value in three)
 
 
-def advise(
-    inputs: Sequence[str],
-    options: AdviceOptions,
-    progress: Callable[[int, int], None] | None = None,
-) -> int:
+def advise(inputs: Sequence[str], options: AdviceOptions, progress: Progress | None = None) -> int:
     """Print the advice for each picture, and return the exit code."""
     request = CropRequest(aspect=options.aspect)
-    paths = list_pictures(inputs)
+    pictures = Pictures(inputs, options.as_json, progress)
     finder = CropFinder(options.scorer, options.device)
-    failures = Failures(options.as_json)
-    for path in counted(paths, len(paths), progress):
+    for path in pictures.counted(pictures.paths):
         try:
             found = advise_on(path, finder, request)
         except (CropperError, MemoryError) as error:
-            failures.add(UnreadablePhoto(path, str(error) or f"{path}: not enough memory"))
+            pictures.fail(path, str(error) or f"{path}: not enough memory")
         else:
             told = [json.dumps(found.to_dict())] if options.as_json else [*found.lines()]
             if not all(map(print_line, told)):
                 break  # nobody reads the rest
-    return failures.end(len(paths))
+    return pictures.end()
 
 
 def advise_on(path: Path, finder: CropFinder, request: CropRequest) -> Advice:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from cropper.image import View
 
-__all__ = ["Canvas", "columns_for", "fitted", "pick_continuum", "squared"]
+__all__ = ["TileSheet", "columns_for", "fitted", "pick_continuum", "squared"]
 
 _PAPER = 208  # level of the ground; white borders of photos show on it
 _GAP = 2  # px between tiles
 
 
-class Canvas:
+class TileSheet:
     """A sheet of square tiles, filled one by one."""
 
     def __init__(self, rows: int, columns: int, tile: int) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from cropper.scorers.base import BatchScorer, BoundScorer, Describes, Scorer, ScorerSpec
-from cropper.scorers.header import read_header
+from cropper.scorers.header import KINDS, read_header
 from cropper.scorers.loading import scorer_at
 from cropper.scorers.registry import DEFAULT_SCORER, load_scorer, register_scorer, scorer_names
 
@@ -42,16 +43,5 @@ def describe_scorers(as_json: bool = False) -> list[str]:
     return lines
 
 
-@register_scorer("cropnet")
-def _cropnet(device: str) -> Scorer:
-    return scorer_at(WEIGHTS / "cropnet.safetensors", device)
-
-
-@register_scorer("convnet")
-def _convnet(device: str) -> Scorer:
-    return scorer_at(WEIGHTS / "convnet.safetensors", device)
-
-
-@register_scorer("selfie")
-def _selfie(device: str) -> Scorer:
-    return scorer_at(WEIGHTS / "selfie.safetensors", device)
+for _name in KINDS:  # the package has one of each, by its name
+    register_scorer(_name)(partial(scorer_at, WEIGHTS / f"{_name}.safetensors"))

@@ -25,6 +25,7 @@ __all__ = [
     "seen",
 ]
 
+_LEAST = 448  # px of the long side: faces, the tilt and which way is up are read from it too
 _SPARE = 1.5  # times the long side: what is that little too large is quicker scored than shrunk
 
 
@@ -40,8 +41,11 @@ def isolated(what: str) -> Iterator[None]:
 
 
 def seen(image: SourceImage, long_side: int) -> View:
-    """The view for a scorer that reads ``long_side`` px; more where that is less work."""
-    return image.view(long_side, _SPARE)
+    """The view for a scorer that reads ``long_side`` px, and for what looks for faces beside it.
+
+    It is larger where that is less work than to shrink it.
+    """
+    return image.view(max(long_side, _LEAST), _SPARE)
 
 
 @dataclass(frozen=True)

@@ -23,19 +23,19 @@ from cropper.image import View
 from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
 from cropper.space import CropSpace
 
-__all__ = ["EnsembleScorer", "Part", "parse_parts", "reference_boxes"]
+__all__ = ["EnsemblePart", "EnsembleScorer", "parse_parts", "reference_boxes"]
 
 _STRIDE = 0.25  # of the reference crops: 51, which a costly judge can afford
 _LEAST = 1e-9  # a spread below is that of a judge without an opinion
 
 
 @dataclass(frozen=True)
-class Part:
+class EnsemblePart:
     name: str
     weight: float  # of its standardised score; below 0 the judge's taste is turned round
 
 
-def parse_parts(text: str) -> tuple[Part, ...] | None:
+def parse_parts(text: str) -> tuple[EnsemblePart, ...] | None:
     """``a+b*0.3`` -> its parts, weights 1 where none is named; None where it is one plain name.
 
     Raises ConfigError for an empty name or a weight that is no number other than 0.
@@ -54,7 +54,7 @@ def parse_parts(text: str) -> tuple[Part, ...] | None:
                 f"an ensemble is written as in cropnet+selfie or cropnet*0.7+selfie*0.3, got "
                 f"{text!r}"
             )
-        parts.append(Part(name, value))
+        parts.append(EnsemblePart(name, value))
     names = [part.name for part in parts]
     if len(set(names)) < len(names):
         raise ConfigError(f"a scorer is named once in an ensemble, got {text!r}: raise its weight")
@@ -70,7 +70,7 @@ def reference_boxes(size: tuple[int, int]) -> Boxes:
 class EnsembleScorer:
     """The weighted sum of its parts' standardised scores."""
 
-    def __init__(self, parts: Sequence[Part], scorers: Sequence[Scorer]) -> None:
+    def __init__(self, parts: Sequence[EnsemblePart], scorers: Sequence[Scorer]) -> None:
         """``scorers`` as ``parts``, loaded."""
         self.parts = tuple(parts)
         self.scorers = tuple(scorers)

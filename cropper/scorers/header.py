@@ -17,11 +17,11 @@ from safetensors import SafetensorError, safe_open
 from cropper.errors import MissingModelError
 from cropper.scorers.base import ScorerSpec
 
-__all__ = ["KINDS", "Kind", "broken_header", "check_whole", "read_header", "spec_from"]
+__all__ = ["KINDS", "broken_header", "check_whole", "read_header", "spec_from"]
 
 
 @dataclass(frozen=True)
-class Kind:
+class _Kind:
     """A kind of scorer: the modules whose ``load`` makes one of a checkpoint."""
 
     costly: bool  # as in ScorerSpec
@@ -31,9 +31,9 @@ class Kind:
 
 # A localizer is a checkpoint too, but no scorer: it only proposes
 KINDS = {
-    "cropnet": Kind(False, "cropper.scorers.cropnet.network", "cropper.scorers.cropnet.cpu"),
-    "convnet": Kind(True, "cropper.scorers.convnet"),
-    "selfie": Kind(True, "cropper.scorers.selfie"),
+    "cropnet": _Kind(False, "cropper.scorers.cropnet.network", "cropper.scorers.cropnet.cpu"),
+    "convnet": _Kind(True, "cropper.scorers.convnet"),
+    "selfie": _Kind(True, "cropper.scorers.selfie"),
 }
 _WHOLE = {"long_side": (16, 8192), "batch_size": (1, 1 << 20)}  # px; boxes
 _REMEDY = "train one with `cropper train crops`, or name a registered scorer"

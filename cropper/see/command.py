@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cropper.console import print_json, print_line, say
-from cropper.errors import ConfigError, NoInputError
+from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, load_image
-from cropper.listing import list_pictures
-from cropper.rank.commands import Failures, counted
-from cropper.rank.sheet import Canvas, fitted
-from cropper.rank.stream import UnreadablePhoto, read_ahead
+from cropper.rank.pictures import Pictures, Progress
+from cropper.rank.sheet import TileSheet, fitted
 from cropper.render import check_free, check_no_input, check_output, write, write_picture
 from cropper.report import render_layers
 from cropper.report.overlay import SIDE, draw_overlay
@@ -29,7 +27,6 @@ from cropper.see.why import STEPS, attribute_score, score_losses
 
 __all__ = ["UnitsOptions", "WhyOptions", "see_units", "see_why"]
 
-Progress = Callable[[int, int], None]
 _LAYER = "block6"  # of a sheet
 
 
@@ -70,40 +67,35 @@ def see_units(
     Prints a line for each unit.
     """
     target = _checked_target(options)
-    paths = list_pictures(inputs)
+    pictures = Pictures(inputs, options.as_json, progress)
     check_no_input(target, inputs)
     tower = tower_of(load_scorer(options.scorer, "cpu"))
     layer = options.layer or ("" if options.report else _LAYER)
     found = TopPatches(tower, [layer] if layer else [], options.top)
     if options.report:
         check_page(len(found.layers), options.units, options.top)
-    failures = Failures(options.as_json)
-    for path, view in counted(read_ahead(paths, tower.view), len(paths), progress):
-        if isinstance(view, UnreadablePhoto):
-            failures.add(view)
-        else:
-            found.add(path, view)
+    for path, view in pictures.seen(tower.view):
+        found.add(path, view)
     chosen = found.choose(options.units)
-    if not any(chosen.values()):
-        raise NoInputError(f"none of {len(paths)} pictures could be read")
-    tiles = _tiles(chosen, tower, options.tile, failures)
+    pictures.check(any(chosen.values()))
+    tiles = _tiles(chosen, tower, options.tile, pictures)
     if options.report:
         layers = layers_shown(found, chosen, tiles, target.resolve().parent)
         summary = (
-            f"{len(paths) - failures.count} photos. Of each layer the units that stand out "
-            "most, each with the parts of photos that excite it most, one of a photo."
+            f"{len(pictures.paths) - pictures.failed} photos. Of each layer the units that stand "
+            "out most, each with the parts of photos that excite it most, one of a photo."
         )
         page = render_layers(f"What {options.scorer} sees", summary, layers, options.tile)
         write(page.encode(), target, overwrite=options.overwrite)
     else:
-        sheet = Canvas(len(chosen[layer]), options.top, options.tile)
+        sheet = TileSheet(len(chosen[layer]), options.top, options.tile)
         for (_, row, column), pixels in tiles:
             sheet.put(row, column, pixels)
         write_picture(sheet.pixels, target, options.quality, overwrite=options.overwrite)
     for name, units in chosen.items():  # after the file: who reads them may leave early
         for unit, patches in units:
             _tell_unit(name, unit, patches, options.as_json)
-    return failures.end(len(paths))
+    return pictures.end()
 
 
 def _checked_target(options: UnitsOptions) -> Path:
@@ -152,7 +144,7 @@ def see_why(photo: str, options: WhyOptions, progress: Progress | None = None) -
 
 
 def _tiles(
-    chosen: Chosen, tower: Tower, tile: int, failures: Failures
+    chosen: Chosen, tower: Tower, tile: int, pictures: Pictures
 ) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
     """Every patch in its place, ``tile`` px.
 
@@ -163,10 +155,7 @@ def _tiles(
         for row, (_, patches) in enumerate(units):
             for column, patch in enumerate(patches):
                 photos.setdefault(patch.path, []).append(((layer, row, column), patch))
-    for path, view in read_ahead(photos, tower.view):
-        if isinstance(view, UnreadablePhoto):  # gone since it was seen
-            failures.add(view)
-            continue
+    for path, view in pictures.seen_again(photos, tower.view):
         for place, patch in photos[path]:
             shown = patch.of(view)
             if shown.pixels.size:  # else the photo has become another

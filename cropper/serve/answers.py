@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from cropper.image import FORMATS
-from cropper.serve.problems import KINDS
+from cropper.serve.problems import PROBLEM_TYPES
 from cropper.serve.texts import MAX_ASPECTS
 
 __all__ = ["CropsAnswer", "Limits", "Problem", "ScoresAnswer", "SeveralAnswer", "Status"]
@@ -202,7 +202,7 @@ class Status(BaseModel):
 class Problem(BaseModel):
     """An error, as RFC 9457 has it."""
 
-    type: str = Field(description=f"/docs# and one of {', '.join(KINDS)}.")
+    type: str = Field(description=f"/docs# and one of {', '.join(PROBLEM_TYPES)}.")
     title: str
     status: int
     detail: str

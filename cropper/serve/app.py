@@ -22,15 +22,15 @@ from cropper.image import EXTENSION_OF, MOST_BYTES
 from cropper.presets import PRESETS
 from cropper.scoring_thread import ScoringThread
 from cropper.serve.admission import Admission, Ticket
-from cropper.serve.handlers import MEDIA_TYPES, EncodedCrop, Handlers, Judge
+from cropper.serve.handlers import MEDIA_TYPES, EncodedCrop, Handlers, ServedScorer
 from cropper.serve.metrics import Measured, Metrics
 from cropper.serve.negotiation import ANY_PICTURE, JSON, choose
 from cropper.serve.openapi import describe
-from cropper.serve.options import ServeOptions
 from cropper.serve.pages import page_routes, site_routes
 from cropper.serve.problems import HANDLERS, ProblemError
-from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions, read_options
+from cropper.serve.questions import CropQuestion, CutQuestion, ScoreQuestion, read_question
 from cropper.serve.security import Guard
+from cropper.serve.settings import ServeOptions
 from cropper.serve.uploads import Upload, drain, read_upload
 from cropper.threads import cores
 from cropper.tone import FILTERS
@@ -38,7 +38,7 @@ from cropper.tone import FILTERS
 __all__ = ["make_app"]
 
 _PICTURES = tuple(MEDIA_TYPES.values())
-_KIND_OF = {media_type: kind for kind, media_type in MEDIA_TYPES.items()}
+_FORMAT_OF = {media_type: file_format for file_format, media_type in MEDIA_TYPES.items()}
 _LOG = logging.getLogger("cropper.serve")
 _MOST_WORKERS = 4
 _NOBODY = KnownPeople(())
@@ -89,8 +89,8 @@ class _Service:
     @asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         workers = max(2, min(cores(), _MOST_WORKERS))  # one decodes while one waits for scores
-        self.judges = {
-            name: Judge(finder, ScoringThread(finder, around_batch=self.metrics.scoring))
+        self.scorers = {
+            name: ServedScorer(finder, ScoringThread(finder, around_batch=self.metrics.scoring))
             for name, finder in self.finders.items()
         }
         self.admission = Admission(self.options.queue, workers, self.metrics)
@@ -99,22 +99,24 @@ class _Service:
         with decoders:
             decoders.start(workers)
             seconds = self.options.answer_seconds
-            self.handlers = Handlers(self.judges, decoders, seconds=seconds, people=self.people)
+            self.handlers = Handlers(self.scorers, decoders, seconds=seconds, people=self.people)
             try:
                 yield
             finally:
                 self.admission.close()
-                for judge in self.judges.values():
-                    judge.thread.close()
+                for scorer in self.scorers.values():
+                    scorer.thread.close()
 
     async def crop(self, request: Request) -> Response:
-        kind = _accepted(request, (JSON, ANY_PICTURE, *_PICTURES))
+        media_type = _accepted(request, (JSON, ANY_PICTURE, *_PICTURES))
 
         def work(upload: Upload) -> Work:
-            options = read_options(upload.fields, CropOptions)
-            if kind == JSON:
+            options = read_question(upload.fields, CropQuestion)
+            if media_type == JSON:
                 return lambda ticket: self.handlers.crop(ticket, upload.photo, options)
-            return lambda t: self.handlers.cropped(t, upload.photo, options, _KIND_OF.get(kind))
+            return lambda t: self.handlers.cropped(
+                t, upload.photo, options, _FORMAT_OF.get(media_type)
+            )
 
         return await self._answer(request, work)
 
@@ -122,17 +124,17 @@ class _Service:
         _accepted(request, (JSON,))
 
         def work(upload: Upload) -> Work:
-            options = read_options(upload.fields, ScoreOptions)
+            options = read_question(upload.fields, ScoreQuestion)
             return lambda ticket: self.handlers.score(ticket, upload.photo, options)
 
         return await self._answer(request, work)
 
     async def cut(self, request: Request) -> Response:
-        kind = _accepted(request, (ANY_PICTURE, *_PICTURES))
+        media_type = _accepted(request, (ANY_PICTURE, *_PICTURES))
 
         def work(upload: Upload) -> Work:
-            options = read_options(upload.fields, CutOptions)
-            return lambda t: self.handlers.cut(t, upload.photo, options, _KIND_OF.get(kind))
+            options = read_question(upload.fields, CutQuestion)
+            return lambda t: self.handlers.cut(t, upload.photo, options, _FORMAT_OF.get(media_type))
 
         return await self._answer(request, work)
 
@@ -179,7 +181,7 @@ class _Service:
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, _: Request) -> Response:
-        if not all(judge.thread.alive for judge in self.judges.values()):
+        if not all(scorer.thread.alive for scorer in self.scorers.values()):
             raise ProblemError("not-ready", "a scorer's thread has ended: start the service again")
         if self.admission.stuck:
             raise ProblemError("not-ready", "every worker has been at one request for long")

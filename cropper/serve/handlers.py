@@ -13,22 +13,23 @@ import numpy as np
 from cropper.boxes import Crop, clip
 from cropper.decoders import Decoders, RemoteImage
 from cropper.errors import BoxError
-from cropper.finder import CropFinder, ScoreMap
+from cropper.finder import CropFinder
 from cropper.identity import KnownPeople, look
 from cropper.image import FORMATS, Output, View, sniff
 from cropper.render import render
 from cropper.result import CropResult, preference
+from cropper.score_map import ScoreMap
 from cropper.scorers import ScorerSpec
 from cropper.scoring_thread import ScoringThread
 from cropper.search import Objective
 from cropper.serve.admission import Ticket
 from cropper.serve.problems import ProblemError
-from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions
+from cropper.serve.questions import CropQuestion, CutQuestion, ScoreQuestion
 from cropper.subjects import find_subjects
 from cropper.tone import parse_filter
 from cropper.turn import Turn
 
-__all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers", "Judge"]
+__all__ = ["MEDIA_TYPES", "EncodedCrop", "Handlers", "ServedScorer"]
 
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
@@ -58,7 +59,7 @@ class EncodedCrop:
 
 
 @dataclass(frozen=True)
-class Judge:
+class ServedScorer:
     """A scorer that requests may choose, and the thread that it belongs to."""
 
     finder: CropFinder
@@ -87,42 +88,42 @@ class Handlers:
 
     def __init__(
         self,
-        judges: Mapping[str, Judge],
+        scorers: Mapping[str, ServedScorer],
         decoders: Decoders,
         *,
         seconds: float,
         people: KnownPeople,
     ) -> None:
-        """``judges`` by name, the default first; a photo is decoded and encoded for ``seconds``."""
-        self.judges, self.decoders, self.people = judges, decoders, people
+        """``scorers`` by name, the default first; ``seconds`` to decode and encode a photo."""
+        self.scorers, self.decoders, self.people = scorers, decoders, people
         self.max_mpixels, self.seconds = decoders.max_mpixels, seconds
 
-    def crop(self, ticket: Ticket, data: bytes, options: CropOptions) -> dict[str, Any]:
+    def crop(self, ticket: Ticket, data: bytes, options: CropQuestion) -> dict[str, Any]:
         """The JSON answer: that of ``cropper best --json``, and more; or a list of them."""
         self._check_size(options.size)
-        judge = self._judge(options.scorer)
+        scorer = self._scorer(options.scorer)
         with self._opened(ticket, data, options) as source:
-            found = self._find(ticket, source, options, judge)
+            found = self._find(ticket, source, options, scorer)
             told = source.notes  # once it was decoded
-        answers = [self._answer(source.format, told, judge, *each) for each in found]
+        answers = [self._answer(source.format, told, scorer, *each) for each in found]
         if len(answers) == 1:
             return answers[0]
         assert options.aspect
         pairs = zip(options.aspect, answers, strict=True)
         return {"answers": [{**answer, "aspect": aspect} for aspect, answer in pairs]}
 
-    def _judge(self, name: str | None) -> Judge:
-        judge = self.judges.get(name or next(iter(self.judges)))
-        if judge is None:
-            known = ", ".join(self.judges)
+    def _scorer(self, name: str | None) -> ServedScorer:
+        scorer = self.scorers.get(name or next(iter(self.scorers)))
+        if scorer is None:
+            known = ", ".join(self.scorers)
             raise ProblemError("bad-option", f"scorer is one of {known}, got {name}", rule="scorer")
-        return judge
+        return scorer
 
     def _answer(
         self,
-        kind: str,
+        file_format: str,
         told: Sequence[str],
-        judge: Judge,
+        scorer: ServedScorer,
         result: CropResult,
         heat: ScoreMap | None,
     ) -> dict[str, Any]:
@@ -135,63 +136,65 @@ class Handlers:
             "crops": [
                 {
                     **result.crop_record(crop),
-                    **judge.preferred(crop.score, result.full_frame_score),
+                    **scorer.preferred(crop.score, result.full_frame_score),
                 }
                 for crop in result.crops
             ],
-            "format": kind,
+            "format": file_format,
             "notes": notes,
         }
         return answer | ({"heat": _heat_record(heat)} if heat else {})
 
     def cropped(
-        self, ticket: Ticket, data: bytes, options: CropOptions, kind: str | None
+        self, ticket: Ticket, data: bytes, options: CropQuestion, file_format: str | None
     ) -> EncodedCrop:
-        """The best crop as a picture, in the format of the source where ``kind`` is None."""
+        """The best crop as a picture, in the format of the source where ``file_format`` is None."""
         self._check_size(options.size)
         if options.aspect and len(options.aspect) > 1:
             raise ProblemError("bad-option", "aspect is one for a picture", rule="aspect")
         only = options.model_copy(update={"top_k": 1, "heat": False})
-        judge = self._judge(options.scorer)
-        with self._opened(ticket, data, options, self._output(options, kind)) as source:
-            result = self._find(ticket, source, only, judge)[0][0]
+        scorer = self._scorer(options.scorer)
+        with self._opened(ticket, data, options, self._output(options, file_format)) as source:
+            result = self._find(ticket, source, only, scorer)[0][0]
             ticket.check()
-            cut = self._encoded(source, result.best, options, kind)
+            cut = self._encoded(source, result.best, options, file_format)
             up = result.orientation
             return replace(cut, crop=result.best, turned=90 * up.turned if up else None)
 
     def cut(
-        self, ticket: Ticket, data: bytes, options: CutOptions, kind: str | None
+        self, ticket: Ticket, data: bytes, options: CutQuestion, file_format: str | None
     ) -> EncodedCrop:
         """The caller's own box, or turned crop, as a picture."""
         self._check_size(options.size)
         if (options.box is None) == (options.corners is None):
             raise ProblemError("bad-option", "box, or corners, is given, and one alone", rule="box")
-        judge = self._judge(options.scorer)
-        with self._opened(ticket, data, options, self._output(options, kind)) as source:
+        scorer = self._scorer(options.scorer)
+        with self._opened(ticket, data, options, self._output(options, file_format)) as source:
             if options.size:  # a small JPEG is scaled from what was decoded to be judged: as there
-                judge.spec.view(source)
+                scorer.spec.view(source)
             ticket.check()
             crop = _own_crop(options, source.size)
             if options.filter:
                 crop = replace(crop, filter=parse_filter(options.filter))
-            return self._encoded(source, crop, options, kind)
+            return self._encoded(source, crop, options, file_format)
 
     def _encoded(
         self,
         source: RemoteImage,
         crop: Crop,
-        options: CropOptions | CutOptions,
-        kind: str | None,
+        options: CropQuestion | CutQuestion,
+        file_format: str | None,
     ) -> EncodedCrop:
-        kind = kind or source.format
+        file_format = file_format or source.format
         self._check_size(crop.layout(options.size)[0])  # a padded one is larger than its crop
-        content = source.apply(render, crop, kind, size=options.size, quality=options.quality)
-        return EncodedCrop(content, kind)
+        content = source.apply(
+            render, crop, file_format, size=options.size, quality=options.quality
+        )
+        return EncodedCrop(content, file_format)
 
-    def score(self, ticket: Ticket, data: bytes, options: ScoreOptions) -> dict[str, Any]:
+    def score(self, ticket: Ticket, data: bytes, options: ScoreQuestion) -> dict[str, Any]:
         """The scores of the caller's boxes, in their order."""
-        judge = self._judge(options.scorer)
+        scorer = self._scorer(options.scorer)
         with self._opened(ticket, data, options) as source:
             width, height = source.size
             inside = clip(options.boxes, source.size)
@@ -201,16 +204,16 @@ class Handlers:
                 raise BoxError(f"a box lies within (0, 0, {width}, {height}), got {worst}")
             turn = Turn(source.size, options.angle)
             boxes = turn.fit(np.concatenate([inside, [[0.0, 0.0, width, height]]]))
-            view = judge.spec.view(source)
+            view = scorer.spec.view(source)
             view = turn.view(view) if turn.angle else view
-        scores = judge.score(ticket, view, lambda objective: objective(boxes)).tolist()
+        scores = scorer.score(ticket, view, lambda objective: objective(boxes)).tolist()
         full = scores.pop()
         return {
             "source_size": list(source.size),
             "full_frame_score": full,
-            "scorer": judge.spec.name,
+            "scorer": scorer.spec.name,
             "boxes": [
-                {"box": box, "score": score, **judge.preferred(score, full)}
+                {"box": box, "score": score, **scorer.preferred(score, full)}
                 for box, score in zip(options.boxes.tolist(), scores, strict=True)
             ],
         }
@@ -220,7 +223,7 @@ class Handlers:
         self,
         ticket: Ticket,
         data: bytes,
-        options: CropOptions | CutOptions | ScoreOptions,
+        options: CropQuestion | CutQuestion | ScoreQuestion,
         output: Output | None = None,
     ) -> Iterator[RemoteImage]:
         if sniff(data) is None:
@@ -235,13 +238,13 @@ class Handlers:
                 source.turn(options.turned // 90)
             yield source
 
-    def _output(self, options: CropOptions | CutOptions, kind: str | None) -> Output:
+    def _output(self, options: CropQuestion | CutQuestion, file_format: str | None) -> Output:
         """How large what is encoded may be, as far as it is known before the photo is."""
         pixels = options.size[0] * options.size[1] if options.size else 0.0
-        fitted = isinstance(options, CropOptions) and options.fit != "crop"
+        fitted = isinstance(options, CropQuestion) and options.fit != "crop"
         if fitted and not options.size:
             pixels = self.max_mpixels * 1e6
-        return Output(kind, pixels, changed=fitted or options.filter is not None)
+        return Output(file_format, pixels, changed=fitted or options.filter is not None)
 
     def _check_size(self, size: tuple[int, int] | None) -> None:
         if size and size[0] * size[1] > self.max_mpixels * 1e6:
@@ -253,14 +256,14 @@ class Handlers:
             )
 
     def _find(
-        self, ticket: Ticket, source: RemoteImage, options: CropOptions, judge: Judge
+        self, ticket: Ticket, source: RemoteImage, options: CropQuestion, scorer: ServedScorer
     ) -> list[tuple[CropResult, ScoreMap | None]]:
         """For each aspect, of one decode and one look."""
         started = time.perf_counter()
         requests = options.requests(self.people)
         if options.orient:
-            judge.finder.set_upright(source)  # slow, and in the caller's own thread, as a look is
-        view = judge.spec.view(source)
+            scorer.finder.set_upright(source)  # slow, and in the caller's own thread, as a look is
+        view = scorer.spec.view(source)
         if requests[0].people:
             look(source)
         find_subjects(requests[0], view)
@@ -268,20 +271,20 @@ class Handlers:
         def work(objective: Objective) -> list[tuple[CropResult, ScoreMap | None]]:
             found = []
             for request in requests:
-                result = judge.finder.find(source, request, objective=objective, view=view)
+                result = scorer.finder.find(source, request, objective=objective, view=view)
                 heat = None
                 if options.heat:  # of the photo as it is, whichever way crops are turned
                     width, height = result.best.output_size
-                    heat = judge.finder.score_map(source, width / height, objective=objective)
+                    heat = scorer.finder.score_map(source, width / height, objective=objective)
                 found.append((result, heat))
             return found
 
-        found = judge.score(ticket, view, work)
+        found = scorer.score(ticket, view, work)
         seconds = time.perf_counter() - started
         return [(replace(result, seconds=seconds), heat) for result, heat in found]
 
 
-def _own_crop(options: CutOptions, size: tuple[int, int]) -> Crop:
+def _own_crop(options: CutQuestion, size: tuple[int, int]) -> Crop:
     """What the caller wants to have cut from a photo of ``size`` = (width, height)."""
     if options.corners is None:
         assert options.box is not None

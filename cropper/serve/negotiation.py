@@ -18,13 +18,13 @@ def choose(accept: str | None, offers: Sequence[str]) -> str | None:
     """
     wanted = []
     for part in (accept or "*/*").lower().split(","):
-        kind, *parameters = (each.strip() for each in part.split(";"))
+        media_type, *parameters = (each.strip() for each in part.split(";"))
         weight = _weight(parameters)
         if weight > 0:
-            wanted.append((weight, kind))
-    for _, kind in sorted(wanted, key=lambda each: -each[0]):
+            wanted.append((weight, media_type))
+    for _, media_type in sorted(wanted, key=lambda each: -each[0]):
         for offer in offers:
-            if kind in ("*/*", offer) or kind == offer.partition("/")[0] + "/*":
+            if media_type in ("*/*", offer) or media_type == offer.partition("/")[0] + "/*":
                 return offer
     return None
 

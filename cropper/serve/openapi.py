@@ -17,9 +17,9 @@ from cropper.serve.answers import (
     Status,
 )
 from cropper.serve.handlers import MEDIA_TYPES
-from cropper.serve.options import ServeOptions
-from cropper.serve.problems import KINDS, MEDIA_TYPE
-from cropper.serve.schema import CropOptions, CutOptions, ScoreOptions
+from cropper.serve.problems import MEDIA_TYPE, PROBLEM_TYPES
+from cropper.serve.questions import CropQuestion, CutQuestion, ScoreQuestion
+from cropper.serve.settings import ServeOptions
 
 __all__ = ["describe"]
 
@@ -43,8 +43,8 @@ def describe(options: ServeOptions) -> dict[str, Any]:
         },
         "paths": _paths(),
         "x-problems": {
-            name: {"status": kind.status, "title": kind.title, "remedy": kind.remedy}
-            for name, kind in KINDS.items()
+            name: {"status": problem.status, "title": problem.title, "remedy": problem.remedy}
+            for name, problem in PROBLEM_TYPES.items()
         },
         "components": {
             "schemas": _schemas(),
@@ -65,21 +65,21 @@ def _paths() -> dict[str, Any]:
             "crop",
             "Find the best crops of a photo",
             "JSON by default; of one aspect the best crop itself where a picture type is accepted.",
-            CropOptions,
+            CropQuestion,
             {"application/json": {"schema": {"oneOf": [*map(_ref, _CROPS)]}}} | _pictures(),
         ),
         "/v1/score": _post(
             "score",
             "Score boxes of your own",
             "Scores compare crops of one photo; they mean nothing across photos.",
-            ScoreOptions,
+            ScoreQuestion,
             {"application/json": {"schema": _ref("ScoresAnswer")}},
         ),
         "/v1/cut": _post(
             "cut",
             "Cut one box of your own",
             "Cut and encoded as /v1/crop does: metadata true for the crop, colours kept.",
-            CutOptions,
+            CutQuestion,
             _pictures(),
         ),
         "/v1/limits": _get("limits", "What the service takes", _ref("Limits"), guarded=True),
@@ -159,17 +159,19 @@ def _get(
     *problems: str,
     guarded: bool = False,
 ) -> dict[str, Any]:
-    kinds = (*problems, "foreign-host", *(("no-token",) if guarded else ()))
+    problems = (*problems, "foreign-host", *(("no-token",) if guarded else ()))
     content = {"application/json": {"schema": schema}} if schema else {"text/plain": {}}
-    responses = {"200": {"description": "Done", "content": content}, **_problems(*kinds)}
+    responses = {"200": {"description": "Done", "content": content}, **_problems(*problems)}
     return {"get": {"operationId": name, "summary": summary, "responses": responses}}
 
 
-def _problems(*kinds: str) -> dict[str, Any]:
-    """One entry a status, which several kinds may share."""
+def _problems(*problems: str) -> dict[str, Any]:
+    """One entry a status, which several problems may share."""
     titles: dict[str, list[str]] = {}
-    for kind in kinds:
-        titles.setdefault(str(KINDS[kind].status), []).append(KINDS[kind].title)
+    for problem in problems:
+        titles.setdefault(str(PROBLEM_TYPES[problem].status), []).append(
+            PROBLEM_TYPES[problem].title
+        )
     return {
         status: {
             "description": "; ".join(names),

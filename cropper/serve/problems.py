@@ -24,7 +24,7 @@ from cropper.errors import (
     ImageWriteError,
 )
 
-__all__ = ["GONE", "HANDLERS", "KINDS", "MEDIA_TYPE", "Kind", "ProblemError", "problem_response"]
+__all__ = ["GONE", "HANDLERS", "MEDIA_TYPE", "PROBLEM_TYPES", "ProblemError", "problem_response"]
 
 MEDIA_TYPE = "application/problem+json"
 _ROOM_COMES = "5"  # s
@@ -32,33 +32,33 @@ GONE = 499  # for the metrics: nobody is there any more to read it
 
 
 @dataclass(frozen=True)
-class Kind:
+class _Type:
     status: int
     title: str
     remedy: str  # for the documentation
 
 
-KINDS = {
-    "bad-option": Kind(400, "An option breaks its rule", "Correct the option that it names."),
-    "bad-form": Kind(400, "The form cannot be read", "Send multipart/form-data as RFC 7578 says."),
-    "no-photo": Kind(400, "No photo was sent", "Send it as the body, or as the form field photo."),
-    "no-token": Kind(401, "The token is missing or wrong", "Send Authorization: Bearer TOKEN."),
-    "foreign-host": Kind(403, "The request is for another host", "Use the address as started."),
-    "foreign-origin": Kind(403, "Another site's page asked", "Use the service's own page."),
-    "not-found": Kind(404, "There is nothing here", "The paths are listed on /docs."),
-    "bad-method": Kind(405, "The path has no such method", "See the Allow header."),
-    "not-acceptable": Kind(406, "No such type is made", "Accept JSON or a picture type."),
-    "slow-upload": Kind(408, "The upload took too long", "Send a smaller picture."),
-    "upload-too-large": Kind(413, "The upload is too large", "Send a smaller file."),
-    "too-many-megapixels": Kind(413, "The picture is too large", "Scale it down."),
-    "not-a-picture": Kind(415, "Not a known kind of picture", "Send one of the formats."),
-    "unreadable-picture": Kind(422, "The picture is broken", "Save it anew in an editor."),
-    "too-few-pixels": Kind(422, "The photo is too small", "Send a larger photo, or ask for less."),
-    "cannot-encode": Kind(422, "The format cannot hold the crop", "Ask for another format."),
-    "internal": Kind(500, "The service failed", "Report it, with the service's log."),
-    "busy": Kind(503, "The service is busy", "Try again after Retry-After seconds."),
-    "not-ready": Kind(503, "The service is not ready", "Try again later."),
-    "too-slow": Kind(504, "The answer took too long", "Ask for less, or a smaller budget."),
+PROBLEM_TYPES = {
+    "bad-option": _Type(400, "An option breaks its rule", "Correct the option that it names."),
+    "bad-form": _Type(400, "The form cannot be read", "Send multipart/form-data as RFC 7578 says."),
+    "no-photo": _Type(400, "No photo was sent", "Send it as the body, or as the form field photo."),
+    "no-token": _Type(401, "The token is missing or wrong", "Send Authorization: Bearer TOKEN."),
+    "foreign-host": _Type(403, "The request is for another host", "Use the address as started."),
+    "foreign-origin": _Type(403, "Another site's page asked", "Use the service's own page."),
+    "not-found": _Type(404, "There is nothing here", "The paths are listed on /docs."),
+    "bad-method": _Type(405, "The path has no such method", "See the Allow header."),
+    "not-acceptable": _Type(406, "No such type is made", "Accept JSON or a picture type."),
+    "slow-upload": _Type(408, "The upload took too long", "Send a smaller picture."),
+    "upload-too-large": _Type(413, "The upload is too large", "Send a smaller file."),
+    "too-many-megapixels": _Type(413, "The picture is too large", "Scale it down."),
+    "not-a-picture": _Type(415, "Not a known kind of picture", "Send one of the formats."),
+    "unreadable-picture": _Type(422, "The picture is broken", "Save it anew in an editor."),
+    "too-few-pixels": _Type(422, "The photo is too small", "Send a larger photo, or ask for less."),
+    "cannot-encode": _Type(422, "The format cannot hold the crop", "Ask for another format."),
+    "internal": _Type(500, "The service failed", "Report it, with the service's log."),
+    "busy": _Type(503, "The service is busy", "Try again after Retry-After seconds."),
+    "not-ready": _Type(503, "The service is not ready", "Try again later."),
+    "too-slow": _Type(504, "The answer took too long", "Ask for less, or a smaller budget."),
 }
 
 
@@ -67,23 +67,23 @@ class ProblemError(Exception):
 
     def __init__(
         self,
-        kind: str,
+        problem: str,
         detail: str,
         headers: Mapping[str, str] | None = None,
         **more: str | float,
     ) -> None:
         super().__init__(detail)
-        self.kind, self.detail, self.more = kind, detail, more
+        self.problem, self.detail, self.more = problem, detail, more
         self.headers = dict(headers or {})
 
     @property
     def status(self) -> int:
-        return KINDS[self.kind].status
+        return PROBLEM_TYPES[self.problem].status
 
     def document(self) -> dict[str, Any]:
         return {
-            "type": f"/docs#{self.kind}",
-            "title": KINDS[self.kind].title,
+            "type": f"/docs#{self.problem}",
+            "title": PROBLEM_TYPES[self.problem].title,
             "status": self.status,
             "detail": self.detail,
             **self.more,
@@ -97,15 +97,15 @@ def problem_response(problem: ProblemError) -> Response:
 
 def _from_library(error: CropperError) -> ProblemError:
     """The library's error as a problem. Its messages hold no path: photos have no name here."""
-    kinds: list[tuple[type[CropperError], str]] = [
+    problems: list[tuple[type[CropperError], str]] = [
         (ConfigError, "bad-option"),
         (ImageTooLargeError, "too-many-megapixels"),
         (ImageReadError, "unreadable-picture"),
         (ImageWriteError, "cannot-encode"),
         (CropTooSmallError, "too-few-pixels"),
     ]
-    for kind, name in kinds:
-        if isinstance(error, kind):
+    for error_type, name in problems:
+        if isinstance(error, error_type):
             return ProblemError(name, str(error).replace("`", ""))  # around the names of options
     return ProblemError("internal", "the scorer failed on this picture")
 
@@ -119,8 +119,8 @@ async def _handle(_: Request, error: Exception) -> Response:
     if isinstance(error, CropperError):
         error = _from_library(error)
     if isinstance(error, HTTPException):  # the router's own
-        kind = {404: "not-found", 405: "bad-method"}.get(error.status_code, "bad-form")
-        error = ProblemError(kind, error.detail, error.headers)
+        problem = {404: "not-found", 405: "bad-method"}.get(error.status_code, "bad-form")
+        error = ProblemError(problem, error.detail, error.headers)
     if not isinstance(error, ProblemError):
         error = ProblemError("internal", "an error that nobody expected; the service's log has it")
     return problem_response(error)

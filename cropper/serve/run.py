@@ -14,7 +14,7 @@ from cropper.finder import CropFinder
 from cropper.identity import KnownPeople
 from cropper.serve.app import make_app
 from cropper.serve.connections import Prompt
-from cropper.serve.options import ServeOptions
+from cropper.serve.settings import ServeOptions
 
 __all__ = ["listen", "serve"]
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cropper.serve.options import ServeOptions, is_loopback
 from cropper.serve.problems import ProblemError, problem_response
+from cropper.serve.settings import ServeOptions, is_loopback
 from cropper.web.policy import POLICY
 
 __all__ = ["HEADERS", "SITE", "Guard"]

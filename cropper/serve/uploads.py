@@ -11,8 +11,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from cropper.serve.options import MEGABYTE, ServeOptions
 from cropper.serve.problems import ProblemError
+from cropper.serve.settings import MEGABYTE, ServeOptions
 
 __all__ = ["Upload", "drain", "read_upload"]
 
@@ -86,8 +86,8 @@ async def drain(request: Request, options: ServeOptions) -> None:
 
 async def _read(request: Request, options: ServeOptions) -> tuple[bytes, Fields]:
     stream = _bounded(request, options)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
         return b"".join([chunk async for chunk in stream]), []
     try:
         form = await _InMemory(request, stream, options.max_upload).parse()

@@ -4,14 +4,14 @@
 says in words what went wrong. fsspec is not imported before a URL is given.
 """
 
-from cropper.stores.store import Content, Limits, Listed, Store, UnsureWriteError
+from cropper.stores.store import Content, Listed, Store, StoreLimits, UnsureWriteError
 from cropper.stores.urls import as_local, is_url, name_in, shown, trimmed
 
 __all__ = [
     "Content",
-    "Limits",
     "Listed",
     "Store",
+    "StoreLimits",
     "UnsureWriteError",
     "as_local",
     "is_url",

@@ -20,7 +20,7 @@ from cropper.stores.client import Connection, Listed, Version, connected, filesy
 from cropper.stores.faults import is_missing, reason_of
 from cropper.stores.urls import is_http, name_in, scheme_of, shown, trimmed
 
-__all__ = ["Content", "Limits", "Listed", "Store", "UnsureWriteError"]
+__all__ = ["Content", "Listed", "Store", "StoreLimits", "UnsureWriteError"]
 
 T = TypeVar("T")
 Content = tuple[bytes, Version]
@@ -39,7 +39,7 @@ class UnsureWriteError(ImageWriteError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class StoreLimits:
     """Of one file."""
 
     megabytes: float = 200
@@ -65,7 +65,7 @@ class Store:
     """
 
     url: str = field(repr=False)
-    limits: Limits = field(default_factory=Limits)
+    limits: StoreLimits = field(default_factory=StoreLimits)
 
     def __post_init__(self) -> None:
         """Raises ConfigError for a chain, and MissingExtraError where the scheme needs a package.
@@ -88,7 +88,7 @@ class Store:
         return str(self) if path in ("", ".") else f"{trimmed(str(self))}/{path}"
 
     @classmethod
-    def for_output(cls, url: str, limits: Limits) -> Store:
+    def for_output(cls, url: str, limits: StoreLimits) -> Store:
         """Raises ConfigError also where nothing can be put."""
         if is_http(url):
             raise ConfigError(f"{shown(url)}: nothing is put to {scheme_of(url)}://; name a store")

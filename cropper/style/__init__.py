@@ -13,16 +13,16 @@ from cropper.style.config import CropStyle, Progress, StyleConfig
 
 if TYPE_CHECKING:
     from cropper.style.backbone import BACKBONES, Backbone, load_backbone
-    from cropper.style.descent import Step, transfer, transfer_style
+    from cropper.style.descent import DescentStep, transfer, transfer_style
     from cropper.style.painter import Painter
 
 __all__ = [
     "BACKBONES",
     "Backbone",
     "CropStyle",
+    "DescentStep",
     "Painter",
     "Progress",
-    "Step",
     "StyleConfig",
     "load_backbone",
     "transfer",
@@ -32,7 +32,7 @@ __all__ = [
 _LATER = {
     **dict.fromkeys(("BACKBONES", "Backbone", "load_backbone"), "backbone"),
     "Painter": "painter",
-    **dict.fromkeys(("Step", "transfer", "transfer_style"), "descent"),
+    **dict.fromkeys(("DescentStep", "transfer", "transfer_style"), "descent"),
 }
 
 

@@ -14,7 +14,7 @@ from cropper.render import check_free, check_output, write, write_picture
 from cropper.style.backbone import load_backbone
 from cropper.style.config import StyleConfig
 from cropper.style.costs import Costs
-from cropper.style.descent import Step, transfer
+from cropper.style.descent import DescentStep, transfer
 
 __all__ = ["StyleOptions", "style"]
 
@@ -46,7 +46,7 @@ def style(photo: str, options: StyleOptions, progress: Progress | None = None) -
         load_image(each, max_mpixels=options.max_mpixels) for each in (photo, options.like)
     )
     costs: list[Costs] = []
-    last: Step | None = None
+    last: DescentStep | None = None
     try:
         for last in transfer(source, like, load_backbone(options.backbone), options.config):
             costs.append(last.costs)
@@ -92,7 +92,7 @@ def _check_plot(target: Path) -> None:
         raise ConfigError(f"{target}: the extension tells the format, one of {', '.join(known)}")
 
 
-def _finish(photo: str, last: Step, costs: Sequence[Costs], options: StyleOptions) -> None:
+def _finish(photo: str, last: DescentStep, costs: Sequence[Costs], options: StyleOptions) -> None:
     write_picture(last.pixels, options.output, options.quality, overwrite=options.overwrite)
     if options.plot is not None:
         _plot(costs, options.plot, overwrite=options.overwrite)

@@ -26,7 +26,7 @@ from cropper.style.costs import Costs, content_cost, gram, style_cost, variation
 from cropper.style.memory import available_memory, memory_needed
 from cropper.tone import LUMA
 
-__all__ = ["Step", "memory_of", "transfer", "transfer_style"]
+__all__ = ["DescentStep", "memory_of", "transfer", "transfer_style"]
 
 _SMOOTH = 0.2  # of the cost, a unit of variation: less and noise is left in flat areas
 _OUTSIDE = 10.0  # of the cost, a unit of mean square beyond black and white
@@ -34,7 +34,7 @@ _RATE = 0.02  # of Adam, in units of white
 
 
 @dataclass(frozen=True)
-class Step:
+class DescentStep:
     """Where the descent is."""
 
     number: int  # of all steps, from 1
@@ -69,7 +69,7 @@ def transfer(
     config: StyleConfig | None = None,
     *,
     memory: float | None = None,
-) -> Iterator[Step]:
+) -> Iterator[DescentStep]:
     """Step after step, so that the caller may show, keep or end it at any of them.
 
     ``memory`` is how many bytes it may take, None all that are free. The same pictures, config and
@@ -114,7 +114,7 @@ def _check_memory(
     )
 
 
-def _with_remedy(steps: Iterator[Step], side: int) -> Iterator[Step]:
+def _with_remedy(steps: Iterator[DescentStep], side: int) -> Iterator[DescentStep]:
     """Raises ConfigError where torch gets no memory, whatever was free before."""
     try:
         yield from steps
@@ -130,7 +130,7 @@ def _transfer(
     backbone: Backbone,
     config: StyleConfig,
     levels: Sequence[tuple[int, int]],
-) -> Iterator[Step]:
+) -> Iterator[DescentStep]:
     picture = _read(frame, config.size) if frame else None
     number, total = 0, sum(steps for _, steps in levels)
     for size, steps in levels:
@@ -147,7 +147,7 @@ def _transfer(
         for found, costs in _descend(picture, cost, config, steps):
             picture, number = found, number + 1
             shown = _recoloured(found, colours) if config.keep_colours else found
-            yield Step(number, total, costs, shown)
+            yield DescentStep(number, total, costs, shown)
 
 
 Objective = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]

@@ -15,7 +15,7 @@ from cropper.decoders import Room
 from cropper.image import from_array, load_image
 from cropper.style.backbone import load_backbone
 from cropper.style.config import CropStyle, Progress
-from cropper.style.descent import Step, memory_of, transfer
+from cropper.style.descent import DescentStep, memory_of, transfer
 from cropper.style.memory import available_memory
 
 __all__ = ["Painter"]
@@ -60,7 +60,7 @@ class Painter:
         """
         config, size = self.style.config, (pixels.shape[1], pixels.shape[0])
         needed = memory_of(self._backbone, config, size)
-        last: Step | None = None
+        last: DescentStep | None = None
         with self._room.taken(needed, check), self._progress() as show:
             steps = transfer(pixels, self._like, self._backbone, config, memory=self._memory)
             for last in steps:

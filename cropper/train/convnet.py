@@ -22,7 +22,7 @@ from cropper.scorers.convnet import Preprocessing, TrunkClassifier
 from cropper.scorers.device import resolve_device
 from cropper.scorers.trunk import normalise_pixels
 from cropper.train.data import Judged, candidates, load_judged, overlap
-from cropper.train.fit import descend, keep_best
+from cropper.train.fit import descend, keep_best, told_of
 from cropper.train.losses import list_loss, pair_loss
 
 __all__ = ["ConvNetConfig", "train_convnet"]
@@ -75,18 +75,13 @@ def train_convnet(
     net.trunk.load_state_dict(trunk_from(trunk))
     rng = np.random.default_rng(config.seed)
     seen: dict[str, list[_CropFeatures]] = {}
-    for split in ("train", "val"):
-        fold = config.fold if split == "train" else (0, 1)
+    for split, fold in (("train", config.fold), ("val", (0, 1))):
         items = load_judged(data, split, config.pixels, limit, fold)
-        seen[split] = []
-        for count, item in enumerate(items, 1):
-            seen[split].append(_look(net, item, config, rng))
-            if count % 100 == 0 or count == len(items):
-                log(f"{split}: crops of {count}/{len(items)} pictures seen")
+        heard = told_of(items, f"{split}: crops of {{}} pictures seen", log)
+        seen[split] = [_look(net, item, config, rng) for item in heard]
     optimiser = torch.optim.AdamW(
         net.head.parameters(), config.rate, weight_decay=config.weight_decay
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.epochs)
     header = {
         "kind": "convnet",
         "name": "convnet",
@@ -99,14 +94,10 @@ def train_convnet(
         "trunk": {"file": trunk.name, "sha256": trunk_digest(trunk)},
     }
 
-    def train_epoch(_: int) -> float:
-        loss = _epoch(net, seen["train"], config, optimiser, rng)
-        schedule.step()
-        return loss
-
     return keep_best(
         config.epochs,
-        train_epoch=train_epoch,
+        optimiser,
+        train_epoch=lambda _: _epoch(net, seen["train"], config, optimiser, rng),
         validate=lambda: _validate(net, seen["val"]),
         save=lambda: save_scorer(net, header, out / "convnet.safetensors", leave_out="trunk."),
         log=log,

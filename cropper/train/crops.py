@@ -23,14 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cropper.boxes import Boxes, iou
 from cropper.errors import ConfigError
 from cropper.scorers.checkpoint import load_trainable, load_trunk, module_digest, save_scorer
-from cropper.scorers.cropnet.network import CropNet, CropNetConfig, PhotoFeatures
+from cropper.scorers.cropnet.network import CropNet, CropNetConfig
 from cropper.scorers.device import resolve_device
 from cropper.scorers.header import read_header
-from cropper.search import SearchConfig, search
-from cropper.space import crop_spaces
 from cropper.train.augment import Augment, Drawn, draw, render
 from cropper.train.calibrate import calibrate
 from cropper.train.curve import plot_crops
@@ -39,8 +36,13 @@ from cropper.train.distill import DistillConfig, Teacher, teach
 from cropper.train.fit import descend, fit, load_state, save_state, set_rates
 from cropper.train.gaze import bind_all, gaze_loss, load_watched, weigh_gaze
 from cropper.train.losses import list_loss, pair_loss
+from cropper.train.validation import Validation, validate
 
-__all__ = ["CropsConfig", "Validation", "header_of", "train_crops", "validate"]
+__all__ = [
+    "CropsConfig",
+    "header_of",
+    "train_crops",
+]
 
 Log = Callable[[str], None]
 
@@ -77,18 +79,6 @@ class CropsConfig:
             teachers=teachers,
             photos=photos,
         )
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Mean IoU with the expert's box, by the search that users run."""
-
-    given: float  # the expert's aspect is given
-    free: float
-
-    @property
-    def mean(self) -> float:
-        return (self.given + self.free) / 2
 
 
 def train_crops(
@@ -319,33 +309,6 @@ class _Run:
         self.epoch, self.steps = state["epoch"], state["steps"]
         self.validation, self.rows = Validation(**state["validation"]), state["rows"]
         self.log(f"continuing after epoch {self.epoch}")
-
-
-@torch.no_grad()
-def validate(net: CropNet, items: list[Judged], budget: int = 1000) -> Validation:
-    """The mean over pictures; ``net`` is in its evaluation mode."""
-    device = next(net.parameters()).device
-    overlaps = []
-    for item in items:
-        features = net.look(item.pixels[None])[0]
-        size = np.array(item.size * 2, dtype=np.float64)
-
-        def objective(
-            boxes: Boxes, size: Boxes = size, features: PhotoFeatures = features
-        ) -> Boxes:
-            where = torch.from_numpy(boxes / size).float().to(device)
-            return net.score(features, where).cpu().numpy().astype(np.float64)
-
-        width, height = item.expert[0, 2:] - item.expert[0, :2]
-        aspect = float(width * item.size[0] / (height * item.size[1]))
-        row = []
-        for asked in (aspect, "free"):
-            spaces = crop_spaces(item.size, asked, min_scale=0.6)
-            best = search(objective, spaces, SearchConfig(budget=budget)).best
-            row.append(iou(np.array([best.box]) / size, item.expert)[0, 0])
-        overlaps.append(row)
-    given, free = np.mean(overlaps, axis=0)
-    return Validation(float(given), float(free))
 
 
 def header_of(config: CropNetConfig, recipe: CropsConfig) -> dict[str, Any]:

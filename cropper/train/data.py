@@ -107,14 +107,7 @@ def _load(root: Path, entry: dict[str, object], pixels: int) -> Judged:
         _check(np.concatenate([expert, pairs.reshape(-1, 4)]), votes)
     except (KeyError, TypeError, ValueError, CropperError) as error:
         raise DataError(f"{path}: {error}") from error
-    return Judged(
-        path,
-        image.size,
-        view,
-        expert,
-        pairs,
-        votes,
-    )
+    return Judged(path, image.size, view, expert, pairs, votes)
 
 
 def _check(boxes: Boxes, votes: NDArray[np.float64]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,8 +15,9 @@ from torch.nn import Parameter
 from cropper.errors import ConfigError, DataError
 
 __all__ = ["Training", "descend", "descend_in_batches", "fit", "keep_best", "load_state"]
-__all__ += ["save_state", "set_rates"]
+__all__ += ["save_state", "set_rates", "told_of"]
 
+T = TypeVar("T")
 _CLIP = 5.0  # norm of a step's gradient, where it is clipped
 
 
@@ -47,6 +48,7 @@ def fit(training: Training) -> None:
 
 def keep_best(
     epochs: int,
+    optimiser: torch.optim.Optimizer,
     *,
     train_epoch: Callable[[int], float],
     validate: Callable[[], float],
@@ -56,16 +58,28 @@ def keep_best(
 ) -> float:
     """A short training: the best score of ``validate``, whose weights are saved.
 
-    ``train_epoch`` takes the epoch, from 1, and gives its loss; ``told`` is a score in words.
+    ``train_epoch`` takes the epoch, from 1, and gives its loss; ``told`` is a score in words. The
+    optimiser's rates fall as a cosine does, epoch by epoch.
     """
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     best = -math.inf
     for epoch in range(1, epochs + 1):
-        loss, score = train_epoch(epoch), validate()
+        loss = train_epoch(epoch)
+        schedule.step()
+        score = validate()
         log(f"epoch {epoch}/{epochs}: loss {loss:.4f}, {told(score)}")
         if score > best:
             best = score
             save()
     return best
+
+
+def told_of(items: Sequence[T], told: str, log: Callable[[str], None]) -> Iterator[T]:
+    """The items; after each hundred and the last ``told`` says how many, in place of its {}."""
+    for count, item in enumerate(items, 1):
+        yield item
+        if count % 100 == 0 or count == len(items):
+            log(told.format(f"{count}/{len(items)}"))
 
 
 def descend(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from cropper.scorers.cropnet.network import CropNet, CropNetScorer, PhotoFeature
 from cropper.search import SearchConfig, search
 from cropper.space import crop_spaces
 from cropper.train.data import Judged, load_judged
-from cropper.train.fit import descend, keep_best
+from cropper.train.fit import descend, keep_best, told_of
 from spatial_transformer.affine import PARAMS, AffineCrop
 from spatial_transformer.localizer import (
     Localizer,
@@ -100,21 +101,12 @@ def train_localizer(
     shape = judge.net.config
     net = Localizer(LocalizerConfig(shape.channels, shape.hidden)).to(judge.device)
     optimiser = torch.optim.AdamW(net.parameters(), config.rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.epochs)
     searched = _mean_score(judge.net, lessons["val"], [each.found for each in lessons["val"]])
 
     def train_epoch(epoch: int) -> float:
-        loss = _epoch(
-            net,
-            judge.net,
-            lessons["train"],
-            config,
-            optimiser=optimiser,
-            climbing=epoch > config.epochs // 2,
-            rng=rng,
-        )
-        schedule.step()
-        return loss
+        climbing = epoch > config.epochs // 2
+        step = partial(descend, optimiser=optimiser)
+        return _epoch(net, judge.net, lessons["train"], config, step, climbing=climbing, rng=rng)
 
     def save() -> None:
         digest = module_digest(judge.net)
@@ -122,6 +114,7 @@ def train_localizer(
 
     return keep_best(
         config.epochs,
+        optimiser,
         train_epoch=train_epoch,
         validate=lambda: _validate(net, judge.net, lessons["val"]),
         save=save,
@@ -138,7 +131,7 @@ def _lessons(
 ) -> list[_Lesson]:
     lessons = []
     shape = LocalizerConfig(scorer.net.config.channels, scorer.net.config.hidden)
-    for count, item in enumerate(items, 1):
+    for item in told_of(items, "{} pictures searched", log):
         features = scorer.net.look(item.pixels[None])[0]
         grids, context = features_of(features, shape)
         for aspect in _ASKED:
@@ -150,8 +143,6 @@ def _lessons(
             unit = (scores.mean().item(), max(scores.std().item(), 1e-3))
             asked = asked_of(space).to(context)
             lessons.append(_Lesson(features, grids, context, asked, space, found[0], unit))
-        if count % 100 == 0 or count == len(items):
-            log(f"{count}/{len(items)} pictures searched")
     return lessons
 
 
@@ -174,8 +165,8 @@ def _epoch(
     judge: CropNet,
     lessons: list[_Lesson],
     config: LocalizeConfig,
+    step: Callable[[Tensor], float],
     *,
-    optimiser: torch.optim.Optimizer,
     climbing: bool,
     rng: np.random.Generator,
 ) -> float:
@@ -191,7 +182,7 @@ def _epoch(
             if climbing:
                 part = config.leash * part - _robust(judge, lesson, params, config, rng)
             parts.append(part)
-        losses.append(descend(torch.stack(parts).mean(), optimiser))
+        losses.append(step(torch.stack(parts).mean()))
     return float(np.mean(losses))
 
 

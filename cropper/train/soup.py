@@ -18,9 +18,10 @@ from cropper.scorers.checkpoint import load_trainable, save_scorer
 from cropper.scorers.cropnet.network import CropNet, CropNetConfig
 from cropper.scorers.header import read_header
 from cropper.train.calibrate import calibrate
-from cropper.train.crops import CropsConfig, Validation, header_of, train_crops, validate
+from cropper.train.crops import CropsConfig, header_of, train_crops
 from cropper.train.data import load_judged
 from cropper.train.gaze import weigh_gaze
+from cropper.train.validation import Validation, validate
 
 __all__ = ["train_soup"]
 

@@ -57,15 +57,8 @@ def _packed() -> bytes:
             f"the archive elsewhere (`npm pack {PACKAGE}`) and name it by `runtime`"
         )
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            npm,
-            "pack",
-            PACKAGE,
-            "--silent",
-            "--ignore-scripts",
-            "--pack-destination",
-            folder,
-        ]
+        command = [npm, "pack", PACKAGE, "--silent", "--ignore-scripts"]
+        command += ["--pack-destination", folder]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
         except subprocess.CalledProcessError as error:

@@ -15,7 +15,7 @@ from eval.commands.group import cli, command_line, in_folder, progress_bar, writ
 
 if TYPE_CHECKING:
     from eval.datasets import Dataset
-    from eval.groups import Kind
+    from eval.groups import Grouping
     from eval.methods import Method
     from eval.report import Report
 
@@ -76,16 +76,16 @@ def benchmark(
     **options: Any,
 ) -> None:
     """Crop quality on photos that people cropped, always beside the full frame and the centre."""
-    from eval.benchmark import PROTOCOLS
+    from eval.crop_quality import PROTOCOLS
     from eval.datasets import load_dataset
-    from eval.groups import FaceKind, orientation
+    from eval.groups import FaceGrouping, orientation
     from eval.report import render, write_json
 
     dataset = load_dataset(root, split)
-    kinds: list[Kind] = [orientation, *([FaceKind(face_model)] if face_model else [])]
+    groupings: list[Grouping] = [orientation, *([FaceGrouping(face_model)] if face_model else [])]
     reports: list[Report] = []
     for asked in PROTOCOLS if protocol == "both" else (protocol,):
-        reports.append(_report(dataset, asked, kinds, crops_alone=bool(reports), **options))
+        reports.append(_report(dataset, asked, groupings, crops_alone=bool(reports), **options))
         click.echo(("\n" if len(reports) > 1 else "") + render(reports[-1]))
     if json_path:
         with writing(json_path):
@@ -95,7 +95,7 @@ def benchmark(
 def _report(
     dataset: Dataset,
     protocol: str,
-    kinds: Sequence[Kind],
+    groupings: Sequence[Grouping],
     *,
     scorers: tuple[str, ...],
     device: str,
@@ -108,7 +108,7 @@ def _report(
     crops_alone: bool,
 ) -> Report:
     from cropper.request import CropRequest
-    from eval.benchmark import DEFAULT_MIN_SCALE, run_benchmark
+    from eval.crop_quality import DEFAULT_MIN_SCALE, run_benchmark
     from eval.environment import read_environment
     from eval.methods import ScorerMethod, load_scorer_method
     from eval.report import Report
@@ -120,7 +120,13 @@ def _report(
     methods, notes = _methods(protocol, scorers, load, baselines)
     with progress_bar("photos") as progress:
         result = run_benchmark(
-            dataset, methods, protocol, limit, progress, kinds=kinds, crops_alone=crops_alone
+            dataset,
+            methods,
+            protocol,
+            limit,
+            progress,
+            groupings=groupings,
+            crops_alone=crops_alone,
         )
     for skip in () if crops_alone else result.skipped:
         click.echo(f"skipped: {skip.photo}: {skip.reason}", err=True)

@@ -80,11 +80,20 @@ def bench_bot(picture: Path | None, scorer: str, repeats: int) -> None:
 @click.option("--scorer", default="cropnet", show_default=True, metavar="NAME|FILE")
 @click.option("--size", nargs=2, type=click.IntRange(64), default=(3000, 2000),
     show_default=True, metavar="WIDTH HEIGHT", help="Of the photos, px.")  # fmt: skip
-def bench_bulk(photos: int, rounds: int, scorer: str, size: tuple[int, int]) -> None:
+@click.option("--crop", "crops", nargs=2, type=click.IntRange(16), multiple=True,
+    default=[(512, 512)], show_default=True, metavar="WIDTH HEIGHT",
+    help="Of the crops, px; may be repeated.")  # fmt: skip
+def bench_bulk(
+    photos: int,
+    rounds: int,
+    scorer: str,
+    size: tuple[int, int],
+    crops: tuple[tuple[int, int], ...],
+) -> None:
     """Folders per second, beside smartcrop.py and pyvips attention where installed."""
     from eval.bench_bulk import render_bulk_bench, run_bulk_bench
 
-    click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer, size)))
+    click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer, size, crops)))
 
 
 @cli.command("bench-scaling")
@@ -205,14 +214,16 @@ def peaks() -> None:
 
 @cli.command()
 @click.option("--photos", type=click.IntRange(10), default=10_000, show_default=True)
-def scale(photos: int) -> None:
-    """How memory and time of `cropper bulk` grow with the folder, and what a resume costs."""
+@click.option("--crops", type=click.IntRange(10),
+    help="Interrupt it after so many, and start it again.  [default: all]")  # fmt: skip
+def scale(photos: int, crops: int | None) -> None:
+    """Memory and time of `cropper bulk` on many photos: plan, crops, the same command again."""
     from eval.environment import read_environment
     from eval.scale import render_scale, run_scale
 
     with progress_bar("photos") as progress:
-        report = run_scale(photos, progress)
-    click.echo(f"{render_scale(report)}\n{read_environment()}")
+        report = run_scale(photos, crops, progress)
+    click.echo(f"{render_scale(report)}\n\n{read_environment()}")
 
 
 @cli.command("bench-style")

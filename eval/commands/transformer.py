@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +16,8 @@ from eval.commands.group import cli, command_line, in_folder, progress_bar, writ
 
 if TYPE_CHECKING:
     from cropper.statistics import Interval
+    from eval.compare_report import CompareReport
+    from eval.datasets import Example
 
 __all__ = ["compare", "slopes"]
 
@@ -52,7 +56,9 @@ __all__ = ["compare", "slopes"]
     help="Evaluations an arm and photo.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=False
+)
 @click.option(
     "--shown",
     type=click.IntRange(0),
@@ -81,6 +87,36 @@ def compare(
     root: Path | None,
     split: str,
     limit: int | None,
+    shown: int,
+    html_path: Path | None,
+    json_path: Path | None,
+    overwrite: bool,
+    **options: Any,
+) -> None:
+    """Search against the spatial transformer, on IMAGES or a dataset, by a held-out judge.
+
+    IMAGES are photos, or folders with all that is below them.
+    """
+    from cropper.console import print_line
+    from cropper.render import check_free
+
+    with extra("torch"):
+        from eval.compare_report import render_html, render_text, to_json
+    from eval.report import write_text
+
+    for path in filter(None, (html_path, json_path)):
+        check_free(path, overwrite=overwrite)
+    report = _compared(_examples(images, root, split)[:limit], **options)
+    for target, made in ((json_path, to_json), (html_path, partial(render_html, shown=shown))):
+        if target:
+            with writing(target):
+                write_text(made(report), target)
+    print_line(render_text(report))
+
+
+def _compared(
+    examples: Sequence[Example],
+    *,
     scorer: str,
     judge: str | None,
     localizer: Path | None,
@@ -89,50 +125,22 @@ def compare(
     budget: int,
     seed: int,
     device: str,
-    shown: int,
-    html_path: Path | None,
-    json_path: Path | None,
-    overwrite: bool,
-) -> None:
-    """Search against the spatial transformer, on IMAGES or a dataset, by a held-out judge.
-
-    IMAGES are photos, or folders with all that is below them.
-    """
-    from cropper.console import print_line
-    from cropper.listing import list_pictures
-    from cropper.render import check_free
+) -> CompareReport:
     from cropper.scorers import DEFAULT_SCORER, load_scorer
 
     with extra("torch"):
         from eval.compare import JUDGE, CompareConfig, held_out, run_comparison
         from spatial_transformer.localizer import localizer_for
-    from eval.compare_report import (
-        CompareReport,
-        difference,
-        render_html,
-        render_text,
-        summarise_arms,
-        to_json,
-    )
-    from eval.datasets import Example, load_dataset
+    from eval.compare_report import CompareReport, difference, summarise_arms
     from eval.environment import read_environment
-    from eval.report import write_text
 
-    for path in filter(None, (html_path, json_path)):
-        check_free(path, overwrite=overwrite)
-    if bool(images) == bool(root):
-        raise click.UsageError("give IMAGES or --root, one of them")
-    if root:
-        examples = load_dataset(root, split).examples
-    else:
-        examples = tuple(map(Example, list_pictures(images)))
     judge = judge or str(JUDGE)
     notes = held_out(scorer, judge)
     climbed = load_scorer(scorer, device)
     own = scorer == DEFAULT_SCORER  # the package's localizer reads its features
     with progress_bar("photos") as progress:
         comparison = run_comparison(
-            examples[:limit],
+            examples,
             climbed,
             load_scorer(judge, device),
             CompareConfig(budget, seed),
@@ -141,7 +149,7 @@ def compare(
             between=pairs,
             progress=progress,
         )
-    report = CompareReport(
+    return CompareReport(
         comparison,
         summarise_arms(comparison, seed),
         (("scorer", scorer), *notes, ("budget", str(budget)), ("seed", str(seed))),
@@ -149,13 +157,18 @@ def compare(
         command_line(),
         tuple(difference(comparison, *pair, seed) for pair in pairs),
     )
-    if json_path:
-        with writing(json_path):
-            write_text(to_json(report), json_path)
-    if html_path:
-        with writing(html_path):
-            write_text(render_html(report, shown), html_path)
-    print_line(render_text(report))
+
+
+def _examples(images: tuple[str, ...], root: Path | None, split: str) -> tuple[Example, ...]:
+    """Those of a dataset, or pictures that nobody cropped."""
+    from cropper.listing import list_pictures
+    from eval.datasets import Example, load_dataset
+
+    if bool(images) == bool(root):
+        raise click.UsageError("give IMAGES or --root, one of them")
+    if root:
+        return load_dataset(root, split).examples
+    return tuple(map(Example, list_pictures(images)))
 
 
 @cli.command()

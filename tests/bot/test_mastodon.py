@@ -291,8 +291,8 @@ def endless(server: socket.socket, part: bytes, pause: float, left: list[socket.
 @pytest.mark.parametrize(
     ("flow", "bound", "words"),
     [
-        ((b" ", 0.05), "it._LONGEST = 0.5", "no answer within"),
-        ((b" " * 65536, 0.0), "it._LARGEST = 10**6", ": EndlessAnswerError; next"),
+        ((b" ", 0.05), "it.calls.LONGEST = 0.5", "no answer within"),
+        ((b" " * 65536, 0.0), "it.calls._LARGEST = 10**6", ": EndlessAnswerError; next"),
     ],
 )
 def test_a_server_that_answers_without_end_is_given_up_and_tried_again(

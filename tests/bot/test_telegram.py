@@ -22,17 +22,9 @@ pytest.importorskip("telegram")
 pytestmark = pytest.mark.slow
 
 STUCK = """
-import cropper.bot.judge, tests.bot.test_telegram
-cropper.bot.judge.as_jpeg = tests.bot.test_telegram.stuck
+import cropper.bot.answer, tests.stuck
+cropper.bot.answer.as_jpeg = tests.stuck.stuck
 """
-
-
-def stuck(*_: object) -> bytes:
-    """In the place of ``as_jpeg``, in a decoder."""
-    import time  # noqa: PLC0415
-
-    time.sleep(3600)
-    return b""
 
 
 def test_a_photo_is_answered_in_one_message_with_its_crop(

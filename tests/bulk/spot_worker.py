@@ -1,7 +1,7 @@
 """Loaded by the workers of a cluster, so that they know the scorer of the tests."""
 
 from cropper.scorers import registry
-from tests.conftest import spot_factory
+from tests.spot import spot_factory
 
 
 def setup() -> None:

@@ -25,7 +25,8 @@ from cropper.image import View
 from cropper.scorers import BoundScorer
 from eval.crash import write_photos
 from tests.bulk.conftest import Bulk, tree
-from tests.conftest import ROOT, SpotScorer
+from tests.conftest import ROOT
+from tests.spot import SpotScorer
 
 REQUESTS = tuple(CropRequest(aspect=aspect, budget=300) for aspect in ("1:1", "3:2"))
 SPOT = BulkOptions(REQUESTS, scorer="spot")

@@ -12,7 +12,6 @@ from cropper.boxes import as_boxes, iou
 from cropper.space import parse_aspect
 from tests.cli.support import FIELDS
 from tests.conftest import (
-    SHARE,
     Crop,
     cut,
     names,
@@ -21,6 +20,7 @@ from tests.conftest import (
     spotted,
 )
 from tests.image.pictures import difference
+from tests.spot import SHARE
 
 
 def test_the_crop_is_the_one_that_the_scorer_likes_best(crop: Crop, photo_png: Path) -> None:
@@ -216,7 +216,7 @@ def test_fewer_crops_than_asked_for_are_told(crop: Crop, photo_png: Path) -> Non
 def test_the_whole_picture_is_called_so_by_its_box(
     more: tuple[object, ...], crop: Crop, photo_png: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.conftest.SHARE", 1.0)
+    monkeypatch.setattr("tests.spot.SHARE", 1.0)
     spotted(spot=(0.5, 0.5)).save("photo.png")
     found = crop("photo.png", "--json", *more)
     assert one_record(found)["box"] == [0, 0, 120, 80]
@@ -226,7 +226,7 @@ def test_the_whole_picture_is_called_so_by_its_box(
 def test_a_crop_below_the_full_frame_is_no_better(
     crop: Crop, photo_png: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.conftest.SHARE", 1.0)
+    monkeypatch.setattr("tests.spot.SHARE", 1.0)
     found = crop("photo.png", "--max-scale", 0.9, "--json")
     share = one_record(found)["preferred_to_full_frame"]
     assert f"no better than the full frame ({share:.0%} prefer it)" in found.stderr

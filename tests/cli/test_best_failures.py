@@ -11,11 +11,11 @@ from PIL import Image
 
 from tests.conftest import (
     Crop,
-    SpotScorer,
     names,
     spotted,
 )
 from tests.image.pictures import encoded
+from tests.spot import SpotScorer
 
 
 def test_one_bad_file_fails_alone(crop: Crop, photo_png: Path) -> None:

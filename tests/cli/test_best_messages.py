@@ -59,7 +59,7 @@ def test_every_error_line_names_its_file(
     crop: Crop, photo_png: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spotted().save("second.png")
-    monkeypatch.setattr("tests.conftest.SHARE", float("nan"))  # a scorer that breaks its contract
+    monkeypatch.setattr("tests.spot.SHARE", float("nan"))  # a scorer that breaks its contract
     found = crop("photo.png", "second.png")
     assert found.exit_code == 1
     first, second = (line for line in found.stderr.splitlines() if "error [" in line)

@@ -14,7 +14,7 @@ from cropper.finder import CropFinder
 from cropper.image import SourceImage, View, load_image
 from cropper.request import CropRequest
 from cropper.scorers.base import BoundScorer, ScorerSpec
-from eval.benchmark import Benchmark, run_benchmark
+from eval.crop_quality import Benchmark, run_benchmark
 from eval.datasets import load_dataset
 from eval.environment import read_environment
 from eval.methods import (

@@ -18,18 +18,21 @@ def test_crash_tells_what_it_found() -> None:
     assert "torn 0, lost 0, extra 0, mixed up 0" in found.stdout
 
 
-def test_scale_tells_of_each_tenth() -> None:
-    found = CliRunner().invoke(cli, ["scale", "--photos", "20"])
-    assert found.exit_code == 0
+@pytest.mark.parametrize(("crops", "done"), [((), 20), (("--crops", "10"), 10)])
+def test_scale_tells_of_the_plan_and_of_each_tenth(crops: tuple[str, ...], done: int) -> None:
+    found = CliRunner().invoke(cli, ["scale", "--photos", "20", *crops])
+    assert found.exit_code == 0, found.output
     lines = found.stdout.splitlines()
-    assert [line.split()[0] for line in lines[1:11]] == [str(done) for done in range(2, 21, 2)]
-    assert lines[11].startswith("the same command again: ")
+    assert lines[0] == f"20 photos planned, {done} cropped"
+    assert lines[3].startswith("20 photos ")
+    assert lines[4].startswith(f"again, {done} done ")
+    step = done // 10
+    assert [line.split()[0] for line in lines[7:17]] == [str(step * n) for n in range(1, 11)]
 
 
-def test_the_bench_of_folders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eval.bench_bulk.CROP", (128, 128))
-    bench = run_bulk_bench(photos=2, rounds=1, size=(600, 400))
+def test_the_bench_of_folders() -> None:
+    bench = run_bulk_bench(photos=2, rounds=1, size=(600, 400), crops=[(128, 128), (128, 160)])
     names = [contender.name for contender in bench.contenders]
     assert names[0] == "cropper bulk"
-    assert len(names) + len(bench.missing) == 3
+    assert len(names) + len(bench.missing) == 4
     assert all(contender.median > 0 for contender in bench.contenders)

@@ -101,7 +101,7 @@ def test_an_interrupt_is_exit_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("eval.benchmark.run_benchmark", interrupted)
+    monkeypatch.setattr("eval.crop_quality.run_benchmark", interrupted)
     found = invoke("--root", data.folder(tmp_path), "--scorer", "none")
     assert found.exit_code == 130
     assert "interrupted" in found.stderr

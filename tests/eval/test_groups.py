@@ -1,4 +1,4 @@
-"""Figures for kinds of photos: by orientation, and by whether a detector finds a face."""
+"""Figures for groupings of photos: by orientation, and by whether a detector finds a face."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from onnx import TensorProto, helper
 from cropper import from_array
 from cropper.errors import MissingModelError
 from eval.__main__ import cli
-from eval.benchmark import run_benchmark
+from eval.crop_quality import run_benchmark
 from eval.datasets import load_dataset
-from eval.groups import FaceKind, orientation
+from eval.groups import FaceGrouping, orientation
 from eval.methods import Centre, FullFrame
 from eval.summary import by_group
 from tests.eval import data
@@ -65,9 +65,9 @@ def test_orientation_is_that_of_the_upright_photo(size: tuple[int, int], name: s
 def test_faces_are_what_the_detector_is_sure_of(
     tmp_path: Path, size: tuple[int | str, int | str]
 ) -> None:
-    kind = FaceKind(detector(tmp_path / "yunet.onnx", size=size))
-    assert kind(from_array(filled(70, 50, (250, 0, 0)))) == "with a face"
-    assert kind(from_array(filled(70, 50, (100, 255, 255)))) == "without a face"
+    grouping = FaceGrouping(detector(tmp_path / "yunet.onnx", size=size))
+    assert grouping(from_array(filled(70, 50, (250, 0, 0)))) == "with a face"
+    assert grouping(from_array(filled(70, 50, (100, 255, 255)))) == "without a face"
 
 
 @pytest.mark.parametrize("outputs", [(), ("cls",), ("cls", "obj")])
@@ -78,7 +78,7 @@ def test_a_file_that_is_no_detector_is_named(tmp_path: Path, outputs: tuple[str,
     else:
         path.write_bytes(b"no model")
     with pytest.raises(MissingModelError, match=r"other\.onnx is no YuNet"):
-        FaceKind(path)
+        FaceGrouping(path)
 
 
 def mixed(root: Path) -> Path:
@@ -91,8 +91,8 @@ def mixed(root: Path) -> Path:
 def test_a_group_is_measured_as_if_it_were_alone(tmp_path: Path) -> None:
     dataset = load_dataset(mixed(tmp_path))
     methods = [FullFrame(), Centre()]
-    whole = run_benchmark(dataset, methods, kinds=[orientation])
-    assert whole.kinds == (("landscape",), ("landscape",), ("portrait",), ("landscape",))
+    whole = run_benchmark(dataset, methods, groupings=[orientation])
+    assert whole.groupings == (("landscape",), ("landscape",), ("portrait",), ("landscape",))
     upright = whole.of("portrait")
     assert upright.photos == ("2.png",)
     assert upright.methods[1].photos == (whole.methods[1].photos[2],)
@@ -106,7 +106,7 @@ def test_a_group_is_measured_as_if_it_were_alone(tmp_path: Path) -> None:
 
 def test_photos_of_one_kind_alone_have_no_groups(tmp_path: Path) -> None:
     dataset = load_dataset(data.folder(tmp_path))
-    assert by_group(run_benchmark(dataset, [FullFrame(), Centre()], kinds=[orientation])) == ()
+    assert by_group(run_benchmark(dataset, [FullFrame(), Centre()], groupings=[orientation])) == ()
     found = CliRunner().invoke(cli, ["benchmark", "--root", str(tmp_path), "--scorer", "none"])
     assert "all 4 photos: landscape" in found.stdout
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cropper.errors import DataError
-from cropper.identity.verification import Pairs, all_pairs, one_shot
+from cropper.identity.verification import FacePairs, all_pairs, one_shot
 from eval.commands import cli
 from eval.planted import measure_planted
 from eval.strangers import DEGRADATIONS, measure_degraded
@@ -21,7 +21,7 @@ def run(*line: str) -> Result:
     return CliRunner().invoke(cli, list(line))
 
 
-def slow_auc(pairs: Pairs) -> float:
+def slow_auc(pairs: FacePairs) -> float:
     one, two = pairs.distances[pairs.same], pairs.distances[~pairs.same]
     wins = [(a < b) + 0.5 * (a == b) for a in one for b in two]
     return float(np.mean(wins))
@@ -47,10 +47,10 @@ def test_measures_are_those_of_loops(seed: int) -> None:
 
 def test_weights_are_pairs_counted_more_than_once() -> None:
     rng = np.random.default_rng(0)
-    pairs = Pairs(rng.normal(size=30), rng.integers(0, 3, 30), rng.integers(0, 3, 30))
+    pairs = FacePairs(rng.normal(size=30), rng.integers(0, 3, 30), rng.integers(0, 3, 30))
     times = rng.integers(0, 3, 30)
     rows = np.repeat(np.arange(30), times)
-    more = Pairs(pairs.distances[rows], pairs.first[rows], pairs.second[rows])
+    more = FacePairs(pairs.distances[rows], pairs.first[rows], pairs.second[rows])
     weights = times.astype(np.float64)
     assert pairs.auc(weights) == pytest.approx(more.auc())
     assert pairs.tar_at(0.3, weights) == pytest.approx(more.tar_at(0.3))

@@ -13,7 +13,8 @@ from PIL import Image
 from cropper import from_array
 from cropper.boxes import Crop
 from cropper.image import load_image
-from cropper.image.pixels import over_white, to_srgb
+from cropper.image.colour import to_srgb
+from cropper.image.pixels import over_white
 from cropper.image.toning import looked_at, painted, toned, toned_pixels
 from cropper.render import cut, render
 from cropper.tone import FILTERS, RANGES, Filter, Tone

@@ -18,8 +18,8 @@ from cropper.image import View
 from cropper.sampling import theta_from_boxes
 from cropper.scorers.affine import AffineScorer, BoundAffine, Reading, as_affine
 from cropper.scorers.convnet import ConvNetScorer
-from tests.conftest import SpotScorer
 from tests.image.pictures import photo
+from tests.spot import SpotScorer
 
 torch.set_num_threads(1)
 

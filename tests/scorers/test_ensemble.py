@@ -18,7 +18,7 @@ from cropper.boxes import Boxes
 from cropper.cli import main
 from cropper.errors import ConfigError, MissingModelError
 from cropper.scorers import registry
-from cropper.scorers.ensemble import EnsembleScorer, Part, parse_parts, reference_boxes
+from cropper.scorers.ensemble import EnsemblePart, EnsembleScorer, parse_parts, reference_boxes
 
 VIEW = View(np.zeros((60, 90, 3), np.uint8), (900, 600))
 
@@ -52,37 +52,49 @@ def z(scorer: Scorer, asked: Boxes) -> NDArray[np.float64]:
 
 
 def test_it_is_the_weighted_sum_of_its_parts_standardised_scores() -> None:
-    both = EnsembleScorer([Part("left", 0.7), Part("large", -0.3)], [LEFT, LARGE])
+    both = EnsembleScorer([EnsemblePart("left", 0.7), EnsemblePart("large", -0.3)], [LEFT, LARGE])
     expected = 0.7 * z(LEFT, boxes()) - 0.3 * z(LARGE, boxes())
     assert np.allclose(both.bind(VIEW)(boxes()), expected, rtol=1e-9)
 
 
 def test_units_do_not_matter() -> None:
     shifted = Plain(lambda b: 5 - 3e-7 * b[:, 0])
-    one = EnsembleScorer([Part("left", 1), Part("large", 1)], [LEFT, LARGE]).bind(VIEW)
-    other = EnsembleScorer([Part("left", 1), Part("large", 1)], [shifted, LARGE]).bind(VIEW)
+    one = EnsembleScorer([EnsemblePart("left", 1), EnsemblePart("large", 1)], [LEFT, LARGE]).bind(
+        VIEW
+    )
+    other = EnsembleScorer(
+        [EnsemblePart("left", 1), EnsemblePart("large", 1)], [shifted, LARGE]
+    ).bind(VIEW)
     assert np.allclose(one(boxes()), other(boxes()), atol=1e-6)
 
 
 @given(st.integers(1, 29))
 def test_what_else_is_asked_changes_nothing(cut: int) -> None:
-    bound = EnsembleScorer([Part("left", 1), Part("large", 2)], [LEFT, LARGE]).bind(VIEW)
+    bound = EnsembleScorer([EnsemblePart("left", 1), EnsemblePart("large", 2)], [LEFT, LARGE]).bind(
+        VIEW
+    )
     parts = [bound(boxes()[:cut]), bound(boxes()[cut:])]
     assert np.array_equal(np.concatenate(parts), bound(boxes()))
 
 
 def test_a_judge_without_an_opinion_changes_nothing() -> None:
-    both = EnsembleScorer([Part("left", 1), Part("flat", 1)], [LEFT, FLAT]).bind(VIEW)
+    both = EnsembleScorer([EnsemblePart("left", 1), EnsemblePart("flat", 1)], [LEFT, FLAT]).bind(
+        VIEW
+    )
     assert np.allclose(both(boxes()), z(LEFT, boxes()))
 
 
 def test_its_spec_is_that_of_its_parts_together() -> None:
-    spec = EnsembleScorer([Part("left", 1), Part("large", 0.25)], [LEFT, LARGE]).spec
+    spec = EnsembleScorer(
+        [EnsemblePart("left", 1), EnsemblePart("large", 0.25)], [LEFT, LARGE]
+    ).spec
     assert spec.name == "left+large*0.25"
     assert spec.costly
     assert spec.long_side == 700
     assert spec.licence == "licence 7; licence 5"
-    assert not EnsembleScorer([Part("left", 1), Part("flat", 1)], [LEFT, FLAT]).spec.costly
+    assert not EnsembleScorer(
+        [EnsemblePart("left", 1), EnsemblePart("flat", 1)], [LEFT, FLAT]
+    ).spec.costly
 
 
 @pytest.mark.parametrize(
@@ -90,13 +102,13 @@ def test_its_spec_is_that_of_its_parts_together() -> None:
     [
         ("cropnet", None),
         ("runs/my-best.safetensors", None),
-        ("a+b", (Part("a", 1), Part("b", 1))),
-        ("a*0.7+b*-0.3", (Part("a", 0.7), Part("b", -0.3))),
-        (" a + b * 2 ", (Part("a", 1), Part("b", 2))),
-        ("a+x/y.safetensors", (Part("a", 1), Part("x/y.safetensors", 1))),
+        ("a+b", (EnsemblePart("a", 1), EnsemblePart("b", 1))),
+        ("a*0.7+b*-0.3", (EnsemblePart("a", 0.7), EnsemblePart("b", -0.3))),
+        (" a + b * 2 ", (EnsemblePart("a", 1), EnsemblePart("b", 2))),
+        ("a+x/y.safetensors", (EnsemblePart("a", 1), EnsemblePart("x/y.safetensors", 1))),
     ],
 )
-def test_names_are_parsed(text: str, parts: tuple[Part, ...] | None) -> None:
+def test_names_are_parsed(text: str, parts: tuple[EnsemblePart, ...] | None) -> None:
     assert parse_parts(text) == parts
 
 

@@ -20,11 +20,12 @@ from cropper.identity import KnownPeople
 from cropper.scorers import Scorer
 from cropper.serve.app import make_app
 from cropper.serve.connections import Prompt
-from cropper.serve.options import ServeOptions
 from cropper.serve.run import listen
-from tests.conftest import SpotScorer, spotted
+from cropper.serve.settings import ServeOptions
+from tests.conftest import spotted
 from tests.image.pictures import encoded
 from tests.serve.browser import DESKTOP
+from tests.spot import SpotScorer
 
 Serving = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
 

@@ -24,11 +24,12 @@ from cropper.image import FORMATS, View, load_image
 from cropper.request import CropRequest
 from cropper.scorers import BoundScorer
 from cropper.serve.negotiation import choose
-from cropper.serve.schema import CropOptions, CutOptions
-from tests.conftest import CliRunner, SpotScorer, spotted
+from cropper.serve.questions import CropQuestion, CutQuestion
+from tests.conftest import CliRunner, spotted
 from tests.faces import side_by_side, stranger
 from tests.image.pictures import encoded
 from tests.serve.conftest import serving
+from tests.spot import SpotScorer
 
 
 def post(client: httpx.Client, content: bytes, path: str = "/v1/crop", **query: Any) -> Any:
@@ -357,11 +358,11 @@ def test_the_document_bounds_every_number_and_names_the_formats(client: httpx.Cl
 
 def test_the_defaults_are_those_of_the_command() -> None:
     shell = {each.name: each.default for each in (*fields(BestOptions), *fields(CropRequest))}
-    for model in (CropOptions, CutOptions):
+    for model in (CropQuestion, CutQuestion):
         for name, option in model.model_fields.items():
             if name in shell and name not in ("avoid", "scorer"):  # None here, to be left out
                 assert option.default == shell[name]
-    assert CropOptions().requests(KnownPeople(())) == (CropRequest(),)
+    assert CropQuestion().requests(KnownPeople(())) == (CropRequest(),)
 
 
 @pytest.mark.parametrize(

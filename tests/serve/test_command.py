@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 SLOW = """
 import signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits it ignored
-import tests.conftest as shared
+import tests.spot as shared
 find = shared.SpotScorer.bind
 def bind(self, view):
     print("asked", flush=True)

@@ -25,12 +25,12 @@ from cropper.image import View, load_image
 from cropper.scorers import BoundScorer
 from cropper.serve.admission import DroppedError, Ticket
 from cropper.serve.connections import Prompt
-from cropper.serve.options import ServeOptions
+from cropper.serve.settings import ServeOptions
 from cropper.serve.uploads import drain
-from tests.conftest import SpotScorer
 from tests.image.pictures import encoded
 from tests.serve.conftest import serving
 from tests.serve.test_api import as_form, post, problem
+from tests.spot import SpotScorer
 
 
 class HeldScorer(SpotScorer):

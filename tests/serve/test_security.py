@@ -16,7 +16,7 @@ import pytest
 
 from cropper.errors import ConfigError
 from cropper.serve import pages
-from cropper.serve.options import ServeOptions, is_loopback
+from cropper.serve.settings import ServeOptions, is_loopback
 from tests.conftest import ENVIRONMENT, command, spotted
 from tests.serve.conftest import serving
 from tests.serve.test_api import as_form, problem

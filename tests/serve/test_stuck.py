@@ -6,28 +6,22 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from cropper.image import SourceImage, load_image, needed
+from cropper.image import load_image, needed
 from eval.bombs import bombs
 from tests.serve.conftest import serving
 from tests.serve.test_api import post, problem
 from tests.serve.test_command import started
 from tests.serve.test_limits import inside, until
+from tests.stuck import stuck
 
 STUCK = """
-import cropper.serve.handlers, tests.serve.test_stuck
-cropper.serve.handlers.render = tests.serve.test_stuck.stuck
+import cropper.serve.handlers, tests.stuck
+cropper.serve.handlers.render = tests.stuck.stuck
 """
-
-
-def stuck(image: SourceImage, *_: Any, **__: Any) -> bytes:
-    """In the place of ``render``."""
-    time.sleep(3600)
-    return b""
 
 
 def cropped(client: httpx.Client, photo: bytes) -> httpx.Response:

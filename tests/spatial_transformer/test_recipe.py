@@ -20,9 +20,9 @@ from spatial_transformer.affine import AffineCrop
 from spatial_transformer.localizer import localizer_for
 from spatial_transformer.objective import RobustConfig
 from spatial_transformer.optimize import OPTIMIZERS
-from spatial_transformer.recipe import RECIPES, Recipe, Work, follow
-from tests.conftest import SpotScorer
+from spatial_transformer.recipe import RECIPES, AscentTask, Recipe, follow
 from tests.image.pictures import photo
+from tests.spot import SpotScorer
 
 IMAGE = from_array(photo(300, 200))
 
@@ -39,12 +39,12 @@ def given(*boxes: tuple[int, ...]) -> object:
     return winners
 
 
-def work(scorer: Scorer, budget: int, aspect: str = "original", **more: object) -> Work:
+def work(scorer: Scorer, budget: int, aspect: str = "original", **more: object) -> AscentTask:
     affine = as_affine(scorer)
     with torch.no_grad():
         bound = affine.bind_affine(scorer.spec.view(IMAGE))
     robust = RobustConfig.suited(scorer.spec.costly)
-    return replace(Work(bound, AffineCrop.of(IMAGE.size, aspect), budget, robust), **more)  # type: ignore[arg-type]
+    return replace(AscentTask(bound, AffineCrop.of(IMAGE.size, aspect), budget, robust), **more)  # type: ignore[arg-type]
 
 
 def test_a_crop_is_no_worse_than_its_starts(cropnet: Scorer) -> None:

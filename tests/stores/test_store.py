@@ -15,13 +15,13 @@ import pytest
 
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError, MissingExtraError
 from cropper.image import sniff
-from cropper.stores import Limits, Store, UnsureWriteError
+from cropper.stores import Store, StoreLimits, UnsureWriteError
 from cropper.stores.client import connected
 from tests.conftest import command, spotted
 from tests.stores import folder_store
 from tests.stores.server import Server
 
-QUICK = Limits(seconds=1)
+QUICK = StoreLimits(seconds=1)
 
 
 def test_what_is_written_is_read_and_known_by_its_version(memory: Any) -> None:
@@ -79,7 +79,7 @@ def test_links_out_of_a_web_folder_are_none_of_its_files(web: Server, tmp_path: 
 def test_more_bytes_than_allowed_are_not_read(web: Server, fault: str) -> None:
     web.faults = {"a.jpg": fault}
     with pytest.raises(ImageReadError, match=r"/a.jpg: more than 0.001 MB: `max_fetch_mb`") as told:
-        Store(f"{web.url}/a.jpg", Limits(megabytes=0.001)).read()
+        Store(f"{web.url}/a.jpg", StoreLimits(megabytes=0.001)).read()
     assert told.value.reason == "too large"
 
 
@@ -116,7 +116,7 @@ def test_who_waits_may_be_called_away(web: Server) -> None:
 @pytest.mark.parametrize("limits", [{"megabytes": 0}, {"seconds": -1}])
 def test_limits_are_above_zero(limits: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="above 0"):
-        Limits(**limits)
+        StoreLimits(**limits)
 
 
 # --- faults
@@ -183,7 +183,7 @@ def test_schemes_that_nobody_knows_or_that_need_a_package() -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_nothing_is_put_to_the_web(scheme: str) -> None:
     with pytest.raises(ConfigError, match=f"nothing is put to {scheme}://"):
-        Store.for_output(f"{scheme}://host/a.jpg", Limits())
+        Store.for_output(f"{scheme}://host/a.jpg", StoreLimits())
 
 
 # --- writes that go wrong

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage import data
 
 from cropper.errors import ConfigError, ImageReadError
-from cropper.style import Step, StyleConfig, transfer, transfer_style
+from cropper.style import DescentStep, StyleConfig, transfer, transfer_style
 from cropper.style.backbone import Vgg
 from tests.style.networks import small_vgg
 
@@ -25,7 +25,7 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Vgg:
     return small_vgg(tmp_path_factory.mktemp("weights"))
 
 
-def run(vgg: Vgg, like: Any = LIKE, photo: Any = PHOTO, **config: Any) -> list[Step]:
+def run(vgg: Vgg, like: Any = LIKE, photo: Any = PHOTO, **config: Any) -> list[DescentStep]:
     return list(transfer(photo, like, vgg, StyleConfig(**{"size": 96, "steps": 12, **config})))
 
 

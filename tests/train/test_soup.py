@@ -15,9 +15,10 @@ from cropper.scorers.checkpoint import load_trainable, load_trunk, save_scorer
 from cropper.scorers.cropnet.network import CropNet, CropNetConfig
 from cropper.scorers.header import read_header
 from cropper.scorers.loading import scorer_at
-from cropper.train.crops import CropsConfig, train_crops, validate
+from cropper.train.crops import CropsConfig, train_crops
 from cropper.train.data import load_judged
 from cropper.train.soup import mean_of, train_soup
+from cropper.train.validation import validate
 from tests.train.support import write_folder, write_trunk
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from cropper.errors import ConfigError, DataError
 from cropper.identity.config import NUMBERS, WEIGHTS
 from cropper.identity.network import FaceNetwork
-from cropper.identity.verification import Pairs, all_pairs, one_shot
+from cropper.identity.verification import FacePairs, all_pairs, one_shot
 from cropper.image import write_atomic
 from cropper.train.curve import plot_one_shot
 from cropper.train.faces.data import Identities, read_identities, split, varied
@@ -217,7 +217,7 @@ class FacesTraining:
         first, second = np.triu_indices(len(self.held.people), 1)
         with torch.no_grad():
             unlike = -head(gaps)[:, 0].numpy().astype(np.float64)
-        pairs = Pairs(unlike, self.held.people[first], self.held.people[second])
+        pairs = FacePairs(unlike, self.held.people[first], self.held.people[second])
         return head, _verified(pairs) | {"accuracy": pairs.accuracy(0.0)}
 
 
@@ -257,7 +257,7 @@ def _measured(encodings: NDArray[np.float32], held: Identities) -> dict[str, Any
     return _verified(pairs) | {"one_shot": of_people}
 
 
-def _verified(pairs: Pairs) -> dict[str, Any]:
+def _verified(pairs: FacePairs) -> dict[str, Any]:
     return {
         "auc": pairs.auc(),
         "auc_interval": pairs.interval("auc").tolist(),

@@ -90,9 +90,7 @@ def train_tiles(
     """
     config = config or TilesConfig(seed=seed)
     trunk = trunk or WEIGHTS / "cropnet.safetensors"
-    out.mkdir(parents=True, exist_ok=True)
-    if (out / trunk.name).exists() and trunk_digest(out / trunk.name) != trunk_digest(trunk):
-        raise ConfigError(f"{out} has another {trunk.name}: train on that one with `trunk`")
+    _check_trunk(trunk, out)
     tiles = read_tiles(root, best=config.best, worst=config.worst, least=2 * config.folds)
     if (small := tiles.sides[tiles.row >= 0] < config.full).any():
         raise DataError(
@@ -100,8 +98,7 @@ def train_tiles(
             "learns from tiles of full size: leave them out"
         )
     net = TrunkClassifier(**_head(config)).to(resolve_device(device))
-    net.to(memory_format=torch.channels_last)
-    net.trunk.load_state_dict(trunk_from(trunk))
+    net.to(memory_format=torch.channels_last).trunk.load_state_dict(trunk_from(trunk))
     levels = [
         _Level.see(net, tiles, config, detail=detail, weight=weight, log=log)
         for detail, weight in ((None, 1.0), (config.coarse, config.coarse_weight))
@@ -113,27 +110,30 @@ def train_tiles(
         f"[{quality.low:.3f}, {quality.high:.3f}], {config.repeats} x {config.folds} folds"
     )
     weight, bias = _fit(levels, np.ones(len(tiles.place), dtype=bool), config, borders)
-    net.head.load_state_dict(
-        {"weight": torch.from_numpy(weight)[None], "bias": torch.tensor([bias])}
-    )
+    solved = {"weight": torch.from_numpy(weight)[None], "bias": torch.tensor([bias])}
+    net.head.load_state_dict(solved)
     _tell_effects(net, tiles, config, log)
     header = _header(config, quality, trunk, tiles)
 
     def crops(rows: NDArray[np.intp], boxes: Floats) -> Floats:
-        seen = zip(rows, boxes, strict=True)
         look = partial(_look, net, _preprocessing(config))
+        seen = zip(rows, boxes, strict=True)
         return np.stack([look([tiles.pixels[row]], own).mean(0) for row, own in seen])
 
-    def head(used: NDArray[np.bool_]) -> tuple[Floats, float]:
-        return _fit(levels, used, config, borders)
-
-    full = tiles.sides >= config.full
-    geometry = learn_geometry(tiles, full, Taste(crops, head), config.seed, log)
+    taste = Taste(crops, lambda used: _fit(levels, used, config, borders))
+    geometry = learn_geometry(tiles, tiles.sides >= config.full, taste, config.seed, log)
     if geometry:
         header |= {"kind": "selfie", "geometry": geometry.to_dict()}
     save_scorer(net, header, out / "selfie.safetensors", leave_out="trunk.")
     log(f"wrote {out / 'selfie.safetensors'}")
     return quality
+
+
+def _check_trunk(trunk: Path, out: Path) -> None:
+    """Raises ConfigError where another lies in the folder, which is made."""
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / trunk.name).exists() and trunk_digest(out / trunk.name) != trunk_digest(trunk):
+        raise ConfigError(f"{out} has another {trunk.name}: train on that one with `trunk`")
 
 
 def _tell_effects(

@@ -3,7 +3,7 @@
 //
 // Pixels are {data: Uint8ClampedArray, width, height}, four bytes each, sRGB, opaque.
 
-const LONG_SIDE = 352;
+const LONG_SIDE = 448;
 const SPARE = 1.5; // times the long side; scaled away only above
 const GAP = 3; // of reducing before the filter, as in Image.resize
 const PRECISION = 22; // bits of Pillow's filter weights

@@ -4,7 +4,7 @@ import { area, clamp, overhang, shared, snap } from "./boxes.js";
 import { headOf, heightOf } from "./faces.js";
 import { parseAspect } from "./space.js";
 
-const HEADROOM = 0.2;
+const HEADROOMS = [0.2, 0.1, 0.05];
 const SLACK = 1;
 const IN_GROUP = 0.35;
 const MISSED = 1e3;
@@ -53,20 +53,18 @@ function keepHeads(faces, isAlone, areSingle, spaces) {
   const least = (isAlone ? 1 : IN_GROUP) * heightOf(faces[0]);
   const group = faces.filter((face) => areSingle || heightOf(face) >= least);
   const rooms = spaces.map((space) => space.largest.map((side, axis) => side * space.maxScale * size[axis]));
-  let heads = [];
-  let chosen = [];
-  for (const room of [HEADROOM, 0]) {
-    heads = group.map((face) => headOf(face, size, room));
-    chosen = thatFit(heads, rooms);
-    if (chosen.every(Boolean)) break;
-  }
+  const heads = group.map((face) => headOf(face, size));
+  const chosen = thatFit(heads, rooms);
   if (!chosen.some(Boolean)) { // then the face without its hair
     const fits = thatFit(group.slice(0, 1), rooms)[0];
     const told = cannot(fits ? "the whole head" : "the whole face", heads.slice(0, 1), spaces[0]);
     return new Kept(group.slice(0, 1), [], told + (fits ? ": its face is kept" : ""));
   }
   const told = chosen.every(Boolean) ? "" : cannot("all heads", heads, spaces[0]);
-  return new Kept(heads.filter((_, index) => chosen[index]), heads.filter((_, index) => !chosen[index]), told);
+  const held = group.filter((_, index) => chosen[index]);
+  const kept = [...HEADROOMS, 0].map((room) => held.map((face) => headOf(face, size, room)))
+    .find((roomy) => thatFit(roomy, rooms).every(Boolean));
+  return new Kept(kept, heads.filter((_, index) => !chosen[index]), told);
 }
 
 /** Those that one crop can hold together, with the most height in all. */

@@ -9,7 +9,7 @@ method picks the aspect too, and one crop is held against all human crops. Photo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from cropper.errors import ConfigError, DataError, ImageReadError
 from cropper.image import SourceImage, load_image
 from cropper.statistics import pearson, spearman
 from eval.datasets import Dataset, Example, Pairs, Rated, Skip
-from eval.groups import Kind
+from eval.groups import Grouping
 from eval.methods import Method
 from eval.metrics import (
     PairCount,
@@ -28,6 +28,7 @@ from eval.metrics import (
     count_pairs,
     equal_area,
 )
+from eval.photos import Progress, counted
 
 __all__ = [
     "DEFAULT_MIN_SCALE",
@@ -97,11 +98,11 @@ class Benchmark:
     human_crops: int  # the most that any photo has
     methods: tuple[MethodScores, ...]
     skipped: tuple[Skip, ...]  # annotated photos that no method was measured on
-    kinds: tuple[tuple[str, ...], ...] = ()  # the groups that each photo belongs to
+    groupings: tuple[tuple[str, ...], ...] = ()  # the groups that each photo belongs to
 
     def of(self, group: str) -> Benchmark:
         """Its photos of one group alone."""
-        rows = [row for row, kinds in enumerate(self.kinds) if group in kinds]
+        rows = [row for row, groups in enumerate(self.groupings) if group in groups]
         methods = (
             replace(method, photos=tuple(method.photos[row] for row in rows))
             for method in self.methods
@@ -110,7 +111,7 @@ class Benchmark:
         return replace(
             self,
             photos=photos,
-            kinds=tuple(self.kinds[row] for row in rows),
+            groupings=tuple(self.groupings[row] for row in rows),
             methods=tuple(methods),
         )
 
@@ -120,14 +121,14 @@ def run_benchmark(
     methods: Sequence[Method],
     protocol: str = "given",
     limit: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
-    kinds: Sequence[Kind] = (),
+    groupings: Sequence[Grouping] = (),
     crops_alone: bool = False,
 ) -> Benchmark:
     """Measure every method on the same photos, the first ``limit`` of the dataset.
 
-    ``kinds`` sort the photos into groups. ``crops_alone`` leaves out what no protocol changes:
+    ``groupings`` sort the photos into groups. ``crops_alone`` leaves out what no protocol changes:
     pairs and rated crops.
 
     A photo that cannot be read, or on which one method fails, is left out for all and named in
@@ -143,12 +144,10 @@ def run_benchmark(
     groups: list[tuple[str, ...]] = []
     rows: list[list[PhotoScore]] = []  # a photo, then a method
     skipped = list(dataset.skipped)
-    for done, example in enumerate(examples):
-        if progress:
-            progress(done, len(examples))
+    for example in counted(examples, progress):
         try:
             image = load_image(example.path)
-            belongs = tuple(kind(image) for kind in kinds)
+            belongs = tuple(grouping(image) for grouping in groupings)
             rows.append([_measure(method, example, protocol, crops_alone) for method in methods])
             groups.append(belongs)
             photos.append(example.path.name)
@@ -161,16 +160,14 @@ def run_benchmark(
             f"{dataset.name}: none of the {len(examples)} photos could be measured; "
             f"the first: {skipped[-1].reason if skipped else 'there is none'}"
         )
+    columns = zip(names, zip(*rows, strict=True), strict=True)
     return Benchmark(
         dataset.name,
         dataset.split,
         protocol,
         tuple(photos),
         max(len(example.boxes) for example in examples),
-        tuple(
-            MethodScores(method.name, tuple(row[index] for row in rows))
-            for index, method in enumerate(methods)
-        ),
+        tuple(MethodScores(name, scores) for name, scores in columns),
         tuple(skipped),
         tuple(groups),
     )

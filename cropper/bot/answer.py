@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cropper.bot.network import Limits
+from cropper.bot.messenger import MessageLimits
 from cropper.bot.picture import as_jpeg
 from cropper.console import verdicts
 from cropper.decoders import Decoders
@@ -23,7 +23,7 @@ from cropper.image import FORMATS, View
 from cropper.request import CropRequest
 from cropper.result import CropResult
 
-__all__ = ["Answer", "Judge", "excuse"]
+__all__ = ["Answer", "Answerer", "excuse"]
 
 _NAME = "the photo"  # in messages; the name that a file had is not used for anything
 _HELPS = 3  # changes that are told of
@@ -32,11 +32,11 @@ _HELPS = 3  # changes that are told of
 @dataclass(frozen=True)
 class Answer:
     text: str
-    picture: bytes | None  # JPEG; None: no picture of the network holds the crop
+    picture: bytes | None  # JPEG; None: no picture of the messenger holds the crop
     result: CropResult
 
 
-class Judge:
+class Answerer:
     """One finder for all photos."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Judge:
         self.finder, self.decoders = finder, decoders
         self.request, self.seconds = request, seconds
 
-    def answer(self, data: bytes, limits: Limits) -> Answer:
+    def answer(self, data: bytes, limits: MessageLimits) -> Answer:
         """Raises what ``load_image`` and ``CropFinder.find`` raise."""
         with self.decoders.open(data, _NAME, self.seconds) as source:
             view = self.finder.scorer.spec.view(source)

@@ -1,18 +1,26 @@
-"""What a bot needs of a network, whichever it is."""
+"""What a bot needs of a messenger, a network that carries messages, whichever it is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Asked", "Limits", "Network", "NetworkError", "Photo", "PhotoError", "RefusedError"]
+__all__ = [
+    "Asked",
+    "MessageLimits",
+    "Messenger",
+    "MessengerError",
+    "Photo",
+    "PhotoError",
+    "RefusedError",
+]
 __all__ += ["Reply"]
 
 _SHOWN = 200  # characters of a server's words in the log
 
 
-class NetworkError(Exception):
-    """The network did not answer, or asks to wait: what was to be done is tried again later."""
+class MessengerError(Exception):
+    """The messenger did not answer, or asks to wait: what was to be done is tried again later."""
 
     def __init__(
         self, message: object, *, wait: float | None = None, maybe_done: bool = True
@@ -23,7 +31,7 @@ class NetworkError(Exception):
 
 
 class RefusedError(Exception):
-    """The network refuses this one answer, and always will."""
+    """The messenger refuses this one answer, and always will."""
 
     def __init__(self, message: object) -> None:
         super().__init__(str(message)[:_SHOWN])
@@ -34,11 +42,11 @@ class PhotoError(Exception):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Of one message of a network."""
+class MessageLimits:
+    """Of one message of a messenger."""
 
     text: int  # characters beside a picture
-    long_side: int  # px of a picture; what is larger, the network scales down itself
+    long_side: int  # px of a picture; what is larger, the messenger scales down itself
     ratio: float  # of a picture's long side to its short one
 
 
@@ -48,14 +56,14 @@ class Asked:
 
     id: str
     person: str  # told to nobody: for the rate
-    when: float  # s since the epoch, by the network's clock
-    message: Any  # the network's own record
+    when: float  # s since the epoch, by the messenger's clock
+    message: Any  # the messenger's own record
     to_bot: bool = True  # else it is passed over in silence
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A file that was sent, and what the network has to know of it when it answers."""
+    """A file that was sent, and what the messenger has to know of it when it answers."""
 
     data: bytes
     origin: Any = None
@@ -67,14 +75,14 @@ class Reply:
     picture: bytes | None = None  # JPEG
 
 
-class Network(Protocol):
-    """Its methods raise NetworkError, and ConfigError for a token that is not taken (any more)."""
+class Messenger(Protocol):
+    """Its methods raise MessengerError, and ConfigError for a token that is not taken."""
 
-    limits: Limits
+    limits: MessageLimits
     ids_last: float  # s, after which ids of messages may begin anew
 
     async def open(self) -> str:
-        """Says who the bot is: an id that no other bot of the network has."""
+        """Says who the bot is: an id that no other bot of the messenger has."""
         ...
 
     async def newest(self) -> str | None:
@@ -90,7 +98,7 @@ class Network(Protocol):
         ...
 
     async def answered(self, asked: Asked) -> bool:
-        """Whether there is an answer; no where the network cannot tell."""
+        """Whether there is an answer; no where the messenger cannot tell."""
         ...
 
     async def send(self, asked: Asked, reply: Reply, photo: Photo | None) -> None:

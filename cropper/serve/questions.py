@@ -36,7 +36,7 @@ from cropper.serve.texts import (
 )
 from cropper.space import MIN_SCALE
 
-__all__ = ["CropOptions", "CutOptions", "ScoreOptions", "read_options"]
+__all__ = ["CropQuestion", "CutQuestion", "ScoreQuestion", "read_question"]
 
 MAX_BUDGET = 20_000  # candidates of one search
 _FILTERED = "Tones of the cropped photo by a name of /v1/limits, or NAME:STRENGTH as in fade:.5."
@@ -44,11 +44,11 @@ _ELSEWHERE = {"style": "a style takes minutes a crop: use `cropper best` or `cro
 _LONGEST_SHOWN = 80  # characters of a text that breaks its rule
 
 
-class _Options(BaseModel):
+class _Question(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
 
-class _ScoredOptions(_Options):
+class _Scored(_Question):
     scorer: ScorerName | None = Field(
         None, description="One of those that /v1/limits lists. Default: the first of these."
     )
@@ -59,7 +59,7 @@ class _ScoredOptions(_Options):
     )
 
 
-class CropOptions(_ScoredOptions):
+class CropQuestion(_Scored):
     """Of /v1/crop, as ``cropper best`` has them."""
 
     aspect: Aspects | None = Field(
@@ -147,7 +147,7 @@ class CropOptions(_ScoredOptions):
         )
 
 
-class ScoreOptions(_ScoredOptions):
+class ScoreQuestion(_Scored):
     """Of /v1/score."""
 
     boxes: ManyBoxes = Field(
@@ -161,7 +161,7 @@ class ScoreOptions(_ScoredOptions):
     )
 
 
-class CutOptions(_ScoredOptions):
+class CutQuestion(_Scored):
     """Of /v1/cut; the scorer is the one that found the box."""
 
     box: OneBox | None = Field(
@@ -179,10 +179,10 @@ class CutOptions(_ScoredOptions):
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
 
 
-Model = TypeVar("Model", bound=_Options)
+Model = TypeVar("Model", bound=_Question)
 
 
-def read_options(fields: Iterable[tuple[str, str]], model: type[Model]) -> Model:
+def read_question(fields: Iterable[tuple[str, str]], model: type[Model]) -> Model:
     """The options of a request, each a name and a text.
 
     Raises ProblemError for one that there is not, that is given twice, that breaks its rule, or
