@@ -43,7 +43,7 @@ async ([content, type, options, angle]) => {
   const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
   const file = new File([bytes], "photo", { type });
   if (!Array.isArray(options)) return engine.crop(file, options);
-  return engine.score(file, options, angle);
+  return engine.score(file, options, { angle });
 }
 """
 RESIZE = """
