@@ -114,13 +114,15 @@ def bench_bulk(
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--workers", type=click.IntRange(1, 16), default=4, show_default=True,
     help="Of Dask, on this machine, beside one.")  # fmt: skip
-def bench_cluster(photos: int, rounds: int, workers: int) -> None:
+@click.option("--size", nargs=2, type=click.IntRange(64), default=(3000, 2000),
+    show_default=True, metavar="WIDTH HEIGHT", help="Of the photos, px.")  # fmt: skip
+def bench_cluster(photos: int, rounds: int, workers: int, size: tuple[int, int]) -> None:
     """What workers of Dask, and a store, cost a photo of a folder."""
     from eval.bench_cluster import render_cluster, run_cluster
     from eval.environment import read_environment
 
     with progress_bar("runs") as progress:
-        found = run_cluster(photos, rounds, workers, progress)
+        found = run_cluster(photos, rounds, workers, size, progress)
     click.echo(f"{render_cluster(found)}\n\n{read_environment()}\n{command_line()}")
 
 
