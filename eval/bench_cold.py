@@ -1,7 +1,12 @@
-"""A fresh process for one picture, beside smartcrop.py's command on the same picture."""
+"""A fresh process for one picture, beside the commands of smartcrop.py and libvips on the same.
+
+The commands take turns. Python's find their bytecode, as after an installation, in a folder of
+their own, since a source tree may have none.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,20 +15,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from eval.bench import Timing
 from eval.processes import measured
 
 __all__ = ["ColdStart", "render_cold", "run_cold"]
 
 
+_SMARTCROP = "smartcrop.py, to 1000x1000"
+
+
 @dataclass(frozen=True)
 class ColdStart:
     timing: Timing
+    processor: tuple[float, ...]  # s, of each run
     peak: float  # resident memory, MB, largest of the runs
 
 
 def run_cold(picture: Path | None = None, repeats: int = 7) -> list[ColdStart]:
-    """Wall-clock time and peak memory of whole processes; the baseline where it is installed."""
+    """Time and peak memory of whole processes; the baselines where they are installed."""
     with tempfile.TemporaryDirectory() as scratch:
         source, out = Path(scratch, "photo.jpg"), str(Path(scratch, "out.jpg"))
         if picture:
@@ -32,34 +43,55 @@ def run_cold(picture: Path | None = None, repeats: int = 7) -> list[ColdStart]:
             write = "import sys; from eval.bench import synthetic_photo as photo"
             write += "; open(sys.argv[1], 'wb').write(photo())"
             subprocess.run([sys.executable, "-c", write, str(source)], check=True)
-        ours = [sys.executable, "-m", "cropper", "best", str(source), "-o", out, "-q"]
-        found = []
-        peer = shutil.which("smartcroppy") or shutil.which(
-            "smartcroppy", path=str(Path(sys.executable).parent)
+        lines = _lines(str(source), out)
+        environment = {key: x for key, x in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        environment["PYTHONPYCACHEPREFIX"] = str(Path(scratch, "bytecode"))
+        rounds = [
+            [measured(line, environment) for line in lines.values()] for _ in range(repeats + 1)
+        ]
+    baseline = _SMARTCROP if _SMARTCROP in lines else None
+    found = []
+    for name, runs in zip(lines, zip(*rounds, strict=True), strict=True):
+        warm = runs[1:]  # bytecode and disk cache are there
+        timing = Timing(
+            name, tuple(run.seconds for run in warm), None if name == baseline else baseline
         )
-        if peer:
-            line = [peer, "--width", "1000", "--height", "1000", str(source), out]
-            found.append(_measured("smartcrop.py", line, repeats, None))
-        baseline = "smartcrop.py" if peer else None
-        found.append(_measured("cropper best", [*ours, "--overwrite"], repeats, baseline))
-        square = [*ours, "--overwrite", "--aspect", "1:1", "--size", "1000x1000"]
-        found.append(_measured("cropper best, to 1000x1000", square, repeats, baseline))
-        return found
+        peak = max(run.peak for run in runs)
+        found.append(ColdStart(timing, tuple(run.processor for run in warm), peak))
+    return found
 
 
-def _measured(name: str, line: Sequence[str], repeats: int, baseline: str | None) -> ColdStart:
-    first, *runs = (measured(line) for _ in range(repeats + 1))  # then the disk cache is warm
-    seconds = tuple(run.seconds for run in runs)
-    return ColdStart(Timing(name, seconds, baseline), max(run.peak for run in (first, *runs)))
+def _lines(source: str, out: str) -> dict[str, list[str]]:
+    found = {}
+    beside = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    if peer := shutil.which("smartcroppy", path=beside):
+        found[_SMARTCROP] = [peer, "--width", "1000", "--height", "1000", source, out]
+    if peer := shutil.which("vipsthumbnail"):
+        found["vipsthumbnail, attention"] = [
+            *(peer, source, "--size", "1000x1000", "--smartcrop", "attention", "-o", out)
+        ]
+    ours = [sys.executable, "-m", "cropper", "best", source, "-o", out, "-q", "--overwrite"]
+    found["cropper best, to 1000x1000"] = [*ours, "--aspect", "1:1", "--size", "1000x1000"]
+    found["cropper best"] = ours
+    what = "import numpy, onnxruntime, PIL.Image, PIL.JpegImagePlugin"
+    found["Python and its libraries"] = [sys.executable, "-c", what]
+    return found
 
 
 def render_cold(found: Sequence[ColdStart]) -> str:
-    medians = {each.timing.name: each.timing.median for each in found}
-    lines = [f"{'fresh process':28} {'median':>8} {'quartiles':>15} {'peak':>8}  against"]
+    named = {each.timing.name: each for each in found}
+    lines = [
+        f"{'fresh process':28} {'median':>8} {'quartiles':>12} {'processor':>10} {'peak':>8}  "
+        f"against {_SMARTCROP}"
+    ]
     for each in found:
-        low, high = each.timing.spread
-        base = each.timing.baseline
-        against = f"{each.timing.median / medians[base]:.2f}x {base}" if base else ""
-        row = f"{each.timing.name:28} {each.timing.median:6.2f} s {low:7.2f}-{high:.2f} s"
-        lines.append(f"{row} {each.peak:5.0f} MB  {against}".rstrip())
+        timing, (low, high) = each.timing, each.timing.spread
+        row = f"{timing.name:28} {timing.median:6.2f} s {low:7.2f}-{high:.2f}"
+        row += f" {np.median(each.processor):8.2f} s {each.peak:5.0f} MB"
+        if timing.baseline:
+            base = named[timing.baseline]
+            ratios = np.array(each.processor) / np.array(base.processor)
+            row += f"  {timing.median / base.timing.median:.2f} x time, {np.median(ratios):.2f} x "
+            row += f"processor [{ratios.min():.2f}, {ratios.max():.2f}]"
+        lines.append(row)
     return "\n".join(lines)

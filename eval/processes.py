@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cropper.errors import ConfigError
 
-__all__ = ["Usage", "family", "measured", "memory"]
+__all__ = ["Usage", "family", "measured", "memory", "processor"]
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,15 @@ def memory(pid: int, what: str = "VmRSS") -> float:
         except (OSError, IndexError):
             continue
     return total or float("nan")
+
+
+def processor(pid: int) -> float:
+    """Seconds until now of a process and those that it has started, so far as they run."""
+    total = 0
+    for each in family(pid):
+        try:
+            told = Path(f"/proc/{each}/stat").read_text("ascii").rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        total += int(told[11]) + int(told[12])  # of user and system
+    return total / os.sysconf("SC_CLK_TCK")

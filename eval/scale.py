@@ -7,7 +7,6 @@ interrupted after a part of the crops, for folders that take hours; then it is s
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from cropper.bulk.walk import MANIFEST
 from cropper.errors import DataError
 from eval.crash import write_photos
 from eval.photos import Progress
-from eval.processes import memory
+from eval.processes import memory, processor
 
 __all__ = ["Plan", "ScaleReport", "Tenth", "render_scale", "run_scale"]
 
@@ -82,7 +81,7 @@ class _Run:
             told = told or self.seconds
             self.last = line.decode()
             if self.plan is None and b" to crop" in line:
-                spent = _processor(self.process.pid)
+                spent = processor(self.process.pid)
                 self.plan = Plan(told, self.seconds, spent, memory(self.process.pid))
 
     def end(self, code: int) -> Plan:
@@ -153,12 +152,6 @@ def _write(folder: Path, photos: int) -> None:
         path = folder / f"{index // 250:04}" / f"{index:06}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(contents[index % len(contents)])
-
-
-def _processor(pid: int) -> float:
-    """Seconds of a process until now."""
-    told = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _size(folder: Path) -> float:

@@ -38,13 +38,13 @@ _PAGE = 256  # rows read at once
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE IF NOT EXISTS photos (
-    source BLOB PRIMARY KEY,
+    source BLOB PRIMARY KEY NOT NULL,
     plan INTEGER NOT NULL,      -- number of the last run that found it
     planned TEXT NOT NULL,      -- crops, sidecar, overlay
     state TEXT NOT NULL,        -- one of PhotoState
     settings TEXT NOT NULL,     -- key of those that it was done with
     outcome TEXT                -- what happened to it, JSON
-) WITHOUT ROWID;
+);                              -- by rowid: else a row of 1 kB takes a page of 4 to itself
 CREATE TABLE IF NOT EXISTS outputs (
     key BLOB PRIMARY KEY,       -- equal for names that one file may answer to
     path BLOB NOT NULL,

@@ -27,19 +27,11 @@ from cropper.identity import (
 from cropper.identity.known import face_of
 from cropper.image import SourceImage
 from cropper.people.look import PhotoFaces, Tile, face_sheet, look_at, record
-from cropper.rank.pictures import Pictures, Progress
+from cropper.rank.stream import Pictures, Progress
 from cropper.render import check_no_input, check_output, write_picture
 from cropper.request import CropRequest
 
-__all__ = [
-    "FacesOptions",
-    "WhoOptions",
-    "forget",
-    "learn",
-    "list_faces",
-    "verify",
-    "who",
-]
+__all__ = ["FacesOptions", "WhoOptions", "forget", "learn", "list_faces", "verify", "who"]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from cropper.identity import RATE, farthest
 from cropper.identity.descriptor import Encodings
 from cropper.people.look import Tile, face_sheet, look_at
 from cropper.rank.layout import need
-from cropper.rank.pictures import Pictures, Progress
+from cropper.rank.stream import Pictures, Progress
 from cropper.render import check_free, write_picture
 
 __all__ = ["GroupOptions", "group_encodings", "group_faces"]

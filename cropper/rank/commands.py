@@ -13,19 +13,11 @@ from cropper.console import print_line, say
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.rank.layout import embed, grid_for, need, on_grid
-from cropper.rank.pictures import Pictures, Progress
 from cropper.rank.sheet import TileSheet, columns_for, fitted, pick_continuum, squared
-from cropper.rank.stream import ScoredPhoto
+from cropper.rank.stream import Pictures, Progress, ScoredPhoto
 from cropper.render import check_no_input, check_output, write_picture
 
-__all__ = [
-    "MapOptions",
-    "RankOptions",
-    "ScoreOptions",
-    "map_pictures",
-    "rank",
-    "score",
-]
+__all__ = ["MapOptions", "RankOptions", "ScoreOptions", "map_pictures", "rank", "score"]
 
 _TOP = 100  # pictures on a sheet
 

@@ -13,8 +13,8 @@ from cropper.console import print_json, print_line, say
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, load_image
-from cropper.rank.pictures import Pictures, Progress
 from cropper.rank.sheet import TileSheet, fitted
+from cropper.rank.stream import Pictures, Progress
 from cropper.render import check_free, check_no_input, check_output, write, write_picture
 from cropper.report import render_layers
 from cropper.report.overlay import SIDE, draw_overlay

@@ -13,8 +13,10 @@ from eval.commands.group import cli, command_line, progress_bar
 __all__ = [
     "attack",
     "bench",
+    "bench_against",
     "bench_bot",
     "bench_bulk",
+    "bench_cluster",
     "bench_convnet_command",
     "bench_faces",
     "bench_heic",
@@ -59,6 +61,17 @@ def bench(
     click.echo(render_bench(report))
 
 
+@cli.command("bench-against")
+@click.argument("commit", default="HEAD~1")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
+def bench_against(commit: str, repeats: int) -> None:
+    """Processor time and memory of commands beside those of COMMIT (HEAD~1): half a minute."""
+    from eval.bench_against import render_against, run_against
+    from eval.environment import read_environment
+
+    click.echo(f"{render_against(run_against(commit, repeats), commit)}\n\n{read_environment()}")
+
+
 @cli.command("bench-bot")
 @click.argument(
     "picture", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -94,6 +107,21 @@ def bench_bulk(
     from eval.bench_bulk import render_bulk_bench, run_bulk_bench
 
     click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer, size, crops)))
+
+
+@cli.command("bench-cluster")
+@click.option("--photos", type=click.IntRange(30), default=60, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 16), default=4, show_default=True,
+    help="Of Dask, on this machine, beside one.")  # fmt: skip
+def bench_cluster(photos: int, rounds: int, workers: int) -> None:
+    """What workers of Dask, and a store, cost a photo of a folder."""
+    from eval.bench_cluster import render_cluster, run_cluster
+    from eval.environment import read_environment
+
+    with progress_bar("runs") as progress:
+        found = run_cluster(photos, rounds, workers, progress)
+    click.echo(f"{render_cluster(found)}\n\n{read_environment()}\n{command_line()}")
 
 
 @cli.command("bench-scaling")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
+from cropper.threads import cores
 from eval.__main__ import cli
 from eval.bench_bulk import run_bulk_bench
 
@@ -36,3 +37,22 @@ def test_the_bench_of_folders() -> None:
     assert names[0] == "cropper bulk"
     assert len(names) + len(bench.missing) == 4
     assert all(contender.median > 0 for contender in bench.contenders)
+
+
+def test_the_bench_of_clusters() -> None:
+    pytest.importorskip("distributed")
+    found = CliRunner().invoke(
+        cli, ["bench-cluster", "--photos", "30", "--rounds", "1", "--workers", "1"]
+    )
+    assert found.exit_code == 0, found.output
+    assert [line[:20].strip() for line in found.stdout.splitlines()[1:4]] == [
+        f"{cores()} threads",
+        f"{cores()} threads, a store",
+        "1 worker of Dask",
+    ]
+
+
+def test_a_commit_that_is_not_there_is_told() -> None:
+    found = CliRunner().invoke(cli, ["bench-against", "no-such-commit"])
+    assert found.exit_code == 2
+    assert "no-such-commit: no commit of " in found.stderr
