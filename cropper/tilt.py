@@ -186,7 +186,7 @@ def _smooth(x: Floats, passes: int) -> Floats:
     """(..., H, W): the binomial filter (1, 2, 1) / 4 along both axes; edges continue."""
     rows = np.s_[..., 1:, :], np.s_[..., :-1, :], np.s_[..., :1, :], np.s_[..., -1:, :]
     columns = np.s_[..., 1:], np.s_[..., :-1], np.s_[..., :1], np.s_[..., -1:]
-    for later, sooner, first, last in (*[columns] * passes, *[rows] * passes):
+    for later, sooner, first, last in (columns, rows) * passes:
         out = x + x
         out[later] += x[sooner]
         out[sooner] += x[later]

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from cropper.errors import DataError
 from cropper.image import SourceImage, View, load_image
@@ -186,8 +185,8 @@ def draw_worst(
     limit: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Image.Image:
-    """The turns of ``try_turns`` that ``straighten`` makes worst, the worst first, as a sheet.
+) -> NDArray[np.uint8]:
+    """(H, W, 3): the turns of ``try_turns`` that ``straighten`` makes worst, the worst first.
 
     Each with the frame that it would cut, beside what it would cut.
     """
@@ -203,7 +202,7 @@ def draw_worst(
 
     photos = of_readable(photos_of(root, split)[:limit], misses, progress)
     worst = sorted(chain.from_iterable(photos), key=lambda miss: -miss[0])[:_WORST]
-    return draw_sheet([reported for _, reported in worst], columns=5)
+    return np.asarray(draw_sheet([reported for _, reported in worst], columns=5))
 
 
 def _reported(view: View, name: str, truth: float, tilt: float) -> ReportedPhoto:

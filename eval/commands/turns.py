@@ -46,8 +46,6 @@ def tilt(
     Also for each folder of photos, where they lie in several, and as it would with other
     probabilities from which on it turns.
     """
-    import numpy as np
-
     from cropper.render import write_picture
     from eval.environment import read_environment
     from eval.tilt import (
@@ -83,7 +81,7 @@ def tilt(
     if sheet:
         with progress_bar("sheet") as progress:
             worst = draw_worst(root, split, turns=turns, limit=limit, seed=seed, progress=progress)
-        write_picture(np.asarray(worst), sheet, 85, overwrite=True)
+        write_picture(worst, sheet, 85, overwrite=True)
 
 
 @cli.command()
