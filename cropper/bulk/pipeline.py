@@ -1,7 +1,7 @@
-"""Photos -> outcomes as they come, over joblib's workers: threads here, processes on a cluster.
+"""Photos -> outcomes as they come, by workers: joblib's threads here, processes on a cluster.
 
-joblib asks for the next photo when a worker is free, so that what is in memory is bounded by the
-workers and not by the folder, and hands outcomes over in the order in which they are done, so
+The next photo is asked for when a worker is free, so that what is in memory is bounded by the
+workers and not by the folder, and outcomes are handed over in the order in which they are done, so
 that a slow photo holds nobody up.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import math
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ __all__ = ["Backend", "Dask", "Local", "Ray", "open_backend"]
 _SILENT = logging.CRITICAL + 1
 Jobs = Iterable[PhotoJob]
 Note = Callable[[str], None]
+_COUNTS = 1.0  # s between two counts of a cluster's workers
+_START = 10.0  # s for the first of them
 _GRACE = 2.0  # s that photos which are being decoded have left when a run is to end
 
 
@@ -73,15 +76,28 @@ class Local:
 class Dask:
     """Processes, on this machine or others, that see the same folders under the same names.
 
-    The scheduler gives the photos of a worker that is lost to another.
+    The scheduler gives the photos of a worker that is lost to another. Without joblib, whose Dask
+    backend counts the workers once, and where it counts one does the work itself.
     """
 
-    def run(self, jobs: Jobs) -> Iterator[Outcome]:
-        from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - slow
+    def __init__(self, client: Any) -> None:
+        self.client = client
 
-        with parallel_config("dask", n_jobs=-1):
-            parallel = Parallel(return_as="generator_unordered", batch_size=1)
-            yield from parallel(map(delayed(_crop_remotely), jobs))
+    def run(self, jobs: Jobs) -> Iterator[Outcome]:
+        from distributed import as_completed  # noqa: PLC0415 - slow
+
+        completed: Any = as_completed  # it has no types
+        running = completed(loop=self.client.loop)
+        counted, at_once = -math.inf, 0
+        for job in jobs:
+            if time.monotonic() - counted > _COUNTS:
+                counted = time.monotonic()
+                at_once = 2 * max(sum(self.client.ncores().values()), 1)
+            running.add(self.client.submit(_crop_remotely, job, pure=False))
+            if running.count() >= at_once:
+                yield next(running).result()
+        for future in running:
+            yield future.result()
 
 
 class Ray:
@@ -119,8 +135,8 @@ def open_backend(options: BulkOptions, stop: threading.Event, note: Note) -> Ite
             limit()
             yield Local(finder, options, stop)
     elif options.backend == "dask":
-        with _dask(options, note):
-            yield Dask()
+        with _dask(options, note) as client:
+            yield Dask(client)
     else:
         with _ray(options):
             yield Ray()
@@ -160,7 +176,7 @@ def _one_core_each() -> Iterator[Callable[[], None]]:
 
 
 @contextlib.contextmanager
-def _dask(options: BulkOptions, note: Note) -> Iterator[None]:
+def _dask(options: BulkOptions, note: Note) -> Iterator[Any]:
     with extra("dask"):
         import distributed  # noqa: PLC0415 - slow
     connect: Any = distributed.Client  # it has no types
@@ -190,9 +206,16 @@ def _dask(options: BulkOptions, note: Note) -> Iterator[None]:
                 ) from error
             raise ConfigError(f"no Dask scheduler at {options.cluster}: {error}") from error
         with client:
+            try:
+                client.wait_for_workers(1, _START)
+            except TimeoutError as error:
+                raise ConfigError(
+                    f"the Dask scheduler at {options.cluster} has no worker: start one with `dask "
+                    "worker`"
+                ) from error
             client.subscribe_topic("all", told)
             try:
-                yield
+                yield client
             finally:
                 with contextlib.suppress(Exception):  # the scheduler has gone
                     client.unsubscribe_topic("all")

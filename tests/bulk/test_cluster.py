@@ -126,6 +126,35 @@ def test_ray_does_every_photo_once(spot: None, tmp_path: Path) -> None:
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")
 
 
+def test_a_worker_that_is_alone_does_the_work(
+    spot: None, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """joblib's backend would do it in the process that hands out."""
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("cropper.bulk.pipeline.crop_photo", None)  # in this process alone
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        dashboard_address=None,
+        preload=["tests.bulk.spot_worker"],
+    ) as cluster:
+        options = replace(SPOT, backend="dask", cluster=cluster.scheduler_address)
+        report = crop_folder(photos, tmp_path / "out", options)
+    assert (report.done, report.exit_code) == (4, 0)
+
+
+def test_a_cluster_without_workers(
+    bulk: Bulk, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("cropper.bulk.pipeline._START", 0.1)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        found = bulk("--backend", "dask", "--cluster", cluster.scheduler_address)
+    assert found.exit_code == 2
+    assert "has no worker: start one with `dask worker`" in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_cluster_that_is_not_there(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     found = bulk("--backend", "dask", "--cluster", "nonsense://here")

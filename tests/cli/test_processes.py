@@ -105,7 +105,7 @@ run()
 """
 
 
-@pytest.mark.parametrize("module", ["numpy", "PIL", "cropper.finder", "cropper.cli", "click"])
+@pytest.mark.parametrize("module", ["numpy", "PIL", "cropper.search", "cropper.cli", "click"])
 def test_ctrl_c_while_the_command_is_loaded_is_quiet(module: str) -> None:
     line = [sys.executable, "-c", INTERRUPTED, module]
     done = subprocess.run(line, capture_output=True, check=False, env=ENVIRONMENT)
