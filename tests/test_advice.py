@@ -33,7 +33,7 @@ def astronaut(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def short_search() -> Iterator[None]:
     """What is told does not hang on how long the crop was looked for."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cropper.finder.COSTLY_BUDGET", 120)
+        patch.setattr("cropper.search_task.COSTLY_BUDGET", 120)
         yield
 
 
