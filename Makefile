@@ -17,3 +17,4 @@ bench:
 	$(PYTHON) -m eval bench --cold
 	$(PYTHON) -m eval bench-bulk
 	$(PYTHON) -m eval bench-scaling
+	$(PYTHON) -m eval bench-against
