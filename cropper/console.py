@@ -12,15 +12,7 @@ from cropper.boxes import Corners, Crop
 from cropper.errors import ImageWriteError, in_shell_words, lost_output, tell
 from cropper.result import CropResult
 
-__all__ = [
-    "print_json",
-    "print_line",
-    "record_of",
-    "say",
-    "text_of",
-    "verdicts",
-    "write_standard",
-]
+__all__ = ["print_json", "print_line", "record_of", "say", "text_of", "verdicts", "write_standard"]
 
 _UNDECIDED = 0.05  # this close to one half, people hardly prefer either
 _SEEN = 0.05  # degrees; less is told as none

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cropper.boxes import SLACK, Boxes, Crop, as_boxes, overhang
 from cropper.canvas import Canvas
 from cropper.errors import ConfigError, extra
-from cropper.identity.wanted import Wanted, find_wanted
+from cropper.identity.look import Wanted, find_wanted
 from cropper.image import Photo, SourceImage, View, open_photo
 from cropper.image.per_view import PerView
 from cropper.image.toning import is_grey
@@ -24,14 +24,7 @@ from cropper.orientation import find_orientation
 from cropper.request import CropFields, CropRequest, constrained
 from cropper.result import SEARCH, CropResult, FoundPerson
 from cropper.score_map import SCALES, ScoreMap, score_map
-from cropper.scorers import (
-    DEFAULT_SCORER,
-    BatchScorer,
-    BoundScorer,
-    Describes,
-    Scorer,
-    load_scorer,
-)
+from cropper.scorers import DEFAULT_SCORER, BatchScorer, BoundScorer, Describes, Scorer, load_scorer
 from cropper.scorers.base import isolated
 from cropper.search import Objective, Progress, search
 from cropper.search_task import SearchTask, TurnedPhoto, search_config

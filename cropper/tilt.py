@@ -154,18 +154,16 @@ def edge_directions(view: View) -> Floats:
 def _directions(tensor: Floats, cells: NDArray[np.intp]) -> NDArray[np.float64]:
     """(3, N) and the cell of each pixel (N,) -> (2, CELLS, CELLS, BINS)."""
     xx, yy, xy = tensor
-    across = xx - yy
-    agreed = np.sqrt(across * across + 4 * xy * xy)  # difference of the eigenvalues
-    seen = np.flatnonzero(agreed > LEAST_EDGE**2)
-    normal = np.degrees(np.arctan2(2 * xy[seen], across[seen])) / 2  # in (-90, 90]
-    is_level = np.abs(normal) > 45  # its normal points down
-    degrees = np.where(is_level, normal - np.copysign(np.float32(90), normal), normal)
-    near = np.abs(degrees) < EDGE_RANGE
-    seen, degrees, is_level = seen[near], degrees[near], is_level[near]
-    strength = np.sqrt(agreed[seen]) * agreed[seen] / (xx[seen] + yy[seen] + 1e-6)
-    place = (degrees + EDGE_RANGE) * 2 - 0.5
+    across, along = xx - yy, 2 * xy
+    squared = across * across + along * along
+    near = np.abs(along) < np.abs(across)  # EDGE_RANGE, half of 45 degrees
+    seen = np.flatnonzero(near & (squared > LEAST_EDGE**4))
+    across = across[seen]
+    place = np.degrees(np.arctan(along[seen] / across)) + (2 * EDGE_RANGE - 0.5)
+    agreed = np.sqrt(squared[seen])  # difference of the eigenvalues
+    strength = np.sqrt(agreed) * agreed / (xx[seen] + yy[seen] + 1e-6)
     first = np.floor(place).astype(np.intp)
-    start = (is_level * CELLS**2 + cells[seen]) * BINS
+    start = ((across < 0) * CELLS**2 + cells[seen]) * BINS  # a level edge's normal points down
     total = np.zeros(2 * CELLS**2 * BINS)
     for step in (0, 1):  # every edge is shared between the two nearest bins
         share = strength * (1 - np.abs(place - first - step))
@@ -186,16 +184,16 @@ def grey_levels(view: View, long_side: int = LONG_SIDE) -> Floats:
 
 def _smooth(x: Floats, passes: int) -> Floats:
     """(..., H, W): the binomial filter (1, 2, 1) / 4 along both axes; edges continue."""
-    for _ in range(passes):
-        for axis in (-1, -2):
-            x = np.moveaxis(x, axis, -1)
-            out = x * 2
-            out[..., 1:] += x[..., :-1]
-            out[..., :-1] += x[..., 1:]
-            out[..., 0] += x[..., 0]
-            out[..., -1] += x[..., -1]
-            x = np.moveaxis(out * np.float32(0.25), -1, axis)
-    return x
+    rows = np.s_[..., 1:, :], np.s_[..., :-1, :], np.s_[..., :1, :], np.s_[..., -1:, :]
+    columns = np.s_[..., 1:], np.s_[..., :-1], np.s_[..., :1], np.s_[..., -1:]
+    for later, sooner, first, last in (columns, rows) * passes:
+        out = x + x
+        out[later] += x[sooner]
+        out[sooner] += x[later]
+        out[first] += x[first]
+        out[last] += x[last]
+        x = out
+    return x * np.float32(0.0625**passes)
 
 
 def _gradient(x: Floats) -> tuple[Floats, Floats]:

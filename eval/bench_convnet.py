@@ -19,7 +19,7 @@ from cropper.errors import ConfigError
 from cropper.image import View
 from cropper.scorers import ScorerSpec
 from cropper.scorers.convnet import ConvNetScorer, build_backbone
-from cropper.scorers.device import resolve_device
+from cropper.scorers.loading import resolve_device
 from cropper.space import CropSpace
 from cropper.train.selfies.start import preprocessing_for
 from eval.environment import Environment, read_environment

@@ -21,13 +21,7 @@ from cropper.statistics import pearson, spearman
 from eval.datasets import Dataset, Example, Pairs, Rated, Skip
 from eval.groups import Grouping
 from eval.methods import Method
-from eval.metrics import (
-    PairCount,
-    accuracy_at,
-    against_humans,
-    count_pairs,
-    equal_area,
-)
+from eval.metrics import PairCount, accuracy_at, against_humans, count_pairs, equal_area
 from eval.photos import Progress, counted
 
 __all__ = [

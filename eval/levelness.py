@@ -102,21 +102,18 @@ def edge_directions(pictures: Tensor) -> Tensor:
 def _directions(tensor: Tensor, cells: Tensor) -> Tensor:
     """(N, 3, H, W) and the cells (N, H, W) of pixels -> (N, 2, CELLS, CELLS, BINS)."""
     xx, yy, xy = tensor.transpose(0, 1).flatten(1)
-    across = xx - yy
-    squared = across * across + 4 * xy * xy
-    (seen,) = (squared.detach().sqrt() > LEAST_EDGE**2).nonzero(as_tuple=True)
-    across, agreed, both, xy = (
-        each.index_select(0, seen) for each in (across, squared, xx + yy, xy)
+    across, along = xx - yy, 2 * xy
+    squared = across * across + along * along
+    near = along.abs() < across.abs()
+    (seen,) = (near & (squared > LEAST_EDGE**4)).nonzero(as_tuple=True)
+    across, along, squared, both = (
+        each.index_select(0, seen) for each in (across, along, squared, xx + yy)
     )
-    agreed = agreed.sqrt()
-    normal = torch.rad2deg(torch.atan2(2 * xy, across)) / 2
-    is_level = normal.abs() > 45
-    degrees = torch.where(is_level, normal - 90 * normal.sign(), normal)
-    strength = agreed.sqrt() * agreed / (both + 1e-6) * (degrees.abs() < EDGE_RANGE)
-    place = (degrees + EDGE_RANGE) * 2 - 0.5
+    place = torch.rad2deg(torch.atan(along / across)) + (2 * EDGE_RANGE - 0.5)
+    strength = squared**0.75 / (both + 1e-6)
     first = place.detach().floor()
     picture = seen // cells[0].numel()
-    start = ((picture * 2 + is_level) * CELLS**2 + cells.flatten()[seen]) * BINS
+    start = ((picture * 2 + (across < 0)) * CELLS**2 + cells.flatten()[seen]) * BINS
     total = tensor.new_zeros(len(tensor) * 2 * CELLS**2 * BINS)
     for step in (0, 1):
         share = strength * (1 - (place - first - step).abs())

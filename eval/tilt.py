@@ -8,8 +8,9 @@ is known too, so a crop of the tilted window is judged by its IoU with it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,29 @@ from numpy.typing import NDArray
 
 from cropper.errors import DataError
 from cropper.image import SourceImage, View, load_image
+from cropper.image.per_view import PerView
+from cropper.report import LabelledCrop, ReportedPhoto, draw_sheet
 from cropper.statistics import Interval, bootstrap
 from cropper.tilt import LONG_SIDE, find_tilt
 from cropper.train.tilt import photos_of, turned_window
-from cropper.turn import Turn
+from cropper.turn import Tilt, Turn
 from eval.photos import Progress, of_readable
 from eval.quads import quad_iou
 
 __all__ = [
     "Angle",
     "TiltResult",
+    "draw_worst",
+    "found_by_kind",
     "hough",
     "look_again",
     "measure_tilt",
+    "render_kinds",
     "render_tilt",
     "straighten",
+    "surer",
     "surest_guess",
+    "try_turns",
 ]
 
 Floats = NDArray[np.float64]
@@ -43,6 +51,8 @@ _MOST = 10.0  # degrees
 _QUALITY = 90
 _TILTED = 2.0  # degrees from which on a photo ought to be turned
 _LEFT = 0.5  # degrees by which a level photo may be turned and still counts as left alone
+_WORST = 50  # turns on a sheet
+_TILTS: PerView[Tilt] = PerView()
 
 
 @dataclass(frozen=True)
@@ -63,12 +73,27 @@ class TiltResult:
 
 def straighten(view: View) -> float:
     """What ``straighten`` does."""
-    return find_tilt(view).turned
+    return _tilt(view).turned
+
+
+def surer(probability: float) -> Angle:
+    """What it would do with another probability from which on it turns."""
+
+    def angle(view: View) -> float:
+        tilt = _tilt(view)
+        return 0.0 if tilt.is_level or tilt.probability < probability else tilt.angle
+
+    return angle
 
 
 def surest_guess(view: View) -> float:
     """The network's likeliest angle, however sure it is."""
-    return find_tilt(view).angle
+    return _tilt(view).angle
+
+
+def _tilt(view: View) -> Tilt:
+    """Looked for once, whichever methods ask."""
+    return _TILTS.get(view, find_tilt)
 
 
 def look_again(view: View) -> float:
@@ -104,7 +129,18 @@ def hough(view: View) -> float:
     return float(degrees[near][order][middle])
 
 
-def measure_tilt(
+@dataclass(frozen=True)
+class Trial:
+    """One photo, by T turns and M methods."""
+
+    kind: str  # the name of its folder
+    truth: Floats  # (T,) degrees
+    turned: Floats  # (T, M) degrees by which methods turn the turned photo
+    better: Floats  # (T, M): whether the level frame is met better than without
+    level: Floats  # (M,) degrees by which they turn the photo itself
+
+
+def try_turns(
     root: Path,
     split: str,
     methods: Sequence[tuple[str, Angle]],
@@ -113,49 +149,97 @@ def measure_tilt(
     limit: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> tuple[int, list[TiltResult]]:
+) -> list[Trial]:
     """The photos of a split that can be read, turned ``turns`` times each, and what methods do.
 
     Raises DataError where there is none.
     """
-    paths = photos_of(root, split)[:limit]
 
-    def tried(index: int, path: Path) -> _Trial:
-        return _tried(load_image(path), methods, turns, np.random.default_rng([seed, index]))
+    def tried(index: int, path: Path) -> Trial:
+        rng = np.random.default_rng([seed, index])
+        return _tried(path.parent.name, load_image(path), methods, turns, rng)
 
-    trials = of_readable(paths, tried, progress)
+    trials = of_readable(photos_of(root, split)[:limit], tried, progress)
     if not trials:
         raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
-    return len(trials), [_found(name, trials, index) for index, (name, _) in enumerate(methods)]
+    return trials
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """One photo, by T turns and M methods."""
+def measure_tilt(trials: Sequence[Trial], methods: Sequence[tuple[str, Angle]]) -> list[TiltResult]:
+    """What each method did."""
+    return [_found(name, trials, index) for index, (name, _) in enumerate(methods)]
 
-    truth: Floats  # (T,) degrees
-    turned: Floats  # (T, M) degrees by which methods turn the turned photo
-    better: Floats  # (T, M): whether the level frame is met better than without
-    level: Floats  # (M,) degrees by which they turn the photo itself
+
+def found_by_kind(trials: Sequence[Trial], index: int) -> list[tuple[int, TiltResult]]:
+    """What one method did to the photos of each folder: how many they are, and that."""
+    kinds = sorted({each.kind for each in trials})
+    parts = [[each for each in trials if each.kind == kind] for kind in kinds]
+    return [(len(part), _found(part[0].kind, part, index)) for part in parts]
+
+
+def draw_worst(
+    root: Path,
+    split: str,
+    *,
+    turns: int = 2,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> NDArray[np.uint8]:
+    """(H, W, 3): the turns of ``try_turns`` that ``straighten`` makes worst, the worst first.
+
+    Each with the frame that it would cut, beside what it would cut.
+    """
+
+    def misses(index: int, path: Path) -> list[tuple[float, ReportedPhoto]]:
+        rng = np.random.default_rng([seed, index])
+        views = list(_turned(load_image(path), turns, rng))
+        return [
+            (abs(tilt - truth), _reported(view, f"{path.parent.name}/{path.name}", truth, tilt))
+            for truth, view in views
+            if (tilt := straighten(view))
+        ]
+
+    photos = of_readable(photos_of(root, split)[:limit], misses, progress)
+    worst = sorted(chain.from_iterable(photos), key=lambda miss: -miss[0])[:_WORST]
+    return np.asarray(draw_sheet([reported for _, reported in worst], columns=5))
+
+
+def _reported(view: View, name: str, truth: float, tilt: float) -> ReportedPhoto:
+    turn = Turn(view.size, tilt)
+    crop = turn.crop(turn.fit(np.array([[0.0, 0.0, *view.size]]))[0], 0.0)
+    name = f"{name}, {_tilt(view).probability:.0%} sure"
+    crops = (LabelledCrop(f"tilted {truth:+.1f}, found {tilt:+.1f}", crop),)
+    return ReportedPhoto(name, view, view.size, crops, 0.0, None, skipped=False, seconds=0.0)
+
+
+def _turned(
+    photo: SourceImage, turns: int, rng: np.random.Generator
+) -> Iterator[tuple[float, View]]:
+    """The photo turned by so many angles, degrees."""
+    for angle in rng.uniform(-_MOST, _MOST, turns).tolist():
+        yield angle, turned_window(photo, angle, 1.0, _QUALITY, rng)
 
 
 def _tried(
+    kind: str,
     photo: SourceImage,
     methods: Sequence[tuple[str, Angle]],
     turns: int,
     rng: np.random.Generator,
-) -> _Trial:
+) -> Trial:
     own = photo.view(LONG_SIDE)
     level = [method(own) for _, method in methods]
-    truth = rng.uniform(-_MOST, _MOST, turns)
-    turned, better = [], []
-    for angle in truth:
-        view = turned_window(photo, angle, 1.0, _QUALITY, rng)
+    truth, turned, better = [], [], []
+    for angle, view in _turned(photo, turns, rng):
         found = [method(view) for _, method in methods]
         without = _overlap(view, 0.0, angle)
+        truth.append(angle)
         turned.append(found)
         better.append([_overlap(view, each, angle) > without for each in found])
-    return _Trial(truth, np.array(turned), np.array(better, np.float64), np.array(level))
+    return Trial(
+        kind, np.array(truth), np.array(turned), np.array(better, np.float64), np.array(level)
+    )
 
 
 def _overlap(view: View, angle: float, truth: float) -> float:
@@ -171,7 +255,7 @@ def _overlap(view: View, angle: float, truth: float) -> float:
     return float(quad_iou(corners, frame)[0])
 
 
-def _found(name: str, trials: Sequence[_Trial], index: int) -> TiltResult:
+def _found(name: str, trials: Sequence[Trial], index: int) -> TiltResult:
     """Of one method; shares of turns are pooled over turns and resampled by photo."""
     truth = np.stack([each.truth for each in trials])  # (P, T)
     turned = np.stack([each.turned[:, index] for each in trials])
@@ -197,8 +281,9 @@ def _pooled(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> Interval:
     return bootstrap((hits & among).sum(1) / np.maximum(count, 1), count)
 
 
-def render_tilt(photos: int, turns: int, found: Sequence[TiltResult]) -> str:
+def render_tilt(trials: Sequence[Trial], found: Sequence[TiltResult]) -> str:
     """Plain text."""
+    photos, turns = len(trials), len(trials[0].truth)
     lines = [
         f"{photos} photos, each turned {turns} times by up to {_MOST:.0f} degrees, and as they are",
         f"{'':28}{'turned, of those':>20}{'of these within':>22}{'median':>8}"
@@ -206,14 +291,22 @@ def render_tilt(photos: int, turns: int, found: Sequence[TiltResult]) -> str:
         f"{'':28}{'tilted by 2 or more':>20}{'a degree':>22}{'error':>8}"
         f"{'of all':>20}{'difference':>12}{'left alone':>20}{'met better':>20}",
     ]
-    for each in found:
-        within = _share(each.within) if each.within else "-"
-        error = f"{each.error.mean:.2f} [{each.error.low:.2f}, {each.error.high:.2f}]"
-        lines.append(
-            f"{each.method:28}{_share(each.turned):>20}{within:>22}{each.median:>8.2f}"
-            f"{error:>20}{each.apart:>12.2f}{_share(each.left):>20}{_share(each.wins):>20}"
-        )
-    return "\n".join(lines)
+    return "\n".join([*lines, *map(_row, found)])
+
+
+def render_kinds(kinds: Sequence[tuple[int, TiltResult]]) -> str:
+    """What one method did to each kind, in the columns of the table."""
+    named = [replace(each, method=f"{each.method}, {count} photos") for count, each in kinds]
+    return "\n".join(map(_row, named))
+
+
+def _row(found: TiltResult) -> str:
+    within = _share(found.within) if found.within else "-"
+    error = f"{found.error.mean:.2f} [{found.error.low:.2f}, {found.error.high:.2f}]"
+    return (
+        f"{found.method:28}{_share(found.turned):>20}{within:>22}{found.median:>8.2f}"
+        f"{error:>20}{found.apart:>12.2f}{_share(found.left):>20}{_share(found.wins):>20}"
+    )
 
 
 def _share(x: Interval) -> str:

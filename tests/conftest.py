@@ -30,6 +30,9 @@ ENVIRONMENT = os.environ | {
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 
+# A shell's background jobs ignore the signal, and what they start inherits that
+LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+
 Crop = Callable[..., Result]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ def astronaut(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("selfies") / "astronaut.png"
     Image.fromarray(data.astronaut()).save(path)
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_search() -> Iterator[None]:
+    """What is told does not hang on how long the crop was looked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cropper.search_task.COSTLY_BUDGET", 120)
+        yield
 
 
 @pytest.fixture(scope="module")

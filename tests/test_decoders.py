@@ -113,6 +113,11 @@ def test_a_decoder_that_dies_is_an_error_of_its_photo_alone(decoders: Decoders) 
         assert image.size == (96, 64)
 
 
+@pytest.fixture(scope="module")
+def heavy() -> dict[str, bytes]:
+    return heavy_files()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="others do not hold processes to it")
 def test_memory_is_bounded_by_the_system(decoders: Decoders) -> None:
     with decoders.open(PNG, "photo", 60) as image:
@@ -124,9 +129,8 @@ def test_memory_is_bounded_by_the_system(decoders: Decoders) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["float TIFF", "PNG", "WebP"])
-def test_the_bound_is_enough_for_the_largest_pictures(name: str) -> None:
-    content = heavy_files()[name]
-    with Decoders(max_mpixels=60) as decoders, decoders.open(content, name, 60) as image:
+def test_the_bound_is_enough_for_the_largest_pictures(name: str, heavy: dict[str, bytes]) -> None:
+    with Decoders(max_mpixels=60) as decoders, decoders.open(heavy[name], name, 60) as image:
         before = image.apply(resident, "VmRSS")
         assert image.view(256).pixels.max() == 0
         assert image.apply(resident, "VmHWM") - before <= needed(image.header)

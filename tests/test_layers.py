@@ -254,7 +254,7 @@ def fetching(imports: Imports) -> list[str]:
     return [
         f"{name} imports {target}"
         for name, target in edges(imports)
-        if room(target) == "stores" and room(name) not in FETCHES
+        if room(target) == "stores" and room(name) not in FETCHES and top(name) != "eval"
     ]
 
 

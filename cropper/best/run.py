@@ -33,11 +33,7 @@ from cropper.image import (
     sniff,
     writable_format,
 )
-from cropper.naming import (
-    STANDARD,
-    Output,
-    PlannedInput,
-)
+from cropper.naming import STANDARD, Output, PlannedInput
 from cropper.render import render, write
 from cropper.result import CropResult
 from cropper.stores import Store, is_url, shown

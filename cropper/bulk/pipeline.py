@@ -11,24 +11,21 @@ import contextlib
 import functools
 import logging
 import math
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from cropper.bulk.find import (
-    PhotoFinder,
-    ThreadedPhotoFinder,
-    load_photo_finder,
-)
-from cropper.bulk.one_core import one_core_each
+from cropper.bulk.find import PhotoFinder, ThreadedPhotoFinder, load_photo_finder
 from cropper.bulk.options import BulkOptions
 from cropper.bulk.outcome import Outcome
 from cropper.bulk.work import PhotoJob, crop_photo
 from cropper.decoders import Decoders
 from cropper.errors import ConfigError, ImageReadError, extra
-from cropper.threads import cores
+from cropper.threads import THREADS, cores
 
 __all__ = ["Backend", "Dask", "Local", "Ray", "open_backend"]
 
@@ -133,7 +130,7 @@ def open_backend(options: BulkOptions, stop: threading.Event, note: Note) -> Ite
     Raises MissingModelError or MissingExtraError for what is not there.
     """
     if options.backend == "local":
-        with one_core_each() as limit:
+        with _one_core_each() as limit:
             finder = load_photo_finder(options)
             limit()
             yield Local(finder, options, stop)
@@ -143,6 +140,39 @@ def open_backend(options: BulkOptions, stop: threading.Event, note: Note) -> Ite
     else:
         with _ray(options):
             yield Ray()
+
+
+@contextlib.contextmanager
+def _one_core_each() -> Iterator[Callable[[], None]]:
+    """Lets each worker compute in its own thread alone; call what it gives when all is loaded.
+
+    Left alone, NumPy, torch and ONNX Runtime would each start a thread a core for every worker,
+    and these wait for each other in loops. One thread whatever the number of workers, since sums
+    in another order have other last digits, and a crop may depend on them.
+    """
+    before = os.environ.get(THREADS)
+    os.environ[THREADS] = "1"  # ONNX Runtime and what starts its threads when it is loaded
+    torch_threads: list[int] = []
+    limits = contextlib.ExitStack()
+
+    def limit() -> None:
+        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - looks at all libraries
+
+        limits.enter_context(threadpool_limits(1))
+        if torch := sys.modules.get("torch"):
+            torch_threads.append(torch.get_num_threads())
+            torch.set_num_threads(1)
+
+    try:
+        with limits:
+            yield limit
+    finally:
+        if torch_threads:
+            sys.modules["torch"].set_num_threads(torch_threads[0])
+        if before is None:
+            os.environ.pop(THREADS, None)
+        else:
+            os.environ[THREADS] = before
 
 
 @contextlib.contextmanager
@@ -250,7 +280,7 @@ def _crop_remotely(job: PhotoJob) -> Outcome:
 @functools.lru_cache(maxsize=1)
 def _loaded(options: BulkOptions) -> tuple[PhotoFinder, Decoders]:
     """Loaded once a worker process and kept: loading takes longer than many photos."""
-    limit = one_core_each().__enter__()  # for as long as the process lives
+    limit = _one_core_each().__enter__()  # for as long as the process lives
     finder = load_photo_finder(options)
     limit()
     return finder.__enter__(), Decoders(options.max_mpixels, strict=options.strict)

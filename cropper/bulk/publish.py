@@ -19,13 +19,7 @@ from cropper.bulk.trees import LocalTree, Tree
 from cropper.errors import ConfigError, ImageReadError, ImageWriteError
 from cropper.image import View, encode, format_for, from_array, load_image
 from cropper.render import write
-from cropper.report import (
-    LabelledCrop,
-    ReportedPhoto,
-    draw_sheet,
-    picture_side,
-    render_page,
-)
+from cropper.report import LabelledCrop, ReportedPhoto, draw_sheet, picture_side, render_page
 from cropper.stores import is_url, shown
 from cropper.threads import cores
 

@@ -9,13 +9,7 @@ import click
 
 from cropper.cli.completion import complete_scorer
 from cropper.cli.group import EXIT_CODES, main, threads_option
-from cropper.cli.options import (
-    DEVICE,
-    FOLDER,
-    megabytes_option,
-    mpixels_option,
-    queue_option,
-)
+from cropper.cli.options import DEVICE, FOLDER, megabytes_option, mpixels_option, queue_option
 from cropper.errors import extra
 
 __all__ = ["serve"]

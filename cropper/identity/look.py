@@ -17,11 +17,14 @@ from cropper.image import SourceImage
 from cropper.image.per_view import PerView
 from cropper.person import Person
 
-__all__ = ["Gallery", "Match", "SeenFace", "as_array", "look", "recognise"]
+__all__ = ["Gallery", "Match", "SeenFace", "Wanted", "as_array", "find_wanted", "look", "recognise"]
 
 _LONG_SIDES = (448, 1280)  # px of a photo: one for faces that fill it, one for those of a crowd
 _LEAST = 30  # px, of a face's height among 1280: smaller ones are all alike
 _TURNED = 0.08  # of an aligned face's side, by which its points may be off
+# Share of strangers that are taken for one of the people. Larger than where a name is the answer:
+# to cut off somebody who is wanted is worse than to keep a stranger
+_WANTED_RATE = 1e-2
 
 
 @dataclass(frozen=True)
@@ -126,3 +129,25 @@ def recognise(seen: Sequence[SeenFace], gallery: Gallery, rate: float = RATE) ->
         found[row] = Match(gallery.people[column], gap, stranger_rate(gap))
         gaps[row], gaps[:, column] = np.inf, np.inf
     return found
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Of the people whom a crop is to keep, those that are found and those that are not."""
+
+    found: tuple[tuple[Face, Match], ...]
+    absent: tuple[str, ...]
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        return tuple(face for face, _ in self.found)
+
+
+def find_wanted(people: Sequence[Person], image: SourceImage) -> Wanted:
+    """Looks at the faces of a photo once, whoever asks."""
+    seen = look(image)
+    matches = recognise(seen, Gallery(people), _WANTED_RATE)
+    pairs = zip(seen, matches, strict=True)
+    found = tuple((each.face, match) for each, match in pairs if match)
+    names = {match.person.name for _, match in found}
+    return Wanted(found, tuple(each.name for each in people if each.name not in names))

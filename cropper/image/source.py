@@ -22,13 +22,7 @@ from cropper.errors import BoxError, ConfigError, ImageReadError
 from cropper.image.colour import to_srgb
 from cropper.image.deep_tiff import deep_picture, unread_kind
 from cropper.image.frames import part_of_canvas, to_animation
-from cropper.image.header import (
-    Header,
-    color_key,
-    in_memory,
-    open_picture,
-    reading,
-)
+from cropper.image.header import Header, color_key, in_memory, open_picture, reading
 from cropper.image.jpeg import DAMAGED, decode_jpeg
 from cropper.image.linear import resample_linear
 from cropper.image.pixels import (

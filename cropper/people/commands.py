@@ -27,28 +27,18 @@ from cropper.identity import (
 from cropper.identity.known import face_of
 from cropper.image import SourceImage
 from cropper.people.look import PhotoFaces, Tile, face_sheet, look_at, record
-from cropper.rank.pictures import Pictures, Progress
+from cropper.rank.sheet import SheetOptions
+from cropper.rank.stream import Pictures, Progress
 from cropper.render import check_no_input, check_output, write_picture
 from cropper.request import CropRequest
 
-__all__ = [
-    "FacesOptions",
-    "WhoOptions",
-    "forget",
-    "learn",
-    "list_faces",
-    "verify",
-    "who",
-]
+__all__ = ["FacesOptions", "WhoOptions", "forget", "learn", "list_faces", "verify", "who"]
 
 
 @dataclass(frozen=True)
-class FacesOptions:
+class FacesOptions(SheetOptions):
     aspect: str | None = None  # of the crop that may cut faces; None: none is looked for
     sheet: Path | None = None
-    quality: int = 90
-    as_json: bool = False
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from cropper.identity import RATE, farthest
 from cropper.identity.descriptor import Encodings
 from cropper.people.look import Tile, face_sheet, look_at
 from cropper.rank.layout import need
-from cropper.rank.pictures import Pictures, Progress
+from cropper.rank.sheet import SheetOptions
+from cropper.rank.stream import Pictures, Progress
 from cropper.render import check_free, write_picture
 
 __all__ = ["GroupOptions", "group_encodings", "group_faces"]
@@ -25,13 +26,10 @@ _MOST = 10_000  # faces: their pairs take 1.2 GB
 
 
 @dataclass(frozen=True)
-class GroupOptions:
+class GroupOptions(SheetOptions):
     sheets: Path | None = None  # a folder for a sheet a group
     least: int = 2  # faces of a group that is told of
     false_accepts: float = RATE
-    quality: int = 90
-    as_json: bool = False
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)

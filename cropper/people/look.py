@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from cropper.identity import SeenFace, look
 from cropper.image import SourceImage, View
-from cropper.rank.pictures import Pictures
 from cropper.rank.sheet import TileSheet, columns_for
+from cropper.rank.stream import Pictures
 
 __all__ = ["TILE", "PhotoFaces", "Tile", "face_sheet", "look_at", "record"]
 

@@ -23,8 +23,7 @@ from cropper.filter_search import WORTH_IT
 from cropper.finder import CropFinder
 from cropper.image import View, load_image
 from cropper.rank.commands import ScoreOptions
-from cropper.rank.pictures import Pictures, Progress
-from cropper.rank.stream import whole_score
+from cropper.rank.stream import Pictures, Progress, whole_score
 from cropper.request import CropRequest
 from cropper.scorers import Scorer
 from cropper.scorers.probe import CHANGES

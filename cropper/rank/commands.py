@@ -13,19 +13,11 @@ from cropper.console import print_line, say
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.rank.layout import embed, grid_for, need, on_grid
-from cropper.rank.pictures import Pictures, Progress
-from cropper.rank.sheet import TileSheet, columns_for, fitted, pick_continuum, squared
-from cropper.rank.stream import ScoredPhoto
+from cropper.rank.sheet import SheetOptions, TileSheet, columns_for, fitted, pick_continuum, squared
+from cropper.rank.stream import Pictures, Progress, ScoredPhoto
 from cropper.render import check_no_input, check_output, write_picture
 
-__all__ = [
-    "MapOptions",
-    "RankOptions",
-    "ScoreOptions",
-    "map_pictures",
-    "rank",
-    "score",
-]
+__all__ = ["MapOptions", "RankOptions", "ScoreOptions", "map_pictures", "rank", "score"]
 
 _TOP = 100  # pictures on a sheet
 
@@ -38,24 +30,20 @@ class ScoreOptions:
 
 
 @dataclass(frozen=True)
-class RankOptions(ScoreOptions):
+class RankOptions(ScoreOptions, SheetOptions):
     sheet: Path | None = None
     worst: bool = False  # from the worst up
     continuum: tuple[int, int] | None = None  # (rows, columns) from the best to the worst
     top: int | None = None  # of a sheet without continuum; None: _TOP
     tile: int = 128  # px
-    quality: int = 90
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)
-class MapOptions(ScoreOptions):
+class MapOptions(ScoreOptions, SheetOptions):
     output: Path = Path("map.jpg")
     limit: int = 5000  # pictures, evenly spread over those there are
     tile: int = 64  # px
     seed: int = 0
-    quality: int = 90
-    overwrite: bool = False
 
 
 def score(inputs: Sequence[str], options: ScoreOptions, progress: Progress | None = None) -> int:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cropper.image import View
 
-__all__ = ["TileSheet", "columns_for", "fitted", "pick_continuum", "squared"]
+__all__ = ["SheetOptions", "TileSheet", "columns_for", "fitted", "pick_continuum", "squared"]
 
 _PAPER = 208  # level of the ground; white borders of photos show on it
 _GAP = 2  # px between tiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetOptions:
+    """How pictures of a command are written, and what it prints."""
+
+    quality: int = 90  # of a JPEG or WebP
+    as_json: bool = False
+    overwrite: bool = False
 
 
 class TileSheet:

@@ -15,6 +15,7 @@ from cropper.errors import CropperError, ScorerOutputError
 from cropper.image import SourceImage, View
 
 __all__ = [
+    "LEAST_SIDE",
     "BatchScorer",
     "BoundScorer",
     "Describes",
@@ -25,7 +26,7 @@ __all__ = [
     "seen",
 ]
 
-_LEAST = 448  # px of the long side: faces, the tilt and which way is up are read from it too
+LEAST_SIDE = 448  # px of the long side: faces, the tilt and which way is up are read from it too
 _SPARE = 1.5  # times the long side: what is that little too large is quicker scored than shrunk
 
 
@@ -45,7 +46,7 @@ def seen(image: SourceImage, long_side: int) -> View:
 
     It is larger where that is less work than to shrink it.
     """
-    return image.view(max(long_side, _LEAST), _SPARE)
+    return image.view(max(long_side, LEAST_SIDE), _SPARE)
 
 
 @dataclass(frozen=True)

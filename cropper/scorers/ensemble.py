@@ -1,4 +1,4 @@
-"""Several judges as one: ``cropnet+selfie``, or weighed, ``cropnet*0.7+selfie*0.3``.
+"""Several judges as one: ``cropnet+convnet``, or weighed, ``cropnet*0.7+convnet*0.3``.
 
 Scores of different judges have no common unit. So each judge's scores of a picture are
 standardised by its scores of the same fixed crops of that picture, all over it and at several
@@ -51,8 +51,8 @@ def parse_parts(text: str) -> tuple[EnsemblePart, ...] | None:
             value = math.nan
         if not name or not math.isfinite(value) or value == 0:
             raise ConfigError(
-                f"an ensemble is written as in cropnet+selfie or cropnet*0.7+selfie*0.3, got "
-                f"{text!r}"
+                f"an ensemble is written as in cropnet+mine.safetensors or "
+                f"cropnet*0.7+mine.safetensors*0.3, got {text!r}"
             )
         parts.append(EnsemblePart(name, value))
     names = [part.name for part in parts]

@@ -13,8 +13,8 @@ from cropper.console import print_json, print_line, say
 from cropper.errors import ConfigError
 from cropper.finder import CropFinder
 from cropper.image import SourceImage, load_image
-from cropper.rank.pictures import Pictures, Progress
-from cropper.rank.sheet import TileSheet, fitted
+from cropper.rank.sheet import SheetOptions, TileSheet, fitted
+from cropper.rank.stream import Pictures, Progress
 from cropper.render import check_free, check_no_input, check_output, write, write_picture
 from cropper.report import render_layers
 from cropper.report.overlay import SIDE, draw_overlay
@@ -31,7 +31,7 @@ _LAYER = "block6"  # of a sheet
 
 
 @dataclass(frozen=True)
-class UnitsOptions:
+class UnitsOptions(SheetOptions):
     """``output`` or ``report`` is given."""
 
     output: Path | None = None  # a sheet of one layer
@@ -41,22 +41,16 @@ class UnitsOptions:
     top: int = 9
     scorer: str = "convnet"
     tile: int = 96  # px
-    quality: int = 90  # of a sheet
-    as_json: bool = False
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)
-class WhyOptions:
+class WhyOptions(SheetOptions):
     output: Path
     request: CropRequest = field(default_factory=CropRequest)
     by: str = "occlusion"  # or gradients
     steps: int = STEPS  # of gradients
     scorer: str = "cropnet"
     device: str = "auto"
-    quality: int = 90
-    as_json: bool = False
-    overwrite: bool = False
 
 
 def see_units(

@@ -117,6 +117,18 @@ class CropsAnswer(CropAnswer):
     tilt_probability: Share | None = Field(
         None, description="With straighten: that it is, give or take a degree."
     )
+    turned: int | None = Field(
+        None,
+        description="With orient: degrees clockwise by which the photo was turned, of which all "
+        "else is.",
+        json_schema_extra={"enum": [0, 90, 180, 270]},
+    )
+    orientation: int | None = Field(
+        None, description="With orient: by which it is likely to be turned, however unsure."
+    )
+    orientation_probability: Share | None = Field(
+        None, description="With orient: that it is upright then."
+    )
     full_frame_score: float
     scorer: str
     centre_score: float = Field(

@@ -211,4 +211,6 @@ def _crop_response(answer: EncodedCrop) -> Response:
     if answer.crop:
         headers["Cropper-Box"] = ",".join(str(int(edge)) for edge in answer.crop.box)
         headers["Cropper-Score"] = str(answer.crop.score)
+    if answer.turned is not None:
+        headers["Cropper-Turned"] = str(answer.turned)
     return Response(answer.content, headers=headers, media_type=MEDIA_TYPES[answer.format])

@@ -55,6 +55,7 @@ class EncodedCrop:
     content: bytes
     format: str  # one of FORMATS
     crop: Crop | None = None  # None: the caller knows the box
+    turned: int | None = None  # degrees clockwise, where the photo was to be oriented
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Handlers:
         """The JSON answer: that of ``cropper best --json``, and more; or a list of them."""
         self._check_size(options.size)
         scorer = self._scorer(options.scorer)
-        with self._opened(ticket, data) as source:
+        with self._opened(ticket, data, options) as source:
             found = self._find(ticket, source, options, scorer)
             told = source.notes  # once it was decoded
         answers = [self._answer(source.format, told, scorer, *each) for each in found]
@@ -153,10 +154,12 @@ class Handlers:
             raise ProblemError("bad-option", "aspect is one for a picture", rule="aspect")
         only = options.model_copy(update={"top_k": 1, "heat": False})
         scorer = self._scorer(options.scorer)
-        with self._opened(ticket, data, self._output(options, file_format)) as source:
-            best = self._find(ticket, source, only, scorer)[0][0].best
+        with self._opened(ticket, data, options, self._output(options, file_format)) as source:
+            result = self._find(ticket, source, only, scorer)[0][0]
             ticket.check()
-            return self._encoded(source, best, options, file_format, best)
+            cut = self._encoded(source, result.best, options, file_format)
+            up = result.orientation
+            return replace(cut, crop=result.best, turned=90 * up.turned if up else None)
 
     def cut(
         self, ticket: Ticket, data: bytes, options: CutQuestion, file_format: str | None
@@ -166,7 +169,7 @@ class Handlers:
         if (options.box is None) == (options.corners is None):
             raise ProblemError("bad-option", "box, or corners, is given, and one alone", rule="box")
         scorer = self._scorer(options.scorer)
-        with self._opened(ticket, data, self._output(options, file_format)) as source:
+        with self._opened(ticket, data, options, self._output(options, file_format)) as source:
             if options.size:  # a small JPEG is scaled from what was decoded to be judged: as there
                 scorer.spec.view(source)
             ticket.check()
@@ -181,19 +184,18 @@ class Handlers:
         crop: Crop,
         options: CropQuestion | CutQuestion,
         file_format: str | None,
-        told: Crop | None = None,
     ) -> EncodedCrop:
         file_format = file_format or source.format
         self._check_size(crop.layout(options.size)[0])  # a padded one is larger than its crop
         content = source.apply(
             render, crop, file_format, size=options.size, quality=options.quality
         )
-        return EncodedCrop(content, file_format, told)
+        return EncodedCrop(content, file_format)
 
     def score(self, ticket: Ticket, data: bytes, options: ScoreQuestion) -> dict[str, Any]:
         """The scores of the caller's boxes, in their order."""
         scorer = self._scorer(options.scorer)
-        with self._opened(ticket, data) as source:
+        with self._opened(ticket, data, options) as source:
             width, height = source.size
             inside = clip(options.boxes, source.size)
             outside = np.abs(inside - options.boxes).max(1) > _SLACK
@@ -218,7 +220,11 @@ class Handlers:
 
     @contextlib.contextmanager
     def _opened(
-        self, ticket: Ticket, data: bytes, output: Output | None = None
+        self,
+        ticket: Ticket,
+        data: bytes,
+        options: CropQuestion | CutQuestion | ScoreQuestion,
+        output: Output | None = None,
     ) -> Iterator[RemoteImage]:
         if sniff(data) is None:
             raise ProblemError(
@@ -228,6 +234,8 @@ class Handlers:
             )
         asked = _NAME, self.seconds, ticket.check, output
         with self.decoders.open(data, *asked, weigh=ticket.weigh) as source:
+            if options.turned:
+                source.turn(options.turned // 90)
             yield source
 
     def _output(self, options: CropQuestion | CutQuestion, file_format: str | None) -> Output:
@@ -252,9 +260,12 @@ class Handlers:
     ) -> list[tuple[CropResult, ScoreMap | None]]:
         """For each aspect, of one decode and one look."""
         started = time.perf_counter()
-        requests, view = options.requests(self.people), scorer.spec.view(source)
+        requests = options.requests(self.people)
+        if options.orient:
+            scorer.finder.set_upright(source)  # slow, and in the caller's own thread, as a look is
+        view = scorer.spec.view(source)
         if requests[0].people:
-            look(source)  # slow, and in the caller's own thread
+            look(source)
         find_subjects(requests[0], view)
 
         def work(objective: Objective) -> list[tuple[CropResult, ScoreMap | None]]:

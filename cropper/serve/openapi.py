@@ -8,14 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from cropper.serve.answers import (
-    CropsAnswer,
-    Limits,
-    Problem,
-    ScoresAnswer,
-    SeveralAnswer,
-    Status,
-)
+from cropper.serve.answers import CropsAnswer, Limits, Problem, ScoresAnswer, SeveralAnswer, Status
 from cropper.serve.handlers import MEDIA_TYPES
 from cropper.serve.problems import MEDIA_TYPE, PROBLEM_TYPES
 from cropper.serve.questions import CropQuestion, CutQuestion, ScoreQuestion

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from starlette.requests import Request
@@ -34,13 +35,7 @@ _FOLDER = files("cropper.serve") / "static"
 
 def page_routes() -> list[Route]:
     """``/``, ``/docs`` and ``/static/NAME``; a name is looked up, never used as a path."""
-    contents = {
-        entry.name: entry.read_bytes()
-        for entry in _FOLDER.iterdir()
-        if entry.name[entry.name.rfind(".") :] in _TYPES
-    }
-
-    page = _endpoint(contents)
+    page = _endpoint(_FOLDER)
     return [*(Route(path, page) for path in _PAGES), Route("/static/{name}", page)]
 
 
@@ -48,18 +43,17 @@ def site_routes(folder: Path | None) -> list[Route]:
     """``/site/`` and ``/site/NAME``: a folder of ``cropper export``, read once as the page is."""
     if folder is None:
         return []
-    contents = {
-        entry.name: entry.read_bytes()
-        for entry in folder.iterdir()
-        if entry.suffix in _TYPES and entry.is_file()
-    }
-
-    site = _endpoint(contents)
+    site = _endpoint(folder)
     return [Route(SITE, site), Route(SITE + "{name}", site)]
 
 
-def _endpoint(contents: Mapping[str, bytes]) -> Callable[[Request], Awaitable[Response]]:
-    """Of files by name; a path without one has the file of ``_PAGES``."""
+def _endpoint(folder: Traversable) -> Callable[[Request], Awaitable[Response]]:
+    """Of a folder's files by name; a path without one has the file of ``_PAGES``."""
+    contents = {
+        entry.name: entry.read_bytes()
+        for entry in folder.iterdir()
+        if _suffix(entry.name) in _TYPES and entry.is_file()
+    }
 
     async def answer(request: Request) -> Response:
         name = request.path_params.get("name") or _PAGES.get(request.url.path, "index.html")
@@ -79,4 +73,8 @@ def _file(request: Request, name: str, content: bytes) -> Response:
     headers = {"Cache-Control": "no-cache", "ETag": tag}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    return Response(content, headers=headers, media_type=_TYPES[name[name.rfind(".") :]])
+    return Response(content, headers=headers, media_type=_TYPES[_suffix(name)])
+
+
+def _suffix(name: str) -> str:
+    return name[name.rfind(".") :]

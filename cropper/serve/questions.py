@@ -28,6 +28,7 @@ from cropper.serve.texts import (
     OneQuad,
     Point,
     Quality,
+    Quarters,
     Scale,
     ScorerName,
     Size,
@@ -50,6 +51,11 @@ class _Question(BaseModel):
 class _Scored(_Question):
     scorer: ScorerName | None = Field(
         None, description="One of those that /v1/limits lists. Default: the first of these."
+    )
+    turned: Quarters = Field(
+        0,
+        description="Degrees clockwise by which the photo is turned before anything else, as "
+        "/v1/crop answers them where it is to orient.",
     )
 
 
@@ -107,6 +113,11 @@ class CropQuestion(_Scored):
         "of it as there is.",
     )
     angle: Angle = Field(0, description="Degrees clockwise by which crops are turned.")
+    orient: Annotated[bool, Truth] = Field(
+        False,
+        description="Set a photo upright first that surely lies on a side or on its head. Boxes "
+        "are then of the upright photo, and turned says how /v1/score and /v1/cut get at it.",
+    )
     filter: FilterText | None = Field(None, description=_FILTERED)
     quality: Quality = Field(92, description="Of a JPEG, WebP, AVIF or HEIC answer.")
     heat: Annotated[bool, Truth] = Field(
@@ -118,14 +129,17 @@ class CropQuestion(_Scored):
     def requests(self, people: KnownPeople) -> tuple[CropRequest, ...]:
         """One for each aspect.
 
-        Raises what ``CropRequest`` raises, and ProblemError for a name that is not known.
+        Raises what ``CropRequest`` raises, and ProblemError for a name that is not known and for
+        a photo that is turned and is to be.
         """
+        if self.orient and self.turned:
+            raise ProblemError("bad-option", "orient, or turned, is given", rule="orient")
         known = {person.name: person for person in people}
         for each in self.keep:
             if isinstance(each, Named) and each.name not in known:
                 raise ProblemError("bad-option", f"keep: {each.name} is not known", rule="keep")
         keep = tuple(known[x.name] if isinstance(x, Named) else x for x in self.keep)
-        other = {"quality", "heat", "keep", "avoid", "scorer", "aspect"}
+        other = {"quality", "heat", "keep", "avoid", "scorer", "aspect", "turned"}
         fields = self.model_dump(exclude=other)
         return tuple(
             CropRequest(aspect=aspect, keep=keep, avoid=self.avoid or (), **fields)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cropper.serve.problems import ProblemError, problem_response
 from cropper.serve.settings import ServeOptions, is_loopback
-from cropper.web.policy import POLICY
+from cropper.web import POLICY
 
 __all__ = ["HEADERS", "SITE", "Guard"]
 

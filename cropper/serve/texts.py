@@ -30,7 +30,8 @@ __all__ = [
     "OneQuad",
     "Point",
 ]
-__all__ += ["MAX_ASPECTS", "MAX_BOXES", "Quality", "Scale", "ScorerName", "Size", "Truth"]
+__all__ += ["MAX_ASPECTS", "MAX_BOXES", "Quality", "Quarters", "Scale", "ScorerName", "Size"]
+__all__ += ["Truth"]
 
 MAX_BOXES = 4096  # of one /v1/score
 MAX_ASPECTS = 16  # of one /v1/crop
@@ -196,6 +197,11 @@ Scale = Annotated[float, Field(ge=0.01, le=1, allow_inf_nan=False)]
 # bounds come before the check of the text: after it pydantic names them ge and le in the schema
 Quality = Annotated[int, Field(ge=1, le=100), Digits]
 Angle = Annotated[float, Field(ge=-MAX_ANGLE, le=MAX_ANGLE, allow_inf_nan=False)]
+Quarters = Annotated[
+    int,
+    _matching("0|90|180|270", "is 0, 90, 180 or 270"),
+    Schema({"type": "integer", "enum": [0, 90, 180, 270]}),
+]
 Kept = Annotated[tuple[Any, ...], BeforeValidator(_kept), _text(_KEEP, "face:10,10,90,110")]
 Avoided = Annotated[tuple[Any, ...], BeforeValidator(_avoided), _text(_AVOID, ".8,.9,1,1")]
 ManyBoxes = Annotated[

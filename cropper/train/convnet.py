@@ -19,7 +19,7 @@ from torch import Tensor
 from cropper.sampling import pyramid, sample_boxes
 from cropper.scorers.checkpoint import save_scorer, trunk_digest, trunk_from
 from cropper.scorers.convnet import Preprocessing, TrunkClassifier
-from cropper.scorers.device import resolve_device
+from cropper.scorers.loading import resolve_device
 from cropper.scorers.trunk import normalise_pixels
 from cropper.train.data import Judged, candidates, load_judged, overlap
 from cropper.train.fit import descend, keep_best, told_of

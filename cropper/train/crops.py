@@ -26,8 +26,8 @@ from torch import Tensor
 from cropper.errors import ConfigError
 from cropper.scorers.checkpoint import load_trainable, load_trunk, module_digest, save_scorer
 from cropper.scorers.cropnet.network import CropNet, CropNetConfig
-from cropper.scorers.device import resolve_device
 from cropper.scorers.header import read_header
+from cropper.scorers.loading import resolve_device
 from cropper.train.augment import Augment, Drawn, draw, render
 from cropper.train.calibrate import calibrate
 from cropper.train.curve import plot_crops
@@ -38,11 +38,7 @@ from cropper.train.gaze import bind_all, gaze_loss, load_watched, weigh_gaze
 from cropper.train.losses import list_loss, pair_loss
 from cropper.train.validation import Validation, validate
 
-__all__ = [
-    "CropsConfig",
-    "header_of",
-    "train_crops",
-]
+__all__ = ["CropsConfig", "header_of", "train_crops"]
 
 Log = Callable[[str], None]
 

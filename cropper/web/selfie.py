@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
 from cropper.onnx_graph import Graph
+from cropper.scorers.base import LEAST_SIDE
 from cropper.scorers.cropnet.config import TAPS
 
 __all__ = ["build_selfie", "describe_selfie"]
@@ -56,7 +57,7 @@ def describe_selfie(header: Mapping[str, Any]) -> dict[str, Any]:
     stored = header["geometry"]
     return {
         "side": header["preprocessing"]["side"],
-        "long_side": header["long_side"],
+        "long_side": max(header["long_side"], LEAST_SIDE),
         "least": stored["least"],
         "liked": _density(stored["liked"]),
         "usual": _density(stored["usual"]),

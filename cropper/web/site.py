@@ -27,11 +27,10 @@ from cropper.presets import PRESETS
 from cropper.scorers import WEIGHTS
 from cropper.scorers.cropnet.config import CropNetConfig
 from cropper.scorers.header import read_header
-from cropper.web.head import build_head
-from cropper.web.policy import POLICY
+from cropper.web import POLICY
+from cropper.web.cropnet import build_head, build_trunk
 from cropper.web.runtime import ON_GPU, runtime_files
 from cropper.web.selfie import build_selfie, describe_selfie
-from cropper.web.trunk import build_trunk
 
 __all__ = ["SiteOptions", "export_site", "write_site"]
 

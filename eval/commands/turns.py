@@ -34,16 +34,32 @@ def _photos(command: Callable[..., None]) -> Callable[..., None]:
 @_photos
 @click.option("--turns", type=click.IntRange(1), default=2, show_default=True, help="A photo.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of angles.")
-def tilt(*, root: Path, split: str, turns: int, limit: int | None, seed: int) -> None:
-    """How well --straighten undoes known turns, beside no turn and a Hough transform."""
+@click.option(
+    "--sheet", type=click.Path(dir_okay=False, path_type=Path),
+    help="A picture to look at: the 50 turns that --straighten makes worst.",
+)  # fmt: skip
+def tilt(
+    *, root: Path, split: str, turns: int, limit: int | None, seed: int, sheet: Path | None
+) -> None:
+    """How well --straighten undoes known turns, beside no turn and a Hough transform.
+
+    Also for each folder of photos, where they lie in several, and as it would with other
+    probabilities from which on it turns.
+    """
+    from cropper.render import write_picture
     from eval.environment import read_environment
     from eval.tilt import (
+        draw_worst,
+        found_by_kind,
         hough,
         look_again,
         measure_tilt,
+        render_kinds,
         render_tilt,
         straighten,
+        surer,
         surest_guess,
+        try_turns,
     )
 
     methods = [
@@ -51,13 +67,21 @@ def tilt(*, root: Path, split: str, turns: int, limit: int | None, seed: int) ->
         ("Hough lines, scikit-image", hough),
         ("cropper, however unsure", surest_guess),
         ("the same, looking again", look_again),
+        *((f"from {sure:.0%} on", surer(sure)) for sure in (0.3, 0.4, 0.6, 0.7, 0.8)),
         ("cropper --straighten", straighten),
     ]
     with progress_bar("photos") as progress:
-        count, found = measure_tilt(
+        trials = try_turns(
             root, split, methods, turns=turns, limit=limit, seed=seed, progress=progress
         )
-    click.echo(f"{render_tilt(count, turns, found)}\n\n{read_environment()}\n{command_line()}")
+    told = [render_tilt(trials, measure_tilt(trials, methods))]
+    if len(kinds := found_by_kind(trials, -1)) > 1:
+        told.append(render_kinds(kinds))
+    click.echo("\n\n".join([*told, f"{read_environment()}\n{command_line()}"]))
+    if sheet:
+        with progress_bar("sheet") as progress:
+            worst = draw_worst(root, split, turns=turns, limit=limit, seed=seed, progress=progress)
+        write_picture(worst, sheet, 85, overwrite=True)
 
 
 @cli.command()

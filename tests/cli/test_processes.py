@@ -16,6 +16,7 @@ from PIL import Image
 from cropper.cli import main
 from tests.conftest import (
     ENVIRONMENT,
+    LISTEN,
     Crop,
     command,
     names,
@@ -105,7 +106,7 @@ run()
 """
 
 
-@pytest.mark.parametrize("module", ["numpy", "PIL", "cropper.finder", "cropper.cli", "click"])
+@pytest.mark.parametrize("module", ["numpy", "PIL", "cropper.search", "cropper.cli", "click"])
 def test_ctrl_c_while_the_command_is_loaded_is_quiet(module: str) -> None:
     line = [sys.executable, "-c", INTERRUPTED, module]
     done = subprocess.run(line, capture_output=True, check=False, env=ENVIRONMENT)
@@ -135,10 +136,8 @@ def test_ctrl_c_ends_a_run_with_a_summary_and_whole_files(tmp_path: Path) -> Non
     total = 60
     for index in range(total):
         spotted().save(tmp_path / f"{index}.png")
-    # a shell's background jobs ignore the signal, and what they start inherits that
-    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     inputs = [f"{index}.png" for index in range(total)]
-    line, options = process(tmp_path, "best", *inputs, "-o", "out/", prelude=listen)
+    line, options = process(tmp_path, "best", *inputs, "-o", "out/", prelude=LISTEN)
     running = subprocess.Popen(line, stderr=subprocess.PIPE, **options)
     assert running.stderr
     for _ in range(2):

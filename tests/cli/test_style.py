@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from PIL import Image
 from skimage import data
 
 from cropper.cli import main
-from tests.conftest import ENVIRONMENT
+from tests.conftest import LISTEN, process
 from tests.style.networks import small_vgg_file
 
 
@@ -123,18 +122,14 @@ def test_a_size_that_memory_is_not_free_for_is_refused_at_once(
 @pytest.mark.slow
 def test_an_interrupt_keeps_the_picture(line: list[str], tmp_path: Path) -> None:
     steps = tmp_path / "steps"
-    command = [sys.executable, "-m", "cropper", *line, "--size", "96", "--steps", "100000"]
-    process = subprocess.Popen(
-        [*command, "--frames", str(steps), "--every", "1"],
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    more = ["--size", "96", "--steps", "100000", "--frames", "steps", "--every", "1"]
+    command, options = process(tmp_path, *line, *more, prelude=LISTEN)
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
     end = time.monotonic() + 120
     while not (steps / "00002.png").exists() and time.monotonic() < end:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == 130
     assert "ended at step" in told
     assert Image.open("out.jpg").size == (96, 64)

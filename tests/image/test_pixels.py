@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cropper.image import from_array, load_image, pixels
+from cropper.image import colour, from_array, load_image, pixels
 from tests.image.pictures import (
     BICUBIC,
     LOSSLESS,
@@ -301,14 +301,14 @@ def test_strips_are_converted_as_the_whole(kind: type, monkeypatch: pytest.Monke
 
 
 def test_large_profiles_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels._transform.cache_clear()
+    colour._transform.cache_clear()
     picture, profile = photo(8, 8), swapped_profile()
-    expected = pixels.to_srgb(picture, profile).tobytes()
-    assert pixels._transform.cache_info().currsize == 1
-    pixels._transform.cache_clear()
-    monkeypatch.setattr(pixels, "_MOST_CACHED", len(profile) - 1)
-    assert pixels.to_srgb(picture, profile).tobytes() == expected
-    assert pixels._transform.cache_info().currsize == 0
+    expected = colour.to_srgb(picture, profile).tobytes()
+    assert colour._transform.cache_info().currsize == 1
+    colour._transform.cache_clear()
+    monkeypatch.setattr(colour, "_MOST_CACHED", len(profile) - 1)
+    assert colour.to_srgb(picture, profile).tobytes() == expected
+    assert colour._transform.cache_info().currsize == 0
 
 
 def test_grey_of_16_bits_where_white_is_zero_is_no_negative() -> None:

@@ -114,7 +114,7 @@ def test_names_are_parsed(text: str, parts: tuple[EnsemblePart, ...] | None) -> 
 
 @pytest.mark.parametrize("text", ["a+", "+", "a*", "a*b", "a*0+b", "a*nan+b", "a*inf", "*2+b"])
 def test_a_broken_name_says_how_it_is_written(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"cropnet\*0.7\+selfie\*0.3"):
+    with pytest.raises(ConfigError, match=r"cropnet\*0.7\+mine.safetensors\*0.3"):
         parse_parts(text)
 
 

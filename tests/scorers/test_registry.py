@@ -16,7 +16,7 @@ from cropper import BoundScorer, Scorer, View, load_scorer
 from cropper.cli import main
 from cropper.errors import ConfigError, MissingModelError
 from cropper.scorers import describe_scorers, register_scorer, registry, scorer_names
-from cropper.scorers.device import resolve_device
+from cropper.scorers.loading import resolve_device
 from tests.conftest import spotted
 from tests.scorers.support import SPEC
 

@@ -9,13 +9,21 @@ import pytest
 
 from cropper.train import CropsConfig, train_crops
 from cropper.train.augment import Augment
-from tests.train.support import TINY, Trained, ignore, write_folder, write_trunk
+from tests.train.support import TINY, Start, Trained, ignore, write_folder, write_trunk
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    folder = tmp_path_factory.mktemp("training")
-    data, trunk = write_folder(folder / "data", 24, 8), write_trunk(folder / "trunk.safetensors")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    found = Start(tmp_path_factory.mktemp("training"))
+    write_folder(found.data, 24, 8)
+    write_folder(found.few, 8, 2)
+    write_trunk(found.trunk)
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(start: Start) -> Trained:
+    folder, data, trunk = start.folder, start.data, start.trunk
     config = CropsConfig(
         epochs=5,
         batch=3,
@@ -34,7 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     after = train_crops(
         data, trunk, folder / "out", config, net_config=TINY, device="cpu", log=log.append
     )
-    return Trained(folder, config, before.mean, after.mean, log)
+    return Trained(start, config, before.mean, after.mean, log)
 
 
 @pytest.fixture

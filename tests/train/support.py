@@ -83,14 +83,39 @@ def write_trunk(path: Path, seed: int = 0) -> Path:
 
 
 @dataclass(frozen=True)
+class Start:
+    """What a training begins with."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def few(self) -> Path:
+        """Photos for what shows on any."""
+        return self.folder / "few"
+
+    @property
+    def trunk(self) -> Path:
+        return self.folder / "trunk.safetensors"
+
+
+@dataclass(frozen=True)
 class Trained:
     """One training that several tests look at."""
 
-    folder: Path  # data, trunk and what was written
+    start: Start
     config: CropsConfig
     untrained: float  # mean IoU on val
     trained: float
     log: list[str]
+
+    @property
+    def folder(self) -> Path:
+        """Where it was written, beside what it began with."""
+        return self.start.folder
 
     @property
     def out(self) -> Path:
@@ -105,13 +130,14 @@ SHORT = CropsConfig(epochs=2, batch=4, free=16, given=8, head_rate=2e-3, average
 
 
 def short_run(
-    trained: Trained,
+    start: Start,
     out: Path,
     seed: int = 0,
     log: Callable[[str], None] = ignore,
     net_config: CropNetConfig = TINY,
 ) -> Path:
-    data, trunk = trained.folder / "data", trained.folder / "trunk.safetensors"
     config = replace(SHORT, seed=seed)
-    train_crops(data, trunk, out, config, net_config=net_config, device="cpu", limit=6, log=log)
+    train_crops(
+        start.few, start.trunk, out, config, net_config=net_config, device="cpu", limit=6, log=log
+    )
     return out

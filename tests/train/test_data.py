@@ -12,7 +12,7 @@ from cropper.errors import DataError, MissingModelError
 from cropper.scorers.trunk import input_size
 from cropper.train import train_crops
 from cropper.train.data import load_judged
-from tests.train.support import SHORT, TINY, Trained, ignore
+from tests.train.support import SHORT, TINY, ignore, write_trunk
 
 GOOD = {"image": "000.png", "split": "train", "box": [0.1, 0.1, 0.9, 0.9], "pairs": []}
 
@@ -82,20 +82,16 @@ def test_a_picture_that_cannot_be_read_is_named(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_training_on_broken_data_names_the_file(trained: Trained, folder: Path) -> None:
+def test_training_on_broken_data_names_the_file(folder: Path) -> None:
     (folder / "annotations.json").write_text("{")
-    trunk = trained.folder / "trunk.safetensors"
+    trunk = write_trunk(folder / "trunk.safetensors")
     with pytest.raises(DataError, match=r"annotations\.json"):
         train_crops(folder, trunk, folder / "out", SHORT, net_config=TINY, log=ignore)
 
 
 @pytest.mark.parametrize("content", [b"", b"these are no weights" * 9])
-def test_a_trunk_that_is_no_weights_is_named(
-    trained: Trained, tmp_path: Path, content: bytes
-) -> None:
+def test_a_trunk_that_is_no_weights_is_named(folder: Path, tmp_path: Path, content: bytes) -> None:
     trunk = tmp_path / "broken.safetensors"
     trunk.write_bytes(content)
     with pytest.raises((DataError, MissingModelError), match=r"broken\.safetensors"):
-        train_crops(
-            trained.folder / "data", trunk, tmp_path / "out", SHORT, net_config=TINY, log=ignore
-        )
+        train_crops(folder, trunk, tmp_path / "out", SHORT, net_config=TINY, log=ignore)

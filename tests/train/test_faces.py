@@ -107,12 +107,12 @@ class Linear(nn.Module):
         return found * (10 * self.gain).exp()
 
 
-def training(out: Path, own: float = 15.0, **fields: object) -> FacesTraining:
+def training(out: Path, own: float = 15.0, count: int = 96, **fields: object) -> FacesTraining:
     torch.manual_seed(0)
     usual = {"start": "nothing", "people": 12, "epochs": 6, "augment": False, "rate": 1e-2}
     usual["mining"] = "hard"
     config = FacesConfig(**(usual | fields))  # type: ignore[arg-type]
-    seen, held = split(synthetic(96, 4, own), 0.25, 0)
+    seen, held = split(synthetic(count, 4, own), 0.25, 0)
     out.mkdir(exist_ok=True)
     return FacesTraining(seen, held, out, config=config, log=lambda _: None, network=Linear())
 
@@ -138,19 +138,19 @@ def test_a_collapse_is_what_lies_together() -> None:
 
 
 def test_a_run_that_was_cut_off_goes_on_to_the_same_end(tmp_path: Path) -> None:
-    whole = training(tmp_path / "a")
-    cut = training(tmp_path / "b")
+    few = {"count": 24, "people": 4, "epochs": 2}
+    whole, cut = training(tmp_path / "a", **few), training(tmp_path / "b", **few)
     for each in (whole, cut):
         each.resume()
         each.train_epoch()
         each.finish_epoch()
-    again = training(tmp_path / "b")
+    again = training(tmp_path / "b", **few)
     fit(again)
     fit(whole)
     for one, other in zip(whole.network.parameters(), again.network.parameters(), strict=True):
         torch.testing.assert_close(one, other)
     with pytest.raises(ConfigError, match="another recipe"):
-        fit(training(tmp_path / "b", margin=0.3))
+        fit(training(tmp_path / "b", margin=0.3, **few))
 
 
 def test_people_are_split_whole() -> None:
@@ -196,7 +196,10 @@ def test_a_recipe_checks_itself(fields: dict[str, object]) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_writes_weights_that_encode_and_their_measures(tmp_path: Path) -> None:
+def test_the_command_writes_weights_that_encode_and_their_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cropper.train.faces.training._STEPS", 4)
     folder = identity_folder(tmp_path / "people", 8, 3)
     line = ["train", "faces", "--people", str(folder), "--out", str(tmp_path / "out")]
     found = CliRunner().invoke(main, [*line, "--epochs", "1", "--head", "binary"])

@@ -15,7 +15,7 @@ from cropper.errors import ConfigError
 from cropper.scorers.header import read_header
 from cropper.train import train_crops, train_from_crops
 from cropper.train.data import load_judged
-from tests.train.support import SHORT, TINY, Trained, ignore, short_run
+from tests.train.support import SHORT, TINY, Start, ignore, short_run
 
 pytestmark = pytest.mark.slow
 
@@ -29,20 +29,11 @@ def test_folds_are_disjoint_and_together_everything(folder: Path) -> None:
 
 
 def test_a_trunk_rate_of_nothing_leaves_the_trunk_and_the_header_says_so(
-    trained: Trained, tmp_path: Path
+    start: Start, tmp_path: Path
 ) -> None:
-    config = replace(trained.config, epochs=1, trunk_rate=0.0, fold=(1, 2), seed=5)
-    trunk = trained.folder / "trunk.safetensors"
-    train_crops(
-        trained.folder / "data",
-        trunk,
-        tmp_path,
-        config,
-        net_config=TINY,
-        device="cpu",
-        log=ignore,
-    )
-    before, after = load_file(trunk), load_file(tmp_path / "cropnet.safetensors")
+    config = replace(SHORT, epochs=1, trunk_rate=0.0, fold=(1, 2), seed=5)
+    train_crops(start.few, start.trunk, tmp_path, config, net_config=TINY, device="cpu", log=ignore)
+    before, after = load_file(start.trunk), load_file(tmp_path / "cropnet.safetensors")
     for key, value in before.items():
         torch.testing.assert_close(after["trunk." + key], value.half())
     said = read_header(tmp_path / "cropnet.safetensors")["trained"]
@@ -62,12 +53,12 @@ def test_convnet_has_no_trunk_rate(folder: Path, tmp_path: Path) -> None:
         train_from_crops("convnet", folder, None, tmp_path, trunk_rate=0.0)
 
 
-def test_a_student_goes_on_from_its_first_teacher(trained: Trained, tmp_path: Path) -> None:
-    first = short_run(trained, tmp_path / "teacher") / "cropnet.safetensors"
+def test_a_student_goes_on_from_its_first_teacher(start: Start, tmp_path: Path) -> None:
+    first = short_run(start, tmp_path / "teacher") / "cropnet.safetensors"
     lines: list[str] = []
     train_crops(
-        trained.folder / "data",
-        trained.folder / "trunk.safetensors",
+        start.few,
+        start.trunk,
         tmp_path / "student",
         replace(SHORT.distilled((str(first), str(first)), None), epochs=1),
         net_config=TINY,

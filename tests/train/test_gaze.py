@@ -31,7 +31,7 @@ from cropper.train.gaze import (
     windows,
 )
 from cropper.train.losses import density_loss
-from tests.train.support import SEEDS, SHORT, TINY, Trained, subject_photo
+from tests.train.support import SEEDS, SHORT, TINY, Start, subject_photo
 
 
 def watched_photo(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -167,13 +167,19 @@ def test_the_loss_falls_and_the_density_finds_the_subject() -> None:
 
 
 @pytest.mark.slow
-def test_a_checkpoint_says_and_keeps_what_was_learned(trained: Trained, tmp_path: Path) -> None:
+def test_a_checkpoint_says_and_keeps_what_was_learned(start: Start, tmp_path: Path) -> None:
     gaze = write_gaze(tmp_path / "gaze", 6)
     config = replace(SHORT, gaze=str(gaze))
-    data, trunk = trained.folder / "data", trained.folder / "trunk.safetensors"
     lines: list[str] = []
     train_crops(
-        data, trunk, tmp_path, config, net_config=TINY, device="cpu", limit=6, log=lines.append
+        start.few,
+        start.trunk,
+        tmp_path,
+        config,
+        net_config=TINY,
+        device="cpu",
+        limit=6,
+        log=lines.append,
     )
     assert lines[0].startswith("6 pictures and 6 with fixations to train on")
     scorer = load_scorer(str(tmp_path / "cropnet.safetensors"), "cpu")
@@ -188,17 +194,13 @@ def test_a_checkpoint_says_and_keeps_what_was_learned(trained: Trained, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", ["with", "without"])
-def test_teachers_of_other_tasks_are_refused(trained: Trained, tmp_path: Path, first: str) -> None:
+def test_teachers_of_other_tasks_are_refused(start: Start, tmp_path: Path, first: str) -> None:
     gaze = str(write_gaze(tmp_path / "gaze", 2)) if first == "without" else None
-    data, trunk = trained.folder / "data", trained.folder / "trunk.safetensors"
-    start = trained.out / "cropnet.safetensors"
-    if first == "with":
-        net = CropNet(replace(TINY, gaze=True))
-        start = tmp_path / "start.safetensors"
-        save_scorer(net, header_of(net.config, SHORT), start)
-    config = replace(SHORT, gaze=gaze, start=str(start))
+    net, teacher = CropNet(replace(TINY, gaze=first == "with")), tmp_path / "start.safetensors"
+    save_scorer(net, header_of(net.config, SHORT), teacher)
+    config = replace(SHORT, gaze=gaze, start=str(teacher))
     with pytest.raises(ConfigError, match=f"trained {first} gaze"):
-        train_crops(data, trunk, tmp_path, config, net_config=TINY, limit=2)
+        train_crops(start.few, start.trunk, tmp_path, config, net_config=TINY, limit=2)
 
 
 @pytest.mark.parametrize(

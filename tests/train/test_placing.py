@@ -27,6 +27,7 @@ from cropper.train.selfies.quality import auc, measure_parts
 
 Floats = NDArray[np.float64]
 ASTRONAUT = data.astronaut()  # type: ignore[no-untyped-call]
+FACE = find_faces(from_array(ASTRONAUT).view(512))[0].box
 SIDE, COUNT, NOISE = 160, 200, 0.1  # px, pictures, share of the labels that are turned
 TRUNK = ["--backbone", "trunk", "--side", 65, "--epochs", 2, "--fresh-rate", 1e-3]
 RULES: dict[str, Callable[[bool, bool, float], bool]] = {
@@ -38,7 +39,7 @@ RULES: dict[str, Callable[[bool, bool, float], bool]] = {
 
 def picture(rng: np.random.Generator, high: bool, warm: bool) -> Image.Image:
     """A face, high up or low down, before a warm or a cold wall."""
-    x0, y0, x1, y1 = find_faces(from_array(ASTRONAUT).view(512))[0].box
+    x0, y0, x1, y1 = FACE
     wall = rng.integers(60, 130, (8, 8, 3))
     wall[..., 0 if warm else 2] += 90
     made = Image.fromarray(wall.astype(np.uint8)).resize((SIDE, SIDE))
@@ -51,19 +52,21 @@ def picture(rng: np.random.Generator, high: bool, warm: bool) -> Image.Image:
     return made
 
 
-def write_posts(root: Path, rule: Callable[[bool, bool, float], bool]) -> list[object]:
+def write_posts(
+    root: Path, rule: Callable[[bool, bool, float], bool], count: int = COUNT
+) -> list[object]:
     """A table of posts, and the arguments that read it; every user has two posts."""
     rng = np.random.default_rng(0)
     root.mkdir()
     rows = ["image,likes,followers,tags,posted_at,user"]
-    for number in range(COUNT):
+    for number in range(count):
         high, warm = bool(rng.random() < 0.5), bool(rng.random() < 0.5)
         picture(rng, high, warm).save(root / f"{number}.png")
         likes = rng.integers(10, 90) + 100 * rule(high, warm, rng.random())
         rows.append(f"{number}.png,{likes},1000,1,2015-01-01,u{number // 2}")
     (root / "posts.csv").write_text("\n".join(rows))
     return ["--posts", root / "posts.csv", "--images", root, "--as-of", "2015-10-25",
-        "--group", COUNT, "--batch", 16, "--val-share", 0.4, "--device", "cpu"]  # fmt: skip
+        "--group", count, "--batch", 16, "--val-share", 0.4, "--device", "cpu"]  # fmt: skip
 
 
 def train(*arguments: object) -> Result:
@@ -128,7 +131,7 @@ def test_scores_in_training_are_the_scores_in_use_and_a_search_stays_inside(
         scores[number] = whole_score(finder, view)
         taste = float(scorer.taste.bind(view)(view.whole)[0])
         assert scores[number] == pytest.approx(taste + odds(at).item(), abs=1e-4)
-        best = finder.find(image, aspect="1:1", min_scale=0.3).best
+        best = finder.find(image, aspect="1:1", min_scale=0.3, budget=200).best
         assert best.width > 0.35 * SIDE
     liked = np.array([high and warm for high, warm in made], np.int8)
     disliked = np.array([not (high or warm) for high, warm in made])
@@ -157,7 +160,7 @@ def test_best_and_selfie_take_the_checkpoint_and_do_not_speak_of_2015(
 def test_a_network_of_torchvision_has_two_parts_too_and_none_where_that_is_switched_off(
     tmp_path: Path,
 ) -> None:
-    posts = write_posts(tmp_path / "posts", RULES["place"])
+    posts = write_posts(tmp_path / "posts", RULES["place"], 100)
     other = ["--backbone", "shufflenet_v2_x0_5", "--weights", "none", "--side", 32, "--epochs", 1]
     for flag, kind in (("--geometry", SelfieScorer), ("--no-geometry", ConvNetScorer)):
         done = train(*posts, *other, flag, "--out", tmp_path / flag)

@@ -66,6 +66,12 @@ def selfies(tmp_path_factory: pytest.TempPathFactory) -> Selfies:
 
 
 @pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Selfies:
+    """For what shows on any pictures."""
+    return read_folders(folder(tmp_path_factory.mktemp("few"), 60, NOISE))
+
+
+@pytest.fixture(scope="module")
 def trained(selfies: Selfies, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Quality]:
     out = tmp_path_factory.mktemp("trained")
     return out, train_selfies(selfies, out, QUICK, device="cpu", log=ignore)
@@ -103,7 +109,7 @@ def run(*arguments: object) -> Result:
 
 
 def test_scores_in_training_are_the_scores_in_use(
-    selfies: Selfies, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    few: Selfies, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: dict[int, float] = {}
 
@@ -113,10 +119,10 @@ def test_scores_in_training_are_the_scores_in_use(
 
     monkeypatch.setattr("cropper.train.selfies.classifier.measure", remember)
     config = SelfiesConfig(**{**vars(QUICK), "epochs": 1})
-    train_selfies(selfies, tmp_path, config, device="cpu", log=ignore)
+    train_selfies(few, tmp_path, config, device="cpu", log=ignore)
     weights = tmp_path / "quick.safetensors"
     for user, logit in list(seen.items())[:4]:
-        path = selfies.paths[user]
+        path = few.paths[user]
         whole = [[0.0, 0.0, *map(float, load_image(path).size)]]
         scorer = load_scorer(str(weights), "cpu")
         with torch.no_grad():
@@ -133,19 +139,21 @@ class CutOffError(Exception):
 
 
 def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
-    trained: tuple[Path, Quality], selfies: Selfies, tmp_path: Path
+    few: Selfies, tmp_path: Path
 ) -> None:
+    whole = train_selfies(few, tmp_path / "whole", QUICK, device="cpu", log=ignore)
+
     def stop(line: str) -> None:
         if line.startswith("epoch 2/2"):
             raise CutOffError
 
     with pytest.raises(CutOffError):
-        train_selfies(selfies, tmp_path, QUICK, device="cpu", log=stop)
+        train_selfies(few, tmp_path / "cut", QUICK, device="cpu", log=stop)
     lines: list[str] = []
-    quality = train_selfies(selfies, tmp_path, QUICK, device="cpu", log=lines.append)
+    quality = train_selfies(few, tmp_path / "cut", QUICK, device="cpu", log=lines.append)
     assert "continuing after epoch 1" in lines
-    assert quality == trained[1]
-    straight, resumed = (load_file(f / "quick.safetensors") for f in (trained[0], tmp_path))
+    assert quality == whole
+    straight, resumed = (load_file(tmp_path / f / "quick.safetensors") for f in ("whole", "cut"))
     assert all(torch.equal(straight[key], resumed[key]) for key in straight)
 
 

@@ -72,6 +72,12 @@ def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiles(tmp_path_factory.mktemp("tiles") / "data")
 
 
+@pytest.fixture
+def effects_untold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take half of a training, and only its log has them: the command's does."""
+    monkeypatch.setattr("cropper.train.selfies.tiles._tell_effects", lambda *_: None)
+
+
 def beside_cropnet(folder: Path) -> Path:
     """A folder for the result, where the trunk lies."""
     folder.mkdir(exist_ok=True)
@@ -79,7 +85,9 @@ def beside_cropnet(folder: Path) -> Path:
     return folder
 
 
-def test_a_planted_order_is_learned_and_the_scorer_knows_it(tiles: Path, tmp_path: Path) -> None:
+def test_a_planted_order_is_learned_and_the_scorer_knows_it(
+    effects_untold: None, tiles: Path, tmp_path: Path
+) -> None:
     out = beside_cropnet(tmp_path / "out")
     quality = train_tiles(tiles, None, out, QUICK, device="cpu", log=ignore)
     assert quality.count == 32
@@ -114,7 +122,7 @@ def gain_of_sharpness(weights: Path) -> float:
     return float(np.mean(gaps))
 
 
-def test_resolution_is_no_cue(tmp_path: Path) -> None:
+def test_resolution_is_no_cue(effects_untold: None, tmp_path: Path) -> None:
     """Only the worst tiles are small, and nothing but their size tells them apart."""
     root = write_tiles(tmp_path / "data", signal=0.0, worst_side=26)
     out = beside_cropnet(tmp_path / "out")
@@ -127,7 +135,9 @@ def test_resolution_is_no_cue(tmp_path: Path) -> None:
     assert gain_of_sharpness(out / "selfie.safetensors") > gain + 0.5
 
 
-def test_near_duplicates_are_held_out_together(tiles: Path, tmp_path: Path) -> None:
+def test_near_duplicates_are_held_out_together(
+    effects_untold: None, tiles: Path, tmp_path: Path
+) -> None:
     """Best tiles that repeat the continuum with a false place would otherwise be found again."""
     entries = json.loads((tiles / "annotations.json").read_text())
     for entry in entries:
@@ -201,6 +211,8 @@ def test_the_command_trains_on_tiles(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [*map(str, line), "--device", "cpu"], catch_exceptions=False)
     assert done.exit_code == 0, done.stderr
     assert "held-out tiles of the continuum (32): Spearman" in done.stderr
+    assert "change of the score of 32 tiles" in done.stderr
+    assert "  upside down" in done.stderr
     assert read_header(tmp_path / "out" / "selfie.safetensors")["name"] == "selfie"
 
 

@@ -43,7 +43,7 @@ async ([content, type, options, angle]) => {
   const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
   const file = new File([bytes], "photo", { type });
   if (!Array.isArray(options)) return engine.crop(file, options);
-  return engine.score(file, options, angle);
+  return engine.score(file, options, { angle });
 }
 """
 RESIZE = """
@@ -51,7 +51,8 @@ async ([content, width, height, across, down, size]) => {
   const { reduced, resized } = await import(new URL("pixels.js", location.href));
   const data = Uint8ClampedArray.from(atob(content), (letter) => letter.charCodeAt(0));
   const small = reduced({ data, width, height }, across, down);
-  return [...(size ? resized(small, ...size) : small).data];
+  const found = (size ? resized(small, ...size) : small).data;
+  return btoa(Array.from(found, (value) => String.fromCharCode(value)).join(""));
 }
 """
 SPACE = """
@@ -185,7 +186,8 @@ def test_pixels_are_averaged_as_pillow_does(
     picture = Image.fromarray(pixels[..., :3]).reduce(factors)
     wanted = picture.resize(output, Image.Resampling.BICUBIC) if output else picture
     given = [base64.b64encode(pixels.tobytes()).decode(), *size, *factors, output]
-    found = np.array(page.evaluate(RESIZE, given)).reshape(wanted.height, wanted.width, 4)
+    found = np.frombuffer(base64.b64decode(page.evaluate(RESIZE, given)), np.uint8)
+    found = found.reshape(wanted.height, wanted.width, 4)
     np.testing.assert_array_equal(found[..., :3], np.asarray(wanted))
 
 
@@ -206,7 +208,8 @@ async ([content, place, options, type]) => {
   const engine = await import(new URL("browser.js", location.href));
   const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
   const blob = await engine.cut(new File([bytes], "photo", { type }), place, options, "image/png");
-  return [...new Uint8Array(await blob.arrayBuffer())];
+  const found = new Uint8Array(await blob.arrayBuffer());
+  return btoa(Array.from(found, (value) => String.fromCharCode(value)).join(""));
 }
 """
 
@@ -214,7 +217,7 @@ async ([content, place, options, type]) => {
 def cut(page: Any, content: bytes, place: Any, size: str | None, kind: str) -> Any:
     options = {"size": size} if size else {}
     given = [base64.b64encode(content).decode(), place, options, kind]
-    with Image.open(io.BytesIO(bytes(page.evaluate(CUT, given)))) as found:
+    with Image.open(io.BytesIO(base64.b64decode(page.evaluate(CUT, given)))) as found:
         return np.asarray(found.convert("RGB")).astype(int)
 
 

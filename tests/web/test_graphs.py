@@ -20,7 +20,7 @@ from cropper.scorers.cropnet.config import CropNetConfig
 from cropper.scorers.cropnet.export import build_graph
 from cropper.scorers.cropnet.sampling_numpy import read_boxes
 from cropper.scorers.header import read_header
-from cropper.web.head import build_head
+from cropper.web.cropnet import build_head
 
 PATH = WEIGHTS / "cropnet.safetensors"
 

@@ -22,13 +22,7 @@ from cropper.errors import MissingModelError
 from cropper.image import View
 from cropper.onnx import LOAD_ERRORS, open_session
 from cropper.scorers.base import BoundScorer, Scorer, ScorerSpec
-from cropper.scorers.cropnet.config import (
-    STRIDE,
-    TAPS,
-    CropNetConfig,
-    input_size,
-    seen_mirrored,
-)
+from cropper.scorers.cropnet.config import STRIDE, TAPS, CropNetConfig, input_size, seen_mirrored
 from cropper.scorers.cropnet.sampling_numpy import (
     Floats,
     Folded,

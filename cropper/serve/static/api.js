@@ -88,14 +88,17 @@ function form(file, options) {
   return data;
 }
 
+/** Whether it sets photos upright. */
+export const orients = true;
+
 export const limits = async () => (await ask("/v1/limits")).json();
 
 export const crop = async (file, options, signal) =>
   (await ask("/v1/crop", { body: form(file, options), signal })).json();
 
-/** Of boxes [[x0, y0, x1, y1], ...] of the photo turned back by an angle. */
-export const score = async (file, boxes, angle = 0, signal = undefined) => {
-  const body = form(file, { boxes: JSON.stringify(boxes), angle });
+/** Of boxes [[x0, y0, x1, y1], ...] of the photo turned back by an angle, if one is among the options. */
+export const score = async (file, boxes, options = {}, signal = undefined) => {
+  const body = form(file, { boxes: JSON.stringify(boxes), ...options });
   return (await ask("/v1/score", { body, signal })).json();
 };
 

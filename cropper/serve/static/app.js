@@ -109,7 +109,7 @@ async function showCurrent() {
   } catch (error) {
     complain([`${photo.name}: ${error.message}`]);
   }
-  if (photo !== current || !image) return;
+  if (photo !== current || !image || !photo.url) return; // forgotten where it was just set upright
   if (get("photo").src !== photo.url) get("photo").src = photo.url;
   stage.fit([image.naturalWidth, image.naturalHeight]);
   if (photo.state === "done") showDone(photo);
@@ -231,7 +231,8 @@ async function score() {
   const frame = photo.frame;
   scoring = frame;
   try {
-    const answer = await api.score(photo.file, [toBox(frame)], frame.angle);
+    const options = { ...photo.upright, angle: frame.angle ?? 0 };
+    const answer = await api.score(photo.file, [toBox(frame)], options);
     if (photo === current && photo.state === "done" && !photo.found) {
       showFigures(photo, answer.boxes[0], frame); // it may have moved on: the next answer follows
     }
@@ -338,6 +339,7 @@ settings.showPeople(limits.people);
 presets.show(limits.presets);
 settings.showFilters(limits.filters);
 settings.showFormats(limits.formats);
+get("orient-label").hidden = !api.orients;
 if (limits.site) get("site").hidden = false;
 get("limits").textContent = limits.note ??
   `Up to ${limits.max_upload_mb} MB and ${limits.max_mpixels} megapixels each. ` +

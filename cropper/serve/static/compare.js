@@ -21,7 +21,7 @@ export async function compare(photo, image) {
   dialog.showModal();
   get("wipe").focus();
   const place = placeOf(photo.frame, photo.size);
-  const blob = await api.cut(photo.file, place, cutOptions(), "image/jpeg");
+  const blob = await api.cut(photo.file, place, { ...photo.upright, ...cutOptions() }, "image/jpeg");
   const cut = new Image();
   cut.alt = "";
   cut.src = URL.createObjectURL(blob);

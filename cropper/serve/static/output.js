@@ -10,7 +10,7 @@ const ENDINGS = { "image/jpeg": "jpg", "image/tiff": "tif" }; // where the type 
 
 /** The photo's frame as {name, blob}, named by its shape; another frame and label where given. */
 export async function cutOf(photo, { frame = photo.frame, label = settings.label(), size } = {}) {
-  const options = settings.cutOptions(size);
+  const options = { ...photo.upright, ...settings.cutOptions(size) };
   const blob = await api.cut(photo.file, placeOf(frame, photo.size), options, settings.format());
   const ending = ENDINGS[blob.type] ?? blob.type.split("/")[1];
   return { name: `${photo.stem}_${label}.${ending}`, blob };
@@ -29,6 +29,7 @@ export const canCopy = () => Boolean(navigator.clipboard?.write && globalThis.Cl
 /** As PNG, which is what a clipboard holds. */
 export async function copy(photo) {
   const place = placeOf(photo.frame, photo.size);
-  const png = api.cut(photo.file, place, settings.cutOptions(), "image/png");
+  const options = { ...photo.upright, ...settings.cutOptions() };
+  const png = api.cut(photo.file, place, options, "image/png");
   await navigator.clipboard.write([new ClipboardItem({ "image/png": png })]);
 }

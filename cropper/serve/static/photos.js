@@ -24,6 +24,8 @@ export class Photo {
     this.centre = 0; // and of the largest centred crop of the shape
     this.shape = ""; // of the crops, as settings.shape() names it
     this.angle = 0; // degrees clockwise by which its crops are turned
+    this.orientation = null; // what the engine says of it, once it was asked
+    this.turned = 0; // degrees clockwise by which it was set upright
     this.trails = new Map(); // shape -> Trail
     this.hash = null; // of its content, once it is known
     this.frame = null; // the one to download: the best, a runner-up, or one by hand
@@ -42,9 +44,14 @@ export class Photo {
     return this.crops[0]?.frame;
   }
 
+  /** What every question about it begins with: how it was set upright. */
+  get upright() {
+    return this.turned ? { turned: this.turned } : {};
+  }
+
   /** What is asked of this photo alone: its angle; once a face is let go, the heads of the others. */
   get options() {
-    const asked = this.angle ? { angle: this.angle } : {};
+    const asked = { ...this.upright, ...(this.angle ? { angle: this.angle } : {}) };
     if (this.faces.every((face) => face.kept)) return asked;
     const kept = this.faces.filter((face) => face.kept);
     return { ...asked, keep: kept.map((face) => `face:${face.box.join(",")}`).join(";") || "none" };
@@ -57,7 +64,7 @@ export class Photo {
 
   /** What was done by hand in this shape, in this tab or before, at the photo's angle. */
   trail(shape = this.shape) {
-    if (!this.trails.has(shape)) this.trails.set(shape, new Trail(kept.frame(this.hash, shape)));
+    if (!this.trails.has(shape)) this.trails.set(shape, new Trail(kept.frame(this.#key, shape)));
     const trail = this.trails.get(shape);
     if (shape !== this.shape) this.#level(trail);
     return trail;
@@ -91,7 +98,7 @@ export class Photo {
     const { frame, angle } = this.trail();
     this.angle = angle;
     this.frame = frame ?? this.#turned(this.best);
-    kept.keep(this.hash, this.shape, frame, angle);
+    kept.keep(this.#key, this.shape, frame, angle);
   }
 
   /** Whether the crops are those of the photo's angle. */
@@ -107,7 +114,7 @@ export class Photo {
     this.crops = answer.crops.map((crop) => ({ ...crop, frame: fromCrop(crop, angle, this.size) }));
     this.#level(this.trail());
     this.frame = this.trail().frame ?? this.#turned(this.best);
-    this.notes = answer.notes;
+    this.notes = [...this.#told(), ...answer.notes];
     this.heat = answer.heat ?? null;
     const isNew = !angle || !this.faces.length; // boxes of a turned photo are larger here
     if (answer.faces && isNew && this.faces.every((face) => face.kept)) {
@@ -120,20 +127,46 @@ export class Photo {
   async recall() {
     if (this.hash) return;
     this.hash = await kept.hashOf(this.file);
-    if (this.hash) this.angle = kept.angle(this.hash);
+    if (this.hash) this.angle = kept.angle(this.#key);
+  }
+
+  /** Set upright where that is wanted and the engine is sure, else as it is. */
+  async orient(signal) {
+    if (settings.orients() && !this.orientation) {
+      const asked = { orient: "true", budget: 1, keep: "none" };
+      this.orientation = await api.crop(this.file, asked, signal);
+    }
+    const turned = settings.orients() ? this.orientation.turned : 0;
+    if (turned === this.turned) return;
+    this.forget();
+    Object.assign(this, { turned, size: null, small: null, faces: [], trails: new Map() });
+    this.angle = kept.angle(this.#key);
+  }
+
+  /** What is kept is of the photo as it is turned. */
+  get #key() {
+    return this.hash && this.turned ? `${this.hash} ${this.turned}` : this.hash;
+  }
+
+  #told() {
+    if (!settings.orients() || !this.orientation?.orientation) return [];
+    const { orientation, orientation_probability: sure } = this.orientation;
+    const turn = `turned ${orientation}° clockwise`;
+    return [this.turned ? `set upright: ${turn}`
+      : `left as it is: likely upright ${turn}, but only ${Math.floor(100 * sure)} % sure`];
   }
 
   /** As the browser shows it; as the service does where the browser cannot, or turns it otherwise. */
   async image() {
-    if (!this.url) this.url = URL.createObjectURL(this.file);
-    const image = await loadImage(this.url).catch(() => null);
+    if (!this.url && !this.turned) this.url = URL.createObjectURL(this.file);
+    const image = this.url && await loadImage(this.url).catch(() => null);
     if (!this.size || (image && this.#fits(image))) return image;
     const [width, height] = this.size;
     const scale = Math.min(PREVIEW / Math.max(width, height), 1);
     const sides = [width, height].map((side) => Math.max(Math.round(side * scale), 1));
     const box = [0, 0, width, height];
-    const drawn = await api.cut(this.file, { box }, { size: sides.join("x") }, "image/png");
-    URL.revokeObjectURL(this.url);
+    const drawn = await api.cut(this.file, { box }, { ...this.upright, size: sides.join("x") }, "image/png");
+    this.forget();
     this.url = URL.createObjectURL(drawn);
     return loadImage(this.url);
   }
@@ -208,6 +241,7 @@ export class Finder {
     this.changed(photo);
     try {
       await photo.recall();
+      await photo.orient(control.signal);
       const heat = this.withHeat() && photo === this.first() ? { heat: "true" } : {};
       const options = { ...this.options, ...photo.options, ...heat };
       const { shape } = this;

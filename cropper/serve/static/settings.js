@@ -51,6 +51,9 @@ export const inFieldsWords = (message, { min_pixels: least }) => (least && messa
   ? `no crop of this shape has a side of ${minSide()} pixels or more: take a larger photo, or a smaller side`
   : message);
 
+/** Whether photos that surely lie on a side are set upright. */
+export const orients = () => get("orient").checked;
+
 /** A box to tick for each person whom the service knows. */
 export function showPeople(names) {
   get("people").hidden = !names.length;

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from cropper.errors import ConfigError, CropperError, DataError
 from cropper.scorers.checkpoint import save_scorer
-from cropper.scorers.device import resolve_device
+from cropper.scorers.loading import resolve_device
 from cropper.train.curve import plot_curve
 from cropper.train.fit import descend, fit, load_state, save_state, set_rates
 from cropper.train.selfies.batches import Batch, Vary, loader

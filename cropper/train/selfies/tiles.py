@@ -34,7 +34,7 @@ from cropper.errors import ConfigError, DataError
 from cropper.scorers import WEIGHTS
 from cropper.scorers.checkpoint import save_scorer, trunk_digest, trunk_from
 from cropper.scorers.convnet import Preprocessing, TrunkClassifier
-from cropper.scorers.device import resolve_device
+from cropper.scorers.loading import resolve_device
 from cropper.scorers.probe import probe
 from cropper.statistics import cluster_bootstrap, spearman
 from cropper.train.selfies.geometry import Taste, learn_geometry

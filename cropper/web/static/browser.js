@@ -91,7 +91,8 @@ export const gpu = {
 /** Whether the site has the selfie scorer. */
 export const knowsSelfies = async () => Boolean((await site).selfie);
 
-// What only a service has: a token to ask for, an end
+// What only a service has: a look for what is up, a token to ask for, an end
+export const orients = false;
 export const onToken = () => {};
 export const onGone = () => {};
 
@@ -143,7 +144,7 @@ function cropOf(box, turn) {
   };
 }
 
-export async function score(file, boxes, angle = 0, signal = undefined) {
+export async function score(file, boxes, { angle = 0 } = {}, signal = undefined) {
   const { size, scores, full } = await ask("score", { ...named(file), boxes, angle });
   signal?.throwIfAborted();
   return {

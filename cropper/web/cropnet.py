@@ -1,21 +1,37 @@
-"""CropNet's head as an ONNX graph, for a runtime that has no NumPy beside it.
+"""CropNet as ONNX graphs, trunk and head, for a runtime that has no NumPy beside it.
 
-The same function as ``scorers.cropnet.cpu``, whose names it uses: what that reads of the maps is
-given to the graph, which does the rest.
+The head is the same function as ``scorers.cropnet.cpu``, whose names it uses: what that reads of
+the maps is given to the graph, which does the rest.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto, TensorProto, helper
 
 from cropper.onnx_graph import Graph
 from cropper.scorers.cropnet.config import TAPS, CropNetConfig
+from cropper.scorers.cropnet.export import build_graph
 
-__all__ = ["build_head"]
+__all__ = ["build_head", "build_trunk"]
 
 _EDGES = ("x0", "y0", "x1", "y1")
 _ALL = 2**31 - 1  # the end of a slice to the last
+
+
+def build_trunk(config: CropNetConfig) -> ModelProto:
+    """``build_graph``, whose ``pixels`` are float32 from 0 to 255, with its first tap too.
+
+    A crop that is read from a picture has no whole numbers. ``tap.0`` is (N, 32, 2 h - 1, 2 w - 1).
+    """
+    model = build_graph(config)
+    body = model.graph
+    body.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    block, channels = next(iter(TAPS.items()))
+    body.node.append(helper.make_node("Identity", [f"trunk.features.{block}"], ["tap.0"]))
+    shape = ("n", channels, "fine_rows", "fine_columns")
+    body.output.append(helper.make_tensor_value_info("tap.0", TensorProto.FLOAT, shape))
+    return model
 
 
 def build_head(config: CropNetConfig) -> ModelProto:
