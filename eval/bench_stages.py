@@ -1,6 +1,7 @@
-"""Where the processor time of one photo of a folder goes: its stages in one process, one thread.
+"""Where the processor time of one photo of a folder goes: its stages in one process.
 
 What runs in a decoder runs here too, so that the way between two processes is in none of them.
+With OMP_NUM_THREADS=1 they take what they take in a folder.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import numpy as np
 
 from cropper.bulk import BulkOptions
 from cropper.bulk.find import load_photo_finder
-from cropper.bulk.one_core import one_core_each
 from cropper.faces import find_faces
 from cropper.image import load_image, write_below
 from cropper.render import render
@@ -41,9 +41,8 @@ def run_stages(photos: int, size: tuple[int, int], crop: tuple[int, int]) -> dic
     """Median processor seconds of each stage, of ``photos`` synthetic ones after a first."""
     clock = _Clock()
     stage = clock.stage
-    with tempfile.TemporaryDirectory() as folder, one_core_each() as limit:
+    with tempfile.TemporaryDirectory() as folder:
         finder = load_photo_finder(BulkOptions((CropRequest(size=crop),)))
-        limit()
         for index in range(photos + 1):
             data = synthetic_photo(*size, seed=index)
             with stage("digest"):
