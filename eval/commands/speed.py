@@ -96,14 +96,23 @@ def bench_bot(picture: Path | None, scorer: str, repeats: int) -> None:
 @click.option("--crop", "crops", nargs=2, type=click.IntRange(16), multiple=True,
     default=[(512, 512)], show_default=True, metavar="WIDTH HEIGHT",
     help="Of the crops, px; may be repeated.")  # fmt: skip
+@click.option("--stages", is_flag=True, help="Where the time of a photo goes, instead.")
 def bench_bulk(
+    *,
     photos: int,
     rounds: int,
     scorer: str,
     size: tuple[int, int],
     crops: tuple[tuple[int, int], ...],
+    stages: bool,
 ) -> None:
     """Folders per second, beside smartcrop.py and pyvips attention where installed."""
+    if stages:
+        from eval.bench_stages import render_stages, run_stages
+        from eval.environment import read_environment
+
+        click.echo(f"{render_stages(run_stages(photos, size, crops[0]))}\n\n{read_environment()}")
+        return
     from eval.bench_bulk import render_bulk_bench, run_bulk_bench
 
     click.echo(render_bulk_bench(run_bulk_bench(photos, rounds, scorer, size, crops)))
