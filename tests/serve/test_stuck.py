@@ -39,7 +39,7 @@ def test_stuck_photos_are_ended_and_the_service_goes_on(
         assert client.get("/healthz").status_code == 200
         assert {answer.result().status_code for answer in answers} == {504}
         until(lambda: client.get("/readyz").status_code == 200)
-        assert post(client, photo_bytes).status_code == 200
+        until(lambda: post(client, photo_bytes).status_code == 200)  # within 2 s, on a busy machine
 
 
 def test_light_photos_do_not_wait_for_heavy_ones(
