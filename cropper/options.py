@@ -1,4 +1,4 @@
-"""What is asked of the crops of a folder as of those of single photos, beside which they are."""
+"""The options that ``best`` and ``bulk`` share."""
 
 from __future__ import annotations
 
