@@ -56,3 +56,15 @@ def test_a_commit_that_is_not_there_is_told() -> None:
     found = CliRunner().invoke(cli, ["bench-against", "no-such-commit"])
     assert found.exit_code == 2
     assert "no-such-commit: no commit of " in found.stderr
+
+
+def test_the_stages_of_a_photo_sum_to_all() -> None:
+    found = CliRunner().invoke(
+        cli,
+        ["bench-bulk", "--stages", "--photos", "2", "--size", "300", "200", "--crop", "64", "64"],
+    )
+    assert found.exit_code == 0, found.output
+    lines = [line for line in found.output.splitlines() if line.endswith(" ms")]
+    *stages, total = (float(line[20:-3]) for line in lines)
+    assert len(stages) == 9
+    assert sum(stages) == pytest.approx(total, abs=0.5)
