@@ -206,19 +206,22 @@ def _dask(options: BulkOptions, note: Note) -> Iterator[Any]:
                 ) from error
             raise ConfigError(f"no Dask scheduler at {options.cluster}: {error}") from error
         with client:
-            try:
-                client.wait_for_workers(1, _START)
-            except TimeoutError as error:
-                raise ConfigError(
-                    f"the Dask scheduler at {options.cluster} has no worker: start one with `dask "
-                    "worker`"
-                ) from error
+            _wait_for_a_worker(client, options.cluster)
             client.subscribe_topic("all", told)
             try:
                 yield client
             finally:
                 with contextlib.suppress(Exception):  # the scheduler has gone
                     client.unsubscribe_topic("all")
+
+
+def _wait_for_a_worker(client: Any, cluster: str | None) -> None:
+    try:
+        client.wait_for_workers(1, _START)
+    except TimeoutError as error:
+        raise ConfigError(
+            f"the Dask scheduler at {cluster} has no worker: start one with `dask worker`"
+        ) from error
 
 
 @contextlib.contextmanager
