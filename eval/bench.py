@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cropper.boxes import Boxes
 from cropper.errors import ConfigError
@@ -31,7 +31,8 @@ from cropper.space import crop_spaces
 from cropper.tilt import find_tilt
 from eval.environment import Environment, read_environment
 
-__all__ = ["BenchReport", "Timing", "render_bench", "run_bench", "synthetic_photo", "times"]
+__all__ = ["BenchReport", "Timing", "ratios_told", "render_bench", "run_bench", "synthetic_photo"]
+__all__ += ["times"]
 
 
 @dataclass(frozen=True)
@@ -169,3 +170,9 @@ def render_bench(report: BenchReport) -> str:
         row = f"{timing.name:28} {1000 * timing.median:6.1f} ms {low:8.1f}-{high:.1f} ms"
         lines.append(f"{row:56}  {against}".rstrip())
     return "\n".join([*lines, "", str(report.environment)])
+
+
+def ratios_told(own: ArrayLike, others: ArrayLike) -> str:
+    """Two times (R,) of runs in pairs: the median of their ratios and its range, as text."""
+    ratios = np.array(own) / np.array(others)
+    return f"{np.median(ratios):.2f} [{ratios.min():.2f}, {ratios.max():.2f}]"

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cropper.errors import ConfigError
-from eval.bench import synthetic_photo
+from eval.bench import ratios_told, synthetic_photo
 from eval.crash import write_photos
 from eval.processes import Usage, measured
 
@@ -105,8 +105,7 @@ def render_against(found: Sequence[Step], commit: str) -> str:
             for runs in (step.here, step.there)
         )
         spent, peak = np.median(here, 0)
-        ratios = here[:, 0] / there[:, 0]
-        against = f"{np.median(ratios):.2f} [{ratios.min():.2f}, {ratios.max():.2f}]"
+        against = ratios_told(here[:, 0], there[:, 0])
         larger = np.median(here[:, 1] / there[:, 1])
         lines.append(f"{step.name:22}{spent:8.2f} s{against:>26}{peak:6.0f} MB{larger:9.2f}")
     return "\n".join(lines)

@@ -11,7 +11,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from cropper.errors import DataError
 from cropper.request import CropRequest
 from cropper.stores import Store, StoreLimits
 from cropper.threads import cores
-from eval.bench import synthetic_photo
+from eval.bench import ratios_told, synthetic_photo
+from eval.photos import Progress
 from eval.processes import processor
 
 __all__ = ["Way", "render_cluster", "run_cluster"]
@@ -69,7 +70,7 @@ def run_cluster(
     rounds: int = 3,
     workers: int = 4,
     size: tuple[int, int] = (3000, 2000),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Way]:
     """``photos`` of ``size`` px to 512 x 512, the ways in turns. Raises DataError for a failure.
 
@@ -132,8 +133,7 @@ def render_cluster(found: Sequence[Way]) -> str:
         f"{'first process':>15}{'idle, a second':>16}"
     ]
     for way in found:
-        ratios = np.array(way.processor) / np.array(usual.processor)
-        against = f"{np.median(ratios):.2f} [{ratios.min():.2f}, {ratios.max():.2f}]"
+        against = ratios_told(way.processor, usual.processor)
         spent = f"{1000 * np.median(way.processor):.0f} ms"
         lines.append(
             f"{way.name:24}{spent:>12}{against:>24}{1 / np.median(way.seconds):>10.1f}"

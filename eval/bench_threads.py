@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cropper.threads import THREADS, cores
-from eval.bench import synthetic_photo
+from eval.bench import ratios_told, synthetic_photo
 from eval.processes import measured
 
 __all__ = ["ThreadUse", "render_threads", "run_threads"]
@@ -88,12 +88,8 @@ def render_threads(found: Sequence[ThreadUse]) -> str:
         name = f"{each.command}, {'beside busy loops' if each.busy else 'idle'}"
         lines.append(
             f"{name:24}{np.median(each.processor):>14.2f} s"
-            f"{_ratio(each.processor, each.processor_of_one):>24}"
-            f"{np.median(each.seconds):>10.2f} s{_ratio(each.seconds, each.seconds_of_one):>24}"
+            f"{ratios_told(each.processor, each.processor_of_one):>24}"
+            f"{np.median(each.seconds):>10.2f} s"
+            f"{ratios_told(each.seconds, each.seconds_of_one):>24}"
         )
     return "\n".join(lines)
-
-
-def _ratio(own: Sequence[float], one: Sequence[float]) -> str:
-    ratios = np.array(own) / np.array(one)
-    return f"{np.median(ratios):.2f} [{ratios.min():.2f}, {ratios.max():.2f}]"

@@ -28,13 +28,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cropper.errors import ConfigError, CropperError, DataError
+from cropper.scorers.base import LEAST_SIDE
 from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.loading import resolve_device
 from cropper.train.curve import plot_curve
 from cropper.train.fit import descend, fit, load_state, save_state, set_rates
 from cropper.train.selfies.batches import Batch, Vary, loader
 from cropper.train.selfies.data import Selfies, split_by_user
-from cropper.train.selfies.faces import FACE_SIDE, look_for_faces
+from cropper.train.selfies.faces import look_for_faces
 from cropper.train.selfies.placing import learn_placing
 from cropper.train.selfies.quality import Part, Quality, measure, measure_parts
 from cropper.train.selfies.start import Start, preprocessing_for, start_from
@@ -73,7 +74,7 @@ class SelfiesConfig:
     @property
     def long_side(self) -> int:
         """Of the view that crops are read from: half the picture's side still has its detail."""
-        return max(2 * self.side, FACE_SIDE) if self.geometry else 2 * self.side
+        return max(2 * self.side, LEAST_SIDE) if self.geometry else 2 * self.side
 
 
 def train_selfies(

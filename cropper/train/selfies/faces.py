@@ -11,20 +11,19 @@ import numpy as np
 
 from cropper.errors import DataError, ImageReadError
 from cropper.image import load_image
-from cropper.scorers.base import seen
+from cropper.scorers.base import LEAST_SIDE, seen
 from cropper.scorers.selfie import largest_face
 from cropper.threads import cores
 from cropper.train.selfies.data import Selfies
 
-__all__ = ["FACE_SIDE", "look_for_faces", "with_faces"]
+__all__ = ["look_for_faces", "with_faces"]
 
-FACE_SIDE = 448  # px of the view that is looked at, at least
 _TELL_EVERY = 500
 _UNREADABLE = (np.inf,) * 4
 
 
 def look_for_faces(
-    selfies: Selfies, log: Callable[[str], None], long_side: int = FACE_SIDE
+    selfies: Selfies, log: Callable[[str], None], long_side: int = LEAST_SIDE
 ) -> Selfies:
     """With the largest face of each: (N, 4) xyxy normalised to the picture.
 
