@@ -33,7 +33,7 @@ def test_photos_with_notes_are_counted_at_the_end(bulk: Bulk, tmp_path: Path) ->
     save(tmp_path / "in" / "none.png", coffee())
     told = "cropper: notes on 1 photo: --verbose and --json tell them"
     assert told in bulk("--aspect", "9:1").stderr.splitlines()
-    detailed = bulk("--aspect", "9:1", "--overwrite", "--verbose").stderr
+    detailed = bulk("--aspect", "9:1", "--verbose", output="again").stderr
     assert "face.png" in detailed
     assert "no crop of this shape holds the whole face, original would" in detailed
 
