@@ -1,8 +1,8 @@
 """Heads that a crop keeps whole, as far as its shape can hold them.
 
-No head is cut that the shape can hold, its hair included. Where a group does not fit, the scorer
-chooses who of it is kept whole, at least half as much as could be, and the others are rather left
-out than cut.
+No head is cut that the shape can hold, its hair included. Of two that do not fit together the
+larger is kept whole. Of three and more the scorer chooses who is, at least half as much as could
+be. The others are rather left out than cut.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = ["MISSED", "NOTHING", "KeepHeads", "Kept", "share_inside"]
 MISSED = 1e3  # off the score of a crop that misses what it must keep, more the more it misses
 _HEADROOMS = (0.2, 0.1, 0.05)  # heights of the face; the largest that the shape has room for
 _IN_GROUP = 0.35  # of the largest face's height; smaller faces are not what the photo is of
+_GROUP = 3  # heads; of fewer that do not fit together the largest is kept
 _ENOUGH = 0.5  # of the squared heights of the heads that one crop can hold
 _NAMED = "1:3 1:2 9:16 2:3 3:4 4:5 1:1 5:4 4:3 3:2 16:9 2:1 21:9 3:1"
 _SHAPES = [(name, parse_aspect(name)) for name in _NAMED.split()]
@@ -63,7 +64,7 @@ class KeepHeads:
         if chosen.all():
             return Kept(roomy, subject=heads)
         told = _cannot("all heads", heads, spaces)
-        if self.single:
+        if self.single or len(group) < _GROUP:
             return Kept(roomy[chosen], heads[~chosen], told, heads)
         return _KeptOfGroup(roomy[chosen], heads, told, heads, roomy)
 

@@ -92,7 +92,7 @@ def test_the_shape_that_is_named_would_do(aspect: float) -> None:
     assert CropFinder(Low()).find(close, aspect=named).notes == ()
 
 
-def test_of_a_group_that_does_not_fit_the_larger_is_kept_whole() -> None:
+def test_of_two_that_do_not_fit_together_the_larger_is_kept_whole() -> None:
     canvas = np.full((320, 1200, 3), 127, np.uint8)
     canvas[10:160, 20:170] = ASTRONAUT[:300:2, 80:380:2]
     canvas[10:310, 880:1180] = ASTRONAUT[:300, 80:380]
@@ -131,7 +131,7 @@ def test_the_scorer_chooses_among_those_of_a_group_that_do_not_fit_together() ->
 @given(
     st.lists(
         st.tuples(st.integers(0, 1100), st.integers(60, 120), st.integers(40, 80)),
-        min_size=2,
+        min_size=3,
         max_size=5,
     ),
     st.integers(0, 960),

@@ -7,6 +7,7 @@ import { parseAspect } from "./space.js";
 const HEADROOMS = [0.2, 0.1, 0.05];
 const SLACK = 1;
 const IN_GROUP = 0.35;
+const GROUP = 3;
 const ENOUGH = 0.5;
 const MISSED = 1e3;
 const FORBIDDEN = 1e6;
@@ -89,7 +90,7 @@ function keepHeads(faces, isAlone, areSingle, spaces) {
     .find((wider) => thatFit(held(wider), rooms).every(Boolean));
   if (chosen.every(Boolean)) return new Kept(roomy);
   const told = cannot("all heads", heads, spaces[0]);
-  if (areSingle) return new Kept(held(roomy), heads.filter((_, index) => !chosen[index]), told);
+  if (areSingle || group.length < GROUP) return new Kept(held(roomy), heads.filter((_, index) => !chosen[index]), told);
   return new KeptOfGroup(held(roomy), heads, told, roomy);
 }
 
