@@ -1,32 +1,26 @@
-"""What a crop has to keep whole or to leave out: people's heads, and boxes that the caller names.
-
-By default no head is cut that the shape can hold, its hair included. Where a group does not fit, as
-many of its heads as do are kept whole, the largest first, and the others are rather left out than
-cut.
-"""
+"""What a crop has to keep whole or to leave out: heads, and boxes and points that callers name."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import SLACK, Box, Boxes, Crop, as_boxes, clip, overhang
+from cropper.boxes import SLACK, Box, Boxes, Crop, as_boxes, clip
 from cropper.faces import Face, find_faces
+from cropper.heads import MISSED, NOTHING, KeepHeads, Kept, share_inside
 from cropper.image import View
 from cropper.person import Person
 from cropper.request import BoundConstraint, Constraint, CropRequest, FaceAt, Point
-from cropper.space import CropSpace, parse_aspect
+from cropper.space import CropSpace
 from cropper.turn import Turn
 
 __all__ = [
     "AvoidBox",
     "FocusOn",
     "KeepBox",
-    "KeepHeads",
     "around_kept",
     "aspect_for_all",
     "constraints_of",
@@ -34,13 +28,7 @@ __all__ = [
     "focus_note",
 ]
 
-_HEADROOMS = (0.2, 0.1, 0.05)  # heights of the face; the largest that the shape has room for
-_IN_GROUP = 0.35  # of the largest face's height; smaller faces are not what the photo is of
-_MISSED = 1e3  # off the score of a crop that misses what it must keep, more the more it misses
 _SCALES, _PLACES = 9, 5  # a side, of crops that just hold what is kept
-_NAMED = "1:3 1:2 9:16 2:3 3:4 4:5 1:1 5:4 4:3 3:2 16:9 2:1 21:9 3:1"
-_SHAPES = [(name, parse_aspect(name)) for name in _NAMED.split()]
-_CUT = 2.0  # log-odds off the score of a crop that cuts a head which it cannot keep
 
 
 def constraints_of(
@@ -89,45 +77,13 @@ def find_subjects(
 
 
 @dataclass(frozen=True)
-class KeepHeads:
-    """Keeps heads whole as far as the shape can hold them."""
-
-    alone: bool = False  # only the largest
-    hair: bool = True  # whether a head has more than its face
-    single: tuple[Face, ...] = ()  # theirs instead of those of a group, the largest first
-
-    def bind(self, view: View, spaces: Sequence[CropSpace]) -> _Bound:
-        faces = self.single or find_faces(view)
-        if not faces:
-            return _Bound(_NONE, _NONE)
-        least = (1.0 if self.alone else _IN_GROUP) * faces[0].height
-        group = [face for face in faces if self.single or face.height >= least]
-        rooms = np.array([space.largest * space.max_scale for space in spaces]) * view.size
-        heads = as_boxes([face.head(view.size) if self.hair else face.box for face in group])
-        chosen = _that_fit(heads, rooms)
-        if not chosen.any():  # then the face without its hair
-            face = as_boxes(group[0].box)
-            fits = _that_fit(face, rooms).any()
-            what = "the whole head" if fits else "the whole face"
-            told = _cannot(what, heads[:1], spaces) + (": its face is kept" if fits else "")
-            return _Bound(face, _NONE, told, heads)
-        told = "" if chosen.all() else _cannot("all heads", heads, spaces)
-        held = [face for face, fits in zip(group, chosen, strict=True) if fits]
-        for room in _HEADROOMS if self.hair else ():
-            roomy = as_boxes([face.head(view.size, room) for face in held])
-            if _that_fit(roomy, rooms).all():
-                return _Bound(roomy, heads[~chosen], told, heads)
-        return _Bound(heads[chosen], heads[~chosen], told, heads)
-
-
-@dataclass(frozen=True)
 class KeepBox:
     """Keeps a box whole; px, or fractions of the photo where all edges are at most 1."""
 
     box: Box
 
-    def bind(self, view: View, spaces: Sequence[CropSpace]) -> _Bound:
-        return _Bound(as_boxes(_in_pixels(self.box, view.size)), _NONE)
+    def bind(self, view: View, spaces: Sequence[CropSpace]) -> Kept:
+        return Kept(as_boxes(_in_pixels(self.box, view.size)))
 
 
 @dataclass(frozen=True)
@@ -153,26 +109,6 @@ class FocusOn:
         return _BoundFocus(_in_pixels(self.point, view.size), view.size)
 
 
-_NONE: Boxes = np.empty((0, 4))
-
-
-@dataclass(frozen=True)
-class _Bound:
-    kept: Boxes  # (M, 4) to lie inside
-    whole: Boxes  # (K, 4) to lie inside or outside
-    note: str = ""  # what cannot be had, whichever crop is chosen
-    subject: Boxes | None = None  # (L, 4) what would be kept by a shape for all; None: ``kept``
-
-    def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
-        return np.asarray((overhang(self.kept, boxes) <= SLACK).all(0))
-
-    def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
-        missed = overhang(self.kept, boxes).max(0, initial=0.0)
-        inside = _share_inside(self.whole, boxes)
-        cut = np.minimum(inside, 1 - inside).sum(0) * 2
-        return np.asarray(np.where(missed > SLACK, _MISSED + missed, 0.0) + _CUT * cut)
-
-
 @dataclass(frozen=True)
 class _BoundAvoid:
     box: Boxes  # (1, 4)
@@ -184,8 +120,8 @@ class _BoundAvoid:
         return np.asarray((high - low <= SLACK).any(1))
 
     def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
-        shared = _share_inside(self.box, boxes)[0]
-        return np.asarray(np.where(self.mask(boxes), 0.0, _MISSED * (1 + shared)))
+        shared = share_inside(self.box, boxes)[0]
+        return np.asarray(np.where(self.mask(boxes), 0.0, MISSED * (1 + shared)))
 
 
 @dataclass(frozen=True)
@@ -207,7 +143,7 @@ class _BoundFocus:
 
     def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
         off = self._off(boxes)
-        return np.where(off > SLACK, _MISSED + off, 0.0)
+        return np.where(off > SLACK, MISSED + off, 0.0)
 
 
 def focus_note(point: Point, crop: Crop, size: tuple[int, int]) -> str:
@@ -241,9 +177,9 @@ def around_kept(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]) -
 
     For a search that met none: where a head is nearly as large as the shape, few places hold it.
     """
-    kept = np.concatenate([_NONE, *(each.kept for each in bound if isinstance(each, _Bound))])
+    kept = np.concatenate([NOTHING, *(each.kept for each in bound if isinstance(each, Kept))])
     if not len(kept):
-        return _NONE
+        return NOTHING
     low, high = kept[:, :2].min(0), kept[:, 2:].max(0)
     found = []
     for space in spaces:
@@ -265,9 +201,9 @@ def aspect_for_all(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]
     parts = [
         each.kept if each.subject is None else each.subject
         for each in bound
-        if isinstance(each, _Bound)
+        if isinstance(each, Kept)
     ]
-    subject = clip(np.concatenate([_NONE, *parts]), spaces[0].size)
+    subject = clip(np.concatenate([NOTHING, *parts]), spaces[0].size)
     if not len(subject):
         return None
     rooms = np.array([space.largest * space.max_scale for space in spaces]) * spaces[0].size
@@ -276,47 +212,6 @@ def aspect_for_all(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]
         return None
     width, height = np.array(spaces[0].size) * spaces[0].max_scale
     return float(np.clip(spaces[0].aspect, wide / height, width / max(tall, 1.0)))
-
-
-def _share_inside(parts: Boxes, boxes: Boxes) -> NDArray[np.float64]:
-    """(K, 4), (N, 4) -> (K, N): the share of each part's area that lies in each crop."""
-    low = np.maximum(parts[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(parts[:, None, 2:], boxes[None, :, 2:])
-    sides = parts[:, None, 2:] - parts[:, None, :2]
-    return np.asarray(((high - low).clip(0) / sides).prod(2))
-
-
-def _that_fit(heads: Boxes, rooms: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(M, 4) and crops' largest sides (S, 2) -> (M,): those that one crop can hold together.
-
-    All of them, or the ones with the most height in all, of equal ones the first.
-    """
-    best, chosen = 0.0, np.zeros(len(heads), dtype=bool)
-    height = heads[:, 3] - heads[:, 1]
-    for width, tall in rooms + SLACK:
-        for left in np.unique(heads[:, 0]):
-            across = (heads[:, 0] >= left) & (heads[:, 2] <= left + width)
-            for top in np.unique(heads[across, 1]):
-                inside = across & (heads[:, 1] >= top) & (heads[:, 3] <= top + tall)
-                if (weight := height[inside].sum()) > best:
-                    best, chosen = weight, inside
-    return chosen
-
-
-def _cannot(what: str, held: Boxes, spaces: Sequence[CropSpace]) -> str:
-    """Says so, and names the shape nearest to the one asked for that holds the boxes, if one does.
-
-    The aspects whose largest crops hold the boxes form one interval.
-    """
-    space = spaces[0]
-    width, height = np.array(space.size) * space.max_scale
-    wide, tall = held[:, 2:].max(0) - held[:, :2].min(0)
-    able = [
-        (abs(math.log(ratio / space.aspect)), name)
-        for name, ratio in [*_SHAPES, ("original", width / height)]
-        if wide / height <= ratio <= width / tall
-    ]
-    return f"no crop of this shape holds {what}" + (f", {min(able)[1]} would" if able else "")
 
 
 def _in_turned(box: Box, turn: Turn) -> Box:

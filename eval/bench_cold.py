@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.bench import Timing
+from eval.bench import Timing, ratios_told
 from eval.processes import measured
 
 __all__ = ["ColdStart", "render_cold", "run_cold"]
@@ -90,8 +90,7 @@ def render_cold(found: Sequence[ColdStart]) -> str:
         row += f" {np.median(each.processor):8.2f} s {each.peak:5.0f} MB"
         if timing.baseline:
             base = named[timing.baseline]
-            ratios = np.array(each.processor) / np.array(base.processor)
-            row += f"  {timing.median / base.timing.median:.2f} x time, {np.median(ratios):.2f} x "
-            row += f"processor [{ratios.min():.2f}, {ratios.max():.2f}]"
+            row += f"  {timing.median / base.timing.median:.2f} x time, processor "
+            row += ratios_told(each.processor, base.processor)
         lines.append(row)
     return "\n".join(lines)

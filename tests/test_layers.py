@@ -48,6 +48,7 @@ LAYERS = {
     "sampling": 2,
     "scorers": 3,
     "transform": 4,
+    "heads": 3,
     "subjects": 3,
     "filter_search": 4,
     "finder": 4,

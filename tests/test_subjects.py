@@ -17,8 +17,8 @@ from cropper.boxes import Boxes, as_boxes
 from cropper.cli import main
 from cropper.errors import ConfigError
 from cropper.faces import Face, find_faces
+from cropper.heads import KeepHeads, Kept, _KeptOfGroup, _that_fit
 from cropper.space import CropSpace
-from cropper.subjects import KeepHeads, _that_fit
 from tests.conftest import one_record
 
 ASTRONAUT = data.astronaut()
@@ -92,7 +92,7 @@ def test_the_shape_that_is_named_would_do(aspect: float) -> None:
     assert CropFinder(Low()).find(close, aspect=named).notes == ()
 
 
-def test_of_a_group_that_does_not_fit_the_larger_is_kept_whole() -> None:
+def test_of_two_that_do_not_fit_together_the_larger_is_kept_whole() -> None:
     canvas = np.full((320, 1200, 3), 127, np.uint8)
     canvas[10:160, 20:170] = ASTRONAUT[:300:2, 80:380:2]
     canvas[10:310, 880:1180] = ASTRONAUT[:300, 80:380]
@@ -106,6 +106,54 @@ def test_of_a_group_that_does_not_fit_the_larger_is_kept_whole() -> None:
     alone = CropFinder(Low()).find(canvas, aspect="original", keep=("largest",))
     assert outside(alone.best.box, large) <= 1
     assert alone.best.x0 > both.best.x0
+
+
+def group_of(faces: list[tuple[float, float, float]], aspect: float) -> Kept:
+    """The bound rule about faces (x, y, height) in a photo of 1200 x 300 px."""
+    boxes = [Face((x, y, x + 0.75 * tall, y + tall), 1.0) for x, y, tall in faces]
+    view = View(np.zeros((300, 1200, 3), np.uint8), (1200, 300))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cropper.heads.find_faces", lambda view: tuple(boxes))
+        return KeepHeads().bind(view, [CropSpace((1200, 300), aspect)])
+
+
+def test_the_scorer_chooses_among_those_of_a_group_that_do_not_fit_together() -> None:
+    alike = group_of([(100, 80, 100), (500, 80, 100), (900, 80, 100)], 0.8)
+    x = np.arange(0, 960, 5.0)
+    crops = np.stack([x, x * 0, x + 240, x * 0 + 300], 1)
+    allowed = crops[alike.mask(crops)]
+    assert {0, 2, 4} == set((allowed[:, 0] + 120) // 200)  # around any of the three
+    larger = group_of([(500, 80, 100), (100, 80, 45), (160, 80, 45), (900, 80, 45)], 0.8)
+    assert (np.abs(crops[larger.mask(crops), 0] - 420) < 100).all()  # two small ones are not enough
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 1100), st.integers(60, 120), st.integers(40, 80)),
+        min_size=3,
+        max_size=5,
+    ),
+    st.integers(0, 960),
+)
+def test_enough_of_a_group_is_half_of_the_most_that_fits(
+    faces: list[tuple[float, float, float]], x: float
+) -> None:
+    bound = group_of(sorted(faces, key=lambda face: -face[2]), 0.8)
+    if not isinstance(bound, _KeptOfGroup):
+        return
+    crop = as_boxes((x, 0, x + 240, 300))
+    out = [max(outside(crop[0], head), 0.0) for head in bound.group]
+    weight = [(head[3] - head[1]) ** 2 for head in bound.group]
+    enough = sum((head[3] - head[1]) ** 2 for head in bound.kept) / 2
+    rows = range(len(out))
+    subsets = (s for n in rows for s in itertools.combinations(rows, n + 1))
+    able = [s for s in subsets if sum(weight[row] for row in s) >= enough]
+    missed = min(max(out[row] for row in s) for s in able)
+    assert bound.mask(crop)[0] == (missed <= 1)
+    if missed > 1:
+        cut = bound.penalty(crop)[0] - 1000 - missed
+        assert 0 <= cut <= 2 * len(out)
 
 
 @settings(max_examples=60, deadline=None)
@@ -124,12 +172,12 @@ def test_what_fits_together_is_the_most_that_can(
         return bool((sides <= rooms[0] + 1).all())
 
     found = _that_fit(heads, rooms)
-    height = heads[:, 3] - heads[:, 1]
+    weight = (heads[:, 3] - heads[:, 1]) ** 2
     subsets = itertools.product([False, True], repeat=len(heads))
     best = max(
-        (height[list(s)].sum() for s in subsets if any(s) and fits(heads[list(s)])), default=0
+        (weight[list(s)].sum() for s in subsets if any(s) and fits(heads[list(s)])), default=0
     )
-    assert height[found].sum() == best
+    assert weight[found].sum() == best
     assert not found.any() or fits(heads[found])
 
 

@@ -12,7 +12,7 @@ import click
 from cropper.errors import extra
 from eval.commands.group import cli, command_line, progress_bar
 
-__all__ = ["angles", "orientation", "tilt"]
+__all__ = ["angles", "joint", "orientation", "tilt"]
 
 _PHOTOS = (
     click.option(
@@ -104,6 +104,21 @@ def angles(
             root, split, budget=budget, turns=turns, limit=limit, seed=seed, progress=progress
         )
     click.echo(f"{render_angles(trials)}\n\n{read_environment()}\n{command_line()}")
+
+
+@cli.command()
+@_photos
+@click.option("--turns", type=click.IntRange(1), default=2, show_default=True, help="A photo.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of angles.")
+def joint(*, root: Path, split: str, turns: int, limit: int | None, seed: int) -> None:
+    """Whether angle and box found together make better crops than one after the other."""
+    from eval.environment import read_environment
+
+    with extra("torch"):
+        from eval.joint_arms import measure_joint, render_joint
+    with progress_bar("photos") as progress:
+        trials = measure_joint(root, split, turns=turns, limit=limit, seed=seed, progress=progress)
+    click.echo(f"{render_joint(trials)}\n\n{read_environment()}\n{command_line()}")
 
 
 @cli.command()

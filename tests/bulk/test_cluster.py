@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -141,6 +142,42 @@ def test_a_worker_that_is_alone_does_the_work(
         options = replace(SPOT, backend="dask", cluster=cluster.scheduler_address)
         report = crop_folder(photos, tmp_path / "out", options)
     assert (report.done, report.exit_code) == (4, 0)
+
+
+class Adder(Watcher):
+    """Lets a second worker join when some photos are done."""
+
+    def __init__(self, after: int, client: Any) -> None:
+        self.after, self.client = after, client
+        self.at_once: list[int] = []
+
+    def finished(self, outcome: Outcome) -> None:
+        self.at_once.append(sum(map(len, self.client.processing().values())))
+        if len(self.at_once) == self.after:
+            self.client.cluster.scale(2)
+            self.client.wait_for_workers(2)
+
+
+def test_a_worker_that_joins_late_has_its_share(
+    spot: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("cropper.bulk.pipeline._COUNTS", 0.0)
+    write_photos(tmp_path / "in", 60)
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            dashboard_address=None,
+            preload=["tests.bulk.spot_worker"],
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        options = replace(SPOT, backend="dask", cluster=cluster.scheduler_address)
+        adder = Adder(10, client)
+        report = crop_folder(tmp_path / "in", tmp_path / "out", options, watcher=adder)
+    assert (report.done, report.exit_code) == (60, 0)
+    assert max(adder.at_once[:10]) <= 2 < max(adder.at_once)
 
 
 def test_a_cluster_without_workers(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from skimage.data import coffee
 
 from cropper.bulk.console import Console
 from cropper.bulk.plan import PlannedPhoto
 from cropper.request import CropRequest
 from tests.bulk.conftest import Bulk
+from tests.faces import astronaut, save
 
 
 def test_a_plan_that_takes_long_tells_how_many_photos_it_has_found(
@@ -24,6 +26,16 @@ def test_a_plan_that_takes_long_tells_how_many_photos_it_has_found(
     ]
     assert lines.index(told[-1]) < lines.index("cropper: 4 photos to crop")
     assert not [line for line in bulk("--quiet").stderr.splitlines() if line.endswith(" found")]
+
+
+def test_photos_with_notes_are_counted_at_the_end(bulk: Bulk, tmp_path: Path) -> None:
+    save(tmp_path / "in" / "face.png", astronaut()[60:200, 160:290])
+    save(tmp_path / "in" / "none.png", coffee())
+    told = "cropper: notes on 1 photo: --verbose and --json tell them"
+    assert told in bulk("--aspect", "9:1").stderr.splitlines()
+    detailed = bulk("--aspect", "9:1", "--verbose", output="again").stderr
+    assert "face.png" in detailed
+    assert "no crop of this shape holds the whole face, original would" in detailed
 
 
 def test_on_a_terminal_a_bar_counts_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def _view(pixels: np.ndarray) -> View:
     return View(pixels, (pixels.shape[1], pixels.shape[0]))
 
 
-def _front(angle: float = 0.0, size: tuple[int, int] = (400, 300)) -> View:
+def front(angle: float = 0.0, size: tuple[int, int] = (400, 300)) -> View:
     """Windows on a wall, tilted clockwise by ``angle``: every pixel the mean of 4 x 4 samples."""
     width, height = size
     y, x = np.mgrid[: height * 4, : width * 4] / 4
@@ -69,7 +69,7 @@ def test_a_photo_that_is_not_turned_has_the_log_odds_of_the_product(name: str) -
 @pytest.mark.parametrize("size", [(400, 300), (300, 400), (320, 320)])
 @pytest.mark.parametrize("angle", [-13.0, 0.0, 6.5])
 def test_it_reads_the_frame_that_straighten_would_cut(size: tuple[int, int], angle: float) -> None:
-    theta = Levelness(_front(size=size))._theta(torch.tensor([angle]))[0].double().numpy()
+    theta = Levelness(front(size=size))._theta(torch.tensor([angle]))[0].double().numpy()
     ends = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]])
     turn = Turn(size, angle)
     frame = turn.fit(np.array([[0.0, 0.0, *size]]))[0]
@@ -88,7 +88,7 @@ def test_the_slope_is_that_of_the_surface(angle: float) -> None:
 
 @pytest.mark.parametrize("name", list(ANGLE_ARMS)[:4])
 def test_a_drawn_front_is_found(name: str) -> None:
-    looks = Looks(_front(5.0), 24)
+    looks = Looks(front(5.0), 24)
     assert ANGLE_ARMS[name](looks) == pytest.approx(5.0, abs=0.6)
 
 
@@ -106,7 +106,7 @@ def test_on_a_smooth_surface_every_arm_comes_to_the_top_and_keeps_its_budget(
     name: str, budget: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("eval.angle_arms.Levelness", _Smooth)
-    looks = Looks(_front(7.3), budget)
+    looks = Looks(front(7.3), budget)
     assert ANGLE_ARMS[name](looks) == pytest.approx(7.3, abs=0.3)
     assert budget - 1 <= looks.spent <= budget
     assert max(np.abs(looks.angles)) <= 16  # a slope over 2 degrees looks a degree further
@@ -141,7 +141,7 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_command_prints_every_arm(tmp_path: Path) -> None:
-    Image.fromarray(_front(size=(360, 240)).pixels).save(tmp_path / "front.png")
+    Image.fromarray(front(size=(360, 240)).pixels).save(tmp_path / "front.png")
     line = ["angles", "--root", str(tmp_path), "--turns", "1"]
     result = CliRunner().invoke(cli, line)
     assert result.exit_code == 0, result.output

@@ -7,6 +7,8 @@ import { parseAspect } from "./space.js";
 const HEADROOMS = [0.2, 0.1, 0.05];
 const SLACK = 1;
 const IN_GROUP = 0.35;
+const GROUP = 3;
+const ENOUGH = 0.5;
 const MISSED = 1e3;
 const FORBIDDEN = 1e6;
 const CUT = 2;
@@ -20,17 +22,40 @@ class Kept {
     Object.assign(this, { kept, whole, note });
   }
 
+  /** px by which what is kept reaches out of the box. */
+  missed(box) {
+    return Math.max(0, ...this.kept.map((part) => overhang(part, box)));
+  }
+
   allows(box) {
-    return this.kept.every((part) => overhang(part, box) <= SLACK);
+    return this.missed(box) <= SLACK;
   }
 
   penalty(box) {
-    const missed = Math.max(0, ...this.kept.map((part) => overhang(part, box)));
+    const missed = this.missed(box);
     const cut = this.whole.reduce((sum, part) => {
       const inside = shared(part, box) / area(part);
       return sum + 2 * Math.min(inside, 1 - inside);
     }, 0);
     return (missed > SLACK ? MISSED + missed : 0) + CUT * cut;
+  }
+}
+
+/** How much of a group a head is: large ones are nearer to the camera. */
+const weightOf = (head) => heightOf(head) ** 2;
+
+/** Heads that no crop holds together: enough of `group` lie inside; `kept` are the most that can. */
+class KeptOfGroup extends Kept {
+  constructor(kept, whole, note, group) {
+    super(kept, whole, note);
+    this.group = group;
+    this.enough = ENOUGH * kept.reduce((sum, head) => sum + weightOf(head), 0);
+  }
+
+  missed(box) {
+    let left = this.enough;
+    const out = this.group.map((head) => [overhang(head, box), weightOf(head)]);
+    return out.sort(([a], [b]) => a - b).find(([, weight]) => (left -= weight) <= 0)[0];
   }
 }
 
@@ -60,14 +85,16 @@ function keepHeads(faces, isAlone, areSingle, spaces) {
     const told = cannot(fits ? "the whole head" : "the whole face", heads.slice(0, 1), spaces[0]);
     return new Kept(group.slice(0, 1), [], told + (fits ? ": its face is kept" : ""));
   }
-  const told = chosen.every(Boolean) ? "" : cannot("all heads", heads, spaces[0]);
-  const held = group.filter((_, index) => chosen[index]);
-  const kept = [...HEADROOMS, 0].map((room) => held.map((face) => headOf(face, size, room)))
-    .find((roomy) => thatFit(roomy, rooms).every(Boolean));
-  return new Kept(kept, heads.filter((_, index) => !chosen[index]), told);
+  const held = (boxes) => boxes.filter((_, index) => chosen[index]);
+  const roomy = [...HEADROOMS, 0].map((room) => group.map((face) => headOf(face, size, room)))
+    .find((wider) => thatFit(held(wider), rooms).every(Boolean));
+  if (chosen.every(Boolean)) return new Kept(roomy);
+  const told = cannot("all heads", heads, spaces[0]);
+  if (areSingle || group.length < GROUP) return new Kept(held(roomy), heads.filter((_, index) => !chosen[index]), told);
+  return new KeptOfGroup(held(roomy), heads, told, roomy);
 }
 
-/** Those that one crop can hold together, with the most height in all. */
+/** Those that one crop can hold together and that weigh most. */
 function thatFit(heads, rooms) {
   let best = 0;
   let chosen = heads.map(() => false);
@@ -77,7 +104,7 @@ function thatFit(heads, rooms) {
       const across = heads.map((head) => head[0] >= left && head[2] <= left + width);
       for (const top of sorted(heads.filter((_, index) => across[index]).map((head) => head[1]))) {
         const inside = heads.map((head, index) => across[index] && head[1] >= top && head[3] <= top + height);
-        const weight = heads.reduce((sum, head, index) => sum + (inside[index] ? heightOf(head) : 0), 0);
+        const weight = heads.reduce((sum, head, index) => sum + (inside[index] ? weightOf(head) : 0), 0);
         if (weight > best) [best, chosen] = [weight, inside];
       }
     }
