@@ -20,18 +20,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cropper.boxes import area
 from cropper.errors import DataError
 from cropper.finder import CropFinder
 from cropper.image import View, from_array, load_image
 from cropper.request import CropRequest
 from cropper.scorers.affine import JUDGED, BoundAffine, Reading, as_affine
-from cropper.statistics import bootstrap, paired_bootstrap
+from cropper.statistics import Interval, bootstrap, paired_bootstrap
 from cropper.tilt import ANGLES
 from cropper.train.tilt import photos_of, turned_window
 from cropper.turn import Turn
 from eval.levelness import SOURCE_SIDE, Levelness
 from eval.photos import Progress, of_readable
-from eval.quads import quad_iou
+from eval.quads import polygon_area, quad_iou
 from eval.report import aligned
 from eval.tilt import surest_guess
 from spatial_transformer.affine import AffineCrop, corners_of
@@ -148,6 +149,7 @@ class JointTrial:
     angle: Floats  # (T, A) of the crop, degrees
     value: Floats  # (T, A): taste and log-probability of the crop
     overlap: Floats  # (T, A): IoU with the frame that was turned away
+    area: Floats  # (T, A): the crop's, of that frame's
     seconds: Floats  # (T, A), of the processor
 
 
@@ -185,8 +187,8 @@ def measure_joint(
 
 def _by(
     arm: Callable[[_Tilted], Tensor], tilted: _Tilted, truth: float
-) -> tuple[float, float, float, float]:
-    """Of one arm: angle, value, overlap and seconds."""
+) -> tuple[float, float, float, float, float]:
+    """Of one arm: angle, value, overlap, area and seconds."""
     start = time.process_time()
     params = arm(tilted)[:1]
     seconds = time.process_time() - start
@@ -198,41 +200,47 @@ def _by(
     frame = level.fit(np.array([[0.0, 0.0, *size]]))
     corners = level.in_turned(corners_of(theta, size)[0].numpy())
     overlap = float(quad_iou(corners, frame)[0])
-    return math.degrees(params[0, 4].item()), value, overlap, seconds
+    share = polygon_area(corners) / float(area(frame)[0])
+    return math.degrees(params[0, 4].item()), value, overlap, share, seconds
 
 
 def render_joint(trials: Sequence[JointTrial]) -> str:
     """Plain text."""
     truth = np.stack([each.truth for each in trials])[..., None]  # (P, T, 1)
     wrong = np.abs(np.stack([each.angle for each in trials]) - truth)  # (P, T, A)
-    value, overlap = (
-        np.stack([getattr(each, name) for each in trials]) for name in ("value", "overlap")
+    value, overlap, size, seconds = (
+        np.stack([getattr(each, name) for each in trials])
+        for name in ("value", "overlap", "area", "seconds")
     )
-    seconds = np.median(np.stack([each.seconds for each in trials]), (0, 1))
     names = list(JOINT_ARMS)
     upright, turn = names.index(UPRIGHT), names.index(IN_TURN)
     rows = [
         ["arm", "ms", f"value less {IN_TURN}'s", "mean error", "less its", "within a degree",
-         "IoU with the level frame", "less its", "nearer to it than upright"]
+         "of the level frame's area", "IoU with it", "less its", "nearer to it than upright"]
     ]  # fmt: skip
     for index, name in enumerate(names):
-        nearer = (overlap[..., index] > overlap[..., upright]).mean(1)
+        nearer = bootstrap((overlap[..., index] > overlap[..., upright]).mean(1))
         rows.append(
             [
                 name,
-                f"{1000 * seconds[index]:.0f}",
+                f"{1000 * np.median(seconds[..., index]):.0f}",
                 _less(value.mean(1), index, turn),
                 f"{wrong[..., index].mean():.2f}",
                 _less(wrong.mean(1), index, turn),
-                f"{bootstrap((wrong[..., index] <= 1).mean(1)).mean:.0%}",
+                _share(bootstrap((wrong[..., index] <= 1).mean(1))),
+                f"{size[..., index].mean():.2f}",
                 f"{overlap[..., index].mean():.3f}",
                 _less(overlap.mean(1), index, turn, 3),
-                "" if index == upright else f"{nearer.mean():.0%}",
+                "" if index == upright else _share(nearer),
             ]
         )
     turns = truth.shape[1]
     head = f"{len(trials)} photos, each turned {turns} times by up to {_FOUND:.0f} degrees"
     return f"{head}\n{aligned(rows)}"
+
+
+def _share(x: Interval) -> str:
+    return f"{x.mean:.0%} [{x.low:.0%}, {x.high:.0%}]"
 
 
 def _less(values: Floats, index: int, other: int, digits: int = 2) -> str:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cropper.boxes import Boxes, area
 
-__all__ = ["quad_iou"]
+__all__ = ["polygon_area", "quad_iou"]
 
 Points = NDArray[np.float64]  # (K, 2), a convex polygon's corners in order
 
