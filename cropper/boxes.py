@@ -239,9 +239,9 @@ def distinct(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def overhang(parts: Boxes, boxes: Boxes) -> NDArray[np.float64]:
     """(M, 4), (N, 4) -> (M, N): how far each part reaches out of each box, px; 0 inside of it."""
-    low = boxes[None, :, :2] - parts[:, None, :2]
-    high = parts[:, None, 2:] - boxes[None, :, 2:]
-    return np.asarray(np.concatenate([low, high], 2).clip(0).max(2))
+    (px0, py0, px1, py1), (x0, y0, x1, y1) = parts.T[:, :, None], boxes.T
+    across, down = np.maximum(x0 - px0, px1 - x1), np.maximum(y0 - py0, py1 - y1)
+    return np.asarray(np.maximum(np.maximum(across, down), 0.0))
 
 
 def snap(boxes: Boxes, size: tuple[int, int]) -> Boxes:

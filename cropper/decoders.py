@@ -39,7 +39,9 @@ _LOOK_SECONDS = 0.2  # between two looks at whether anybody still waits
 _OPEN_SECONDS = 10.0  # for a header: no honest one takes a tenth of a second
 _LONGEST = 1e6  # s; what the system counts
 _PATIENCE = 5.0  # s that a photo waits for memory
-_KEPT = "1000000"  # bytes of a block up to which glibc keeps it: more would be those of photos
+# Bytes up to which glibc keeps a block, and all that is free, rather than ask the system for zeroed
+# pages again: of photos that are decoded at the scale of their crops, not of larger ones
+_KEPT, _KEPT_IN_ALL = "8000000", "16000000"
 _MAIN = "from cropper.decoders import main; main()"
 
 
@@ -207,7 +209,8 @@ class _Decoder:
         self._connection, theirs = Pipe()
         paths = [os.path.abspath(each) for each in sys.path]
         settings = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        settings |= {"MALLOC_MMAP_THRESHOLD_": _KEPT, "PYTHONPATH": os.pathsep.join(paths)}
+        settings |= {"MALLOC_MMAP_THRESHOLD_": _KEPT, "MALLOC_TRIM_THRESHOLD_": _KEPT_IN_ALL}
+        settings |= {"PYTHONPATH": os.pathsep.join(paths)}
         # -P: the current folder holds strangers' files, and Python would import from it
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _MAIN, str(theirs.fileno()), str(memory)],

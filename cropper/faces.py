@@ -106,9 +106,9 @@ class FaceFinder:
         width, height = max(round(columns * scale), 1), max(round(rows * scale), 1)
         pixels = view.resized(width, height) if scale < 1 else view.pixels
         full = self._fixed or [-(-side // 32) * 32 for side in (height, width)]
-        padded = np.zeros((*full, 3), np.float32)
-        padded[:height, :width] = pixels[..., ::-1]  # OpenCV's BGR
-        found = self._session.run(self._names, {self._input: padded.transpose(2, 0, 1)[None]})
+        padded = np.zeros((1, 3, *full), np.float32)
+        padded[0, :, :height, :width] = pixels[..., ::-1].transpose(2, 0, 1)  # OpenCV's BGR
+        found = self._session.run(self._names, {self._input: padded})
         outputs = (found[start : start + 4] for start in range(0, len(found), 4))
         parts = [
             _decoded(stride, four, full[1]) for stride, four in zip(_STRIDES, outputs, strict=True)

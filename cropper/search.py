@@ -7,7 +7,7 @@ and no network, so an analytic function serves as well as a ConvNet, and tests u
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -89,7 +89,7 @@ class _Run:
     params: Params = field(default_factory=lambda: np.empty((0, 3)))
     owner: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))  # index of space
     scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    known: set[bytes] = field(default_factory=set)  # what ``score_new`` has scored
+    known: set[tuple[float, ...]] = field(default_factory=set)  # what ``score_new`` has scored
     rounds: int = 0
 
     @property
@@ -98,8 +98,12 @@ class _Run:
 
     def score(self, candidates: Sequence[tuple[int, Params]]) -> None:
         """Score (space index, params) groups in one call of the objective."""
-        groups = [(owner, params) for owner, params in candidates if len(params)]
-        boxes = np.concatenate([self.spaces[owner].boxes(params) for owner, params in groups])
+        params = np.concatenate([params for _, params in candidates])
+        owner = np.concatenate([np.full(len(each), index) for index, each in candidates])
+        boxes = np.empty((len(params), 4))
+        for index in {index for index, _ in candidates}:
+            own = owner == index
+            boxes[own] = self.spaces[index].boxes(params[own])
         scores = np.asarray(self.objective(boxes), dtype=np.float64)
         if scores.shape != (len(boxes),):
             raise ScorerOutputError(
@@ -109,8 +113,8 @@ class _Run:
             worst = int(np.argmin(np.isfinite(scores)))
             raise ScorerOutputError(f"scores are finite, got {scores[worst]} for {boxes[worst]}")
         self.boxes = np.concatenate([self.boxes, boxes])
-        self.params = np.concatenate([self.params, *(params for _, params in groups)])
-        self.owner = np.concatenate([self.owner, *(np.full(len(p), o) for o, p in groups)])
+        self.params = np.concatenate([self.params, params])
+        self.owner = np.concatenate([self.owner, owner])
         self.scores = np.concatenate([self.scores, scores])
         self.rounds += 1
         if self.progress:
@@ -119,7 +123,8 @@ class _Run:
     def score_new(self, candidates: Sequence[tuple[int, Params]]) -> None:
         """``score``, and remember what ``unseen`` is to leave out from now on."""
         self.score(candidates)
-        self.known.update(key for owner, params in candidates for key in _keys(owner, params))
+        for owner, params in candidates:
+            self.known.update(_keys(owner, params))
 
     def ranking(self) -> NDArray[np.intp]:
         """Indices, best first; ties to the larger, then the more central, then the earlier box."""
@@ -138,9 +143,8 @@ class _Run:
         return kept
 
 
-def _keys(owner: int, params: Params) -> Iterator[bytes]:
-    own = owner.to_bytes(4, "little")
-    return (own + row.tobytes() for row in params.round(9) + 0.0)  # + 0: no negative zero
+def _keys(owner: int, params: Params) -> list[tuple[float, ...]]:
+    return [(owner, *row) for row in params.round(9).tolist()]
 
 
 def _grid(run: _Run, config: SearchConfig) -> StopReason:

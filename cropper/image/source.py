@@ -142,7 +142,7 @@ class SourceImage:
             if image.mode in ("I", "F"):
                 image = eight_bits(image, span)
             if box and image is self._expected:
-                image, box = self._reduced(image, box, long_side)
+                image, box = _reduced(image, box, long_side)
             if box != (0, 0, *image.size) or max(image.size) > spare * long_side:
                 image = resample(image, stored, box)
             small = self._upright(image)
@@ -239,13 +239,6 @@ class SourceImage:
             self._picture = self._cleaned(image)
         return self._decoded(), None
 
-    def _reduced(self, image: Image.Image, box: _Box, long_side: int) -> tuple[Image.Image, _Box]:
-        """What the decoder would have given for ``long_side``, from more: it averages too."""
-        most = min(max(image.size) // long_side, 8 * max(image.size) // max(self.size))
-        factor = next(power for power in (8, 4, 2, 1) if power <= max(most, 1))
-        x0, y0, x1, y1 = (edge / factor for edge in box)
-        return image.reduce(factor), (x0, y0, x1, y1)
-
     def _decoded(self) -> Image.Image:
         if self._picture is None and self.format == "TIFF" and unread_kind(self._data):
             self._picture = self._cleaned(deep_picture(self._data))
@@ -308,6 +301,13 @@ def _enough(
     """The scale that a decode needs for a box of that width and height in ``size``, as its size."""
     share = min(_SPARE * max(size[0] / box[0], size[1] / box[1]), 1.0)
     return math.ceil(full[0] * share), math.ceil(full[1] * share)
+
+
+def _reduced(image: Image.Image, box: _Box, long_side: int) -> tuple[Image.Image, _Box]:
+    """Averaged to no less than ``long_side`` by a whole factor, as a decoder would."""
+    factor = max(max(image.size) // long_side, 1)
+    x0, y0, x1, y1 = (edge / factor for edge in box)
+    return image.reduce(factor), (x0, y0, x1, y1)
 
 
 def _at_least_one(what: str, value: int) -> int:

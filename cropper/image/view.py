@@ -29,7 +29,8 @@ class View:
     @property
     def is_plain(self) -> bool:
         """Whether it is of one colour."""
-        return bool((self.pixels == self.pixels[:1, :1]).all())
+        first = self.pixels[0, 0]
+        return bool((self.pixels[0] == first).all() and (self.pixels == first).all())
 
     def resized(self, width: int, height: int) -> NDArray[np.uint8]:
         """(height, width, 3): the whole view at a network's input size, antialiased."""
