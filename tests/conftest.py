@@ -82,7 +82,8 @@ def kept_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
 def spot(kept_decoders: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """``--scorer spot`` for the time of one test; nobody in the photos is kept."""
     monkeypatch.setitem(registry._factories, "spot", spot_factory)
-    monkeypatch.setattr("cropper.subjects.find_faces", lambda view: ())
+    for module in ("heads", "subjects"):
+        monkeypatch.setattr(f"cropper.{module}.find_faces", lambda view: ())
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from cropper.bulk.console import Console
 from cropper.bulk.plan import PlannedPhoto
 from cropper.request import CropRequest
 from tests.bulk.conftest import Bulk
-from tests.faces import astronaut, save
+from tests.faces import save
 
 
 def test_a_plan_that_takes_long_tells_how_many_photos_it_has_found(
@@ -29,13 +29,13 @@ def test_a_plan_that_takes_long_tells_how_many_photos_it_has_found(
 
 
 def test_photos_with_notes_are_counted_at_the_end(bulk: Bulk, tmp_path: Path) -> None:
-    save(tmp_path / "in" / "face.png", astronaut()[60:200, 160:290])
-    save(tmp_path / "in" / "none.png", coffee())
+    save(tmp_path / "in" / "small.png", coffee()[:100, :150])
+    save(tmp_path / "in" / "large.png", coffee())
     told = "cropper: notes on 1 photo: --verbose and --json tell them"
-    assert told in bulk("--aspect", "9:1").stderr.splitlines()
-    detailed = bulk("--aspect", "9:1", "--verbose", output="again").stderr
-    assert "face.png" in detailed
-    assert "no crop of this shape holds the whole face, original would" in detailed
+    assert told in bulk("--focus", "300,200").stderr.splitlines()
+    detailed = bulk("--focus", "300,200", "--verbose", output="again").stderr
+    assert "small.png: cropped" in detailed
+    assert "the point of --focus lies outside of the photo of 150x100 px" in detailed
 
 
 def test_on_a_terminal_a_bar_counts_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
