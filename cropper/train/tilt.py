@@ -2,7 +2,8 @@
 
 Photos that people publish are mostly level, so a window of one that is turned is tilted by a known
 angle, give or take the photo's own tilt. Windows are turned by any angle, none is a copy of the
-photo's pixels, and all are encoded anew, so that neither interpolation nor JPEG's blocks tell.
+photo's pixels, and all are encoded anew, so that neither interpolation nor JPEG's blocks tell. What
+networks of one half of the photos read as the own tilt of the other is taken off again.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from cropper.render import render
 from cropper.scorers.checkpoint import save_scorer
 from cropper.tilt import ANGLES, BINS, CELLS, INNER, LONG_SIDE, PLACES, edge_directions
 from cropper.train.fit import descend_in_batches
+from cropper.train.own_tilts import own_tilts
 from cropper.turn import Turn
 
 __all__ = [
@@ -54,6 +56,10 @@ class TiltConfig:
     spread: float = 0.6  # degrees: of the target around the angle, for the photo's own tilt
     shift: int = 8  # bins by which a batch is turned further, at most
     seed: int = 0
+
+
+_CALIBRATION = 4000  # windows
+_TEMPERATURES = np.arange(0.5, 3.01, 0.05)
 
 
 class TiltNet(nn.Module):
@@ -158,8 +164,9 @@ def train_tilt(
     """Writes ``tilt.safetensors`` into ``out`` from all photos below ``folders``.
 
     Of a folder with ``annotations.json``, from its split ``train``. The windows are kept in ``out``
-    for another training on the same photos. Raises DataError for fewer photos than make a batch,
-    and what ``load_image`` raises.
+    for another training on the same photos. Three networks are trained: two that read the own tilts
+    of the photos of each other, and the one that is written. Raises DataError for fewer photos than
+    make a batch, and what ``load_image`` raises.
     """
     config = config or TiltConfig()
     photos = [path for folder in folders for path in photos_of(folder, "train")][:limit]
@@ -167,7 +174,30 @@ def train_tilt(
         raise DataError(f"{len(photos)} photos are too few to train on: name folders with more")
     out.mkdir(parents=True, exist_ok=True)
     edges, angles = _kept_windows(photos, out, config, log)
-    torch.manual_seed(config.seed)
+    own = own_tilts(
+        edges,
+        angles,
+        config.windows,
+        lambda edges, angles, half: _trained(edges, angles, config, log, half),
+        _of_both,
+    )
+    log(f"photos are tilted by {np.abs(own).mean():.2f} degrees themselves")
+    added = torch.from_numpy(own).float().repeat_interleave(config.windows)
+    net = _trained(edges, angles + added, config, log)
+    _calibrate(net, edges, angles, config.spread)
+    header = {
+        "kind": "tilt",
+        "licence": "Apache-2.0",
+        "config": asdict(config),
+        "photos": len(photos),
+    }
+    save_scorer(net, header, out / "tilt.safetensors")
+
+
+def _trained(
+    edges: Tensor, angles: Tensor, config: TiltConfig, log: Callable[[str], None], half: int = 0
+) -> TiltNet:
+    torch.manual_seed(config.seed + half)
     net = TiltNet()
     optimiser = torch.optim.AdamW(net.parameters(), config.rate, weight_decay=config.weight_decay)
     descend_in_batches(
@@ -179,13 +209,26 @@ def train_tilt(
         rate=config.rate,
         log=log,
     )
-    header = {
-        "kind": "tilt",
-        "licence": "Apache-2.0",
-        "config": asdict(config),
-        "photos": len(photos),
-    }
-    save_scorer(net, header, out / "tilt.safetensors")
+    return net
+
+
+@torch.no_grad()
+def _calibrate(net: TiltNet, edges: Tensor, known: Tensor, spread: float) -> None:
+    """Makes its log-odds as large as suits the known turns, to which own tilts add doubt."""
+    net.eval()
+    rows = slice(None, None, max(len(known) // _CALIBRATION, 1))
+    edges, target = edges[rows], _target(known[rows], spread)
+    batches = [slice(row, row + 256) for row in range(0, len(edges), 256)]
+    odds = torch.cat([_of_both(net, edges[batch].float()) for batch in batches])
+    losses = [_cross_entropy(odds / each, target).item() for each in _TEMPERATURES]
+    for each in net.out.parameters():
+        each.div_(float(_TEMPERATURES[int(np.argmin(losses))]))
+
+
+def _of_both(net: nn.Module, edges: Tensor) -> Tensor:
+    """The mean log-odds of photos and their mirror images, as ``TiltFinder.find`` has it."""
+    odds: Tensor = (net(edges) + net(mirrored(edges)).flip(-1)) / 2
+    return odds
 
 
 def photos_of(folder: Path, split: str) -> list[Path]:
@@ -237,6 +280,14 @@ def mirrored(edges: Tensor) -> Tensor:
 
 
 def _loss(net: TiltNet, edges: Tensor, angles: Tensor, spread: float) -> Tensor:
+    return _cross_entropy(net(edges), _target(angles, spread))
+
+
+def _target(angles: Tensor, spread: float) -> Tensor:
+    """(N,) degrees -> (N, angles): chances about each."""
     off = (torch.from_numpy(ANGLES) - angles[:, None]) / spread
-    target = F.softmax(-0.5 * off.square(), 1)
-    return -(target * F.log_softmax(net(edges), 1)).sum(1).mean()
+    return F.softmax(-0.5 * off.square(), 1)
+
+
+def _cross_entropy(odds: Tensor, target: Tensor) -> Tensor:
+    return -(target * F.log_softmax(odds, 1)).sum(1).mean()
