@@ -165,12 +165,12 @@ def train_tilt(
 
     Of a folder with ``annotations.json``, from its split ``train``. The windows are kept in ``out``
     for another training on the same photos. Three networks are trained: two that read the own tilts
-    of the photos of each other, and the one that is written. Raises DataError for fewer photos than
-    make a batch, and what ``load_image`` raises.
+    of the photos of each other, and the one that is written. Raises DataError where half of
+    them make no batch, and what ``load_image`` raises.
     """
     config = config or TiltConfig()
     photos = [path for folder in folders for path in photos_of(folder, "train")][:limit]
-    if len(photos) * config.windows < config.batch_size:
+    if len(photos) // 2 * config.windows < config.batch_size:
         raise DataError(f"{len(photos)} photos are too few to train on: name folders with more")
     out.mkdir(parents=True, exist_ok=True)
     edges, angles = _kept_windows(photos, out, config, log)

@@ -58,11 +58,12 @@ def test_the_training_split_alone_is_used(tmp_path: Path) -> None:
     assert names == ["a.jpg", "c.jpg"]
 
 
-def test_too_few_photos_are_refused(fronts: Path, tmp_path: Path) -> None:
-    line = ["train", "tilt", str(fronts), "--limit", "3", "--out", str(tmp_path / "run")]
+@pytest.mark.parametrize("count", [3, 11])
+def test_too_few_photos_are_refused(fronts: Path, tmp_path: Path, count: int) -> None:
+    line = ["train", "tilt", str(fronts), "--limit", str(count), "--out", str(tmp_path / "run")]
     found = CliRunner().invoke(main, line)
     assert found.exit_code == 1
-    assert "3 photos are too few" in found.stderr
+    assert f"{count} photos are too few" in found.stderr
 
 
 def test_a_batch_is_turned_further_by_whole_bins() -> None:
