@@ -40,6 +40,12 @@ class Interval:
     low: float
     high: float
 
+    def __format__(self, form: str) -> str:
+        """Each number in a form: ``f"{interval:.0%}"`` is ``86% [80%, 91%]``."""
+        if not form:
+            return str(self)
+        return f"{self.mean:{form}} [{self.low:{form}}, {self.high:{form}}]"
+
 
 def midranks(values: Floats) -> Floats:
     """(N,) -> (N,): ranks from 1, equal values sharing the mean of theirs."""

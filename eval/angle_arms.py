@@ -16,22 +16,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cropper.errors import ConfigError, DataError
+from cropper.errors import ConfigError
 from cropper.image import View, load_image
-from cropper.statistics import Interval, bootstrap, paired_bootstrap
-from cropper.train.tilt import photos_of, turned_window
+from cropper.statistics import bootstrap, paired_bootstrap
 from eval.levelness import SOURCE_SIDE, Levelness
-from eval.photos import Progress, of_readable
+from eval.photos import Progress, of_split
 from eval.report import aligned
-from eval.tilt import look_again, surest_guess
+from eval.tilt import FOUND, look_again, surest_guess, turned_views
 
-__all__ = ["ANGLE_ARMS", "OFFSETS", "Looks", "Trial", "measure_angles", "render_angles"]
+__all__ = ["ANGLE_ARMS", "OFFSETS", "Looks", "Trial", "against", "measure_angles", "render_angles"]
 
 Floats = NDArray[np.float64]
 
-_FOUND = 10.0  # degrees by which photos are turned, at most
 _MOST = 15.0  # degrees that are searched, either way
-_QUALITY = 90
 _STARTS = 12  # angles of the even grid
 _NEAR = 3.0  # degrees around the one pass's angle that are searched
 _REACH = 1.0  # degrees either way, of a slope by differences
@@ -183,18 +180,11 @@ def measure_angles(
     def tried(index: int, path: Path) -> Trial:
         return _tried(path, budget, turns, np.random.default_rng([seed, index]))
 
-    trials = of_readable(photos_of(root, split)[:limit], tried, progress)
-    if not trials:
-        raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
-    return trials
+    return of_split(root, split, tried, limit=limit, progress=progress)
 
 
 def _tried(path: Path, budget: int, turns: int, rng: np.random.Generator) -> Trial:
-    photo = load_image(path)
-    truth = rng.uniform(-_FOUND, _FOUND, turns)
-    views = [
-        turned_window(photo, each, 1.0, _QUALITY, rng, long_side=SOURCE_SIDE) for each in truth
-    ]
+    truth, views = zip(*turned_views(load_image(path), turns, rng, SOURCE_SIDE), strict=True)
     rows = [[_by(arm, view, budget) for arm in ANGLE_ARMS.values()] for view in views]
     found, score, evaluations, seconds = np.moveaxis(np.array(rows), 2, 0)
     highest = found[np.arange(turns), score.argmax(1)]
@@ -202,7 +192,7 @@ def _tried(path: Path, budget: int, turns: int, rng: np.random.Generator) -> Tri
         [_toward(view, home) for home in homes]
         for view, *homes in zip(views, truth, highest, strict=True)
     ]
-    return Trial(truth, found, score, evaluations.astype(int), seconds, np.array(toward))
+    return Trial(np.array(truth), found, score, evaluations.astype(int), seconds, np.array(toward))
 
 
 def _by(
@@ -229,7 +219,7 @@ def render_angles(trials: Sequence[Trial]) -> str:
     turns = len(trials[0].truth)
     return "\n".join(
         [
-            f"{len(trials)} photos, each turned {turns} times by up to {_FOUND:.0f} degrees",
+            f"{len(trials)} photos, each turned {turns} times by up to {FOUND:.0f} degrees",
             aligned(_arms(trials)),
             "",
             "slopes that point home, and those by backprop that point as those over 2 degrees do",
@@ -262,23 +252,24 @@ def _arms(trials: Sequence[Trial]) -> list[list[str]]:
                 f"{spent[index]:.0f}",
                 f"{1000 * seconds[index]:.0f}",
                 f"{score[:, index].mean():.2f}",
-                _against(score, index, search),
-                _number(bootstrap(error[:, index])),
+                against(score, index, search),
+                f"{bootstrap(error[:, index]):.2f}",
                 f"{np.median(wrong[..., index]):.2f}",
-                _share(bootstrap((wrong[..., index] <= 1).mean(1))),
+                f"{bootstrap((wrong[..., index] <= 1).mean(1)):.0%}",
                 f"{apart[:, index].mean():.2f}",
-                _against(error, index, search),
-                _against(error, index, one),
+                against(error, index, search),
+                against(error, index, one),
                 _nearer(wrong, index, search),
             ]
         )
     return rows
 
 
-def _against(values: Floats, index: int, other: int) -> str:
+def against(values: Floats, index: int, other: int, form: str = "+.2f") -> str:
+    """(P, A): the paired difference of two arms with its interval over photos, as text."""
     if index == other:
         return ""
-    return _number(paired_bootstrap(values[:, index], values[:, other]), "+")
+    return format(paired_bootstrap(values[:, index], values[:, other]), form)
 
 
 def _nearer(wrong: Floats, index: int, other: int) -> str:
@@ -286,7 +277,7 @@ def _nearer(wrong: Floats, index: int, other: int) -> str:
     if index == other:
         return ""
     less = np.sign(wrong[..., other] - wrong[..., index])
-    return _share(bootstrap((less.mean(1) + 1) / 2))
+    return f"{bootstrap((less.mean(1) + 1) / 2):.0%}"
 
 
 def _homes(trials: Sequence[Trial]) -> list[list[str]]:
@@ -301,13 +292,5 @@ def _homes(trials: Sequence[Trial]) -> list[list[str]]:
             (f"{home}: both alike", backprop == wide),
         ):
             shares = values.mean((1, 2)).T
-            rows.append([name, *(_share(bootstrap(each)) for each in shares)])
+            rows.append([name, *(f"{bootstrap(each):.0%}" for each in shares)])
     return rows
-
-
-def _number(x: Interval, sign: str = "") -> str:
-    return f"{x.mean:{sign}.2f} [{x.low:{sign}.2f}, {x.high:{sign}.2f}]"
-
-
-def _share(x: Interval) -> str:
-    return f"{x.mean:.0%} [{x.low:.0%}, {x.high:.0%}]"

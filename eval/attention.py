@@ -125,5 +125,4 @@ _SHAPES_LINE = f"{'':40}" + "".join(f"{shape:>24}" for shape in SHAPES)
 
 
 def _row(name: str, shares: Sequence[Interval], form: str) -> str:
-    told = (f"{x.mean:{form}} [{x.low:{form}}, {x.high:{form}}]" for x in shares)
-    return f"{name:40}" + "".join(f"{text:>24}" for text in told)
+    return f"{name:40}" + "".join(f"{f'{x:{form}}':>24}" for x in shares)

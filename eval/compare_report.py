@@ -238,10 +238,7 @@ def _number(value: Interval | None, form: str = ".2f") -> str:
 
 
 def _bounded(value: Interval | None, form: str) -> str:
-    if value is None:
-        return ""
-    low, high = (format(edge, form) for edge in (value.low, value.high))
-    return f"{format(value.mean, form)} [{low}, {high}]"
+    return "" if value is None else format(value, form)
 
 
 def render_text(report: CompareReport) -> str:

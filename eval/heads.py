@@ -100,7 +100,7 @@ def render_heads(photos: int, found: Sequence[HeadsCut]) -> str:
     lines = [f"heads cut that the shape could hold, {photos} photos of one or two people"]
     lines.append(f"{'':24}" + "".join(f"{shape:>22}" for shape in SHAPES))
     for each in found:
-        told = [f"{x.mean:.1%} [{x.low:.1%}, {x.high:.1%}]" if x else "-" for x in each.shares]
+        told = [f"{x:.1%}" if x else "-" for x in each.shares]
         lines.append(f"{each.method:24}" + "".join(f"{text:>22}" for text in told))
     lines.append(f"{'heads':24}" + "".join(f"{count:>22}" for count in found[0].heads))
     return "\n".join(lines)

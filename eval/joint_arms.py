@@ -21,20 +21,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cropper.boxes import area
-from cropper.errors import DataError
 from cropper.finder import CropFinder
 from cropper.image import View, from_array, load_image
 from cropper.request import CropRequest
 from cropper.scorers.affine import JUDGED, BoundAffine, Reading, as_affine
-from cropper.statistics import Interval, bootstrap, paired_bootstrap
+from cropper.statistics import bootstrap
 from cropper.tilt import ANGLES
-from cropper.train.tilt import photos_of, turned_window
-from cropper.turn import Turn
+from eval.angle_arms import against
 from eval.levelness import SOURCE_SIDE, Levelness
-from eval.photos import Progress, of_readable
-from eval.quads import polygon_area, quad_iou
+from eval.photos import Progress, of_split
+from eval.quads import polygon_area
 from eval.report import aligned
-from eval.tilt import surest_guess
+from eval.tilt import FOUND, frame_overlap, level_frame, surest_guess, turned_views
 from spatial_transformer.affine import AffineCrop, corners_of
 from spatial_transformer.objective import RobustObjective
 from spatial_transformer.optimize import OptimizeConfig, climb
@@ -43,9 +41,7 @@ __all__ = ["JOINT_ARMS", "JointTrial", "LevelTaste", "measure_joint", "render_jo
 
 Floats = NDArray[np.float64]
 
-_FOUND = 10.0  # degrees by which photos are turned, at most
 _MOST = 15.0  # degrees that a crop is turned by, at most
-_QUALITY = 90
 _BUDGET = 1000  # evaluations of an ascent
 _STARTS = 12  # angles of the even grid
 _WINNERS = 4  # of a search
@@ -170,19 +166,14 @@ def measure_joint(
 
     def tried(index: int, path: Path) -> JointTrial:
         rng = np.random.default_rng([seed, index])
-        photo = load_image(path)
-        truth = rng.uniform(-_FOUND, _FOUND, turns)
-        rows = []
-        for each in truth:
-            view = turned_window(photo, each, 1.0, _QUALITY, rng, long_side=SOURCE_SIDE)
+        truth, rows = [], []
+        for angle, view in turned_views(load_image(path), turns, rng, SOURCE_SIDE):
             tilted = _Tilted.of(view, finder)
-            rows.append([_by(arm, tilted, each) for arm in JOINT_ARMS.values()])
-        return JointTrial(truth, *np.moveaxis(np.array(rows), 2, 0))
+            truth.append(angle)
+            rows.append([_by(arm, tilted, angle) for arm in JOINT_ARMS.values()])
+        return JointTrial(np.array(truth), *np.moveaxis(np.array(rows), 2, 0))
 
-    trials = of_readable(photos_of(root, split)[:limit], tried, progress)
-    if not trials:
-        raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
-    return trials
+    return of_split(root, split, tried, limit=limit, progress=progress)
 
 
 def _by(
@@ -196,11 +187,9 @@ def _by(
     with torch.no_grad():
         theta = tilted.space.theta(params)
         value = float(tilted.taste(theta.float()))
-    level = Turn(size, truth)
-    frame = level.fit(np.array([[0.0, 0.0, *size]]))
-    corners = level.in_turned(corners_of(theta, size)[0].numpy())
-    overlap = float(quad_iou(corners, frame)[0])
-    share = polygon_area(corners) / float(area(frame)[0])
+    corners = corners_of(theta, size)[0].numpy()
+    overlap = frame_overlap(corners, size, truth)
+    share = polygon_area(corners) / float(area(level_frame(size, truth))[0])
     return math.degrees(params[0, 4].item()), value, overlap, share, seconds
 
 
@@ -224,28 +213,16 @@ def render_joint(trials: Sequence[JointTrial]) -> str:
             [
                 name,
                 f"{1000 * np.median(seconds[..., index]):.0f}",
-                _less(value.mean(1), index, turn),
+                against(value.mean(1), index, turn),
                 f"{wrong[..., index].mean():.2f}",
-                _less(wrong.mean(1), index, turn),
-                _share(bootstrap((wrong[..., index] <= 1).mean(1))),
+                against(wrong.mean(1), index, turn),
+                f"{bootstrap((wrong[..., index] <= 1).mean(1)):.0%}",
                 f"{size[..., index].mean():.2f}",
                 f"{overlap[..., index].mean():.3f}",
-                _less(overlap.mean(1), index, turn, 3),
-                "" if index == upright else _share(nearer),
+                against(overlap.mean(1), index, turn, "+.3f"),
+                "" if index == upright else f"{nearer:.0%}",
             ]
         )
     turns = truth.shape[1]
-    head = f"{len(trials)} photos, each turned {turns} times by up to {_FOUND:.0f} degrees"
+    head = f"{len(trials)} photos, each turned {turns} times by up to {FOUND:.0f} degrees"
     return f"{head}\n{aligned(rows)}"
-
-
-def _share(x: Interval) -> str:
-    return f"{x.mean:.0%} [{x.low:.0%}, {x.high:.0%}]"
-
-
-def _less(values: Floats, index: int, other: int, digits: int = 2) -> str:
-    """(P, A): the paired difference with its 95 % interval over photos."""
-    if index == other:
-        return ""
-    x = paired_bootstrap(values[:, index], values[:, other])
-    return f"{x.mean:+.{digits}f} [{x.low:+.{digits}f}, {x.high:+.{digits}f}]"

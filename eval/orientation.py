@@ -13,13 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.errors import DataError
 from cropper.faces import FaceFinder
 from cropper.image import View, load_image
 from cropper.orientation import find_orientation
 from cropper.statistics import Interval, bootstrap
-from cropper.train.tilt import photos_of
-from eval.photos import Progress, of_readable
+from eval.photos import Progress, of_split
 
 __all__ = [
     "OrientationResult",
@@ -85,16 +83,13 @@ def measure_orientation(
 
     Raises DataError where there is none.
     """
-    paths = photos_of(root, split)[:limit]
 
     def tried(_: int, path: Path) -> list[list[int]]:
         view = load_image(path).view(_LONG_SIDE)
         turns = [_turned(view, quarters) for quarters in range(4)]
         return [[method(turn) for turn in turns] for _, method in methods]
 
-    rows = of_readable(paths, tried, progress)
-    if not rows:
-        raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
+    rows = of_split(root, split, tried, limit=limit, progress=progress)
     done = np.array(rows)  # (photos, methods, 4)
     return len(rows), [_found(name, done[:, i]) for i, (name, _) in enumerate(methods)]
 
@@ -117,9 +112,5 @@ def render_orientation(photos: int, found: Sequence[OrientationResult]) -> str:
     lines = [f"{photos} photos, as they are and turned by one, two and three quarters", head]
     for each in found:
         shares = (each.upright, each.wrong, each.left)
-        lines.append(f"{each.method:28}" + "".join(f"{_share(x):>26}" for x in shares))
+        lines.append(f"{each.method:28}" + "".join(f"{f'{x:.1%}':>26}" for x in shares))
     return "\n".join(lines)
-
-
-def _share(x: Interval) -> str:
-    return f"{x.mean:.1%} [{x.low:.1%}, {x.high:.1%}]"

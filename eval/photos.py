@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from cropper.errors import CropperError
+from cropper.errors import CropperError, DataError
 
-__all__ = ["Progress", "counted", "of_readable"]
+__all__ = ["Progress", "counted", "of_readable", "of_split"]
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
@@ -33,4 +33,21 @@ def of_readable(
             found.append(make(number, path))
         except CropperError:
             continue
+    return found
+
+
+def of_split(
+    root: Path,
+    split: str,
+    make: Callable[[int, Path], Made],
+    *,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> list[Made]:
+    """The same of the first photos of a split; raises DataError where none can be read."""
+    from cropper.train.tilt import photos_of  # noqa: PLC0415 - on torch
+
+    found = of_readable(photos_of(root, split)[:limit], make, progress)
+    if not found:
+        raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
     return found

@@ -144,7 +144,7 @@ def render_regret(report: RegretReport, command: str) -> str:
         evaluations = np.median([photo.evaluations for photo in row])
         lines.append(
             f"{name:14}{evaluations:12.0f}"
-            f"{f'{lost.mean:+.3f} [{lost.low:+.3f}, {lost.high:+.3f}]':>28}"
+            f"{f'{lost:+.3f}':>28}"
             f"{f'< {most:.2f}':>16}{f'{better:.2%}':>14}{overlap.mean:19.3f}"
         )
     lines += [

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.errors import DataError
+from cropper.boxes import Boxes
 from cropper.image import SourceImage, View, load_image
 from cropper.image.per_view import PerView
 from cropper.report import LabelledCrop, ReportedPhoto, draw_sheet
@@ -25,15 +25,18 @@ from cropper.statistics import Interval, bootstrap
 from cropper.tilt import LONG_SIDE, find_tilt
 from cropper.train.tilt import photos_of, turned_window
 from cropper.turn import Tilt, Turn
-from eval.photos import Progress, of_readable
+from eval.photos import Progress, of_readable, of_split
 from eval.quads import quad_iou
 
 __all__ = [
+    "FOUND",
     "Angle",
     "TiltResult",
     "draw_worst",
     "found_by_kind",
+    "frame_overlap",
     "hough",
+    "level_frame",
     "look_again",
     "measure_tilt",
     "render_kinds",
@@ -42,12 +45,13 @@ __all__ = [
     "surer",
     "surest_guess",
     "try_turns",
+    "turned_views",
 ]
 
 Floats = NDArray[np.float64]
 Angle = Callable[[View], float]  # the angle by which a method turns a photo, 0 where it does not
 
-_MOST = 10.0  # degrees
+FOUND = 10.0  # degrees by which photos are turned, at most
 _QUALITY = 90
 _TILTED = 2.0  # degrees from which on a photo ought to be turned
 _LEFT = 0.5  # degrees by which a level photo may be turned and still counts as left alone
@@ -120,7 +124,7 @@ def hough(view: View) -> float:
     ends = np.array(lines, dtype=np.float64)
     along = ends[:, 1] - ends[:, 0]
     degrees = (np.degrees(np.arctan2(along[:, 1], along[:, 0])) + 45) % 90 - 45
-    near = np.abs(degrees) <= _MOST * 1.5
+    near = np.abs(degrees) <= FOUND * 1.5
     if not near.any():
         return 0.0
     length = np.hypot(*along.T)[near]
@@ -159,10 +163,7 @@ def try_turns(
         rng = np.random.default_rng([seed, index])
         return _tried(path.parent.name, load_image(path), methods, turns, rng)
 
-    trials = of_readable(photos_of(root, split)[:limit], tried, progress)
-    if not trials:
-        raise DataError(f"{root}: no photo of split {split!r} can be read: name another folder")
-    return trials
+    return of_split(root, split, tried, limit=limit, progress=progress)
 
 
 def measure_tilt(trials: Sequence[Trial], methods: Sequence[tuple[str, Angle]]) -> list[TiltResult]:
@@ -193,7 +194,7 @@ def draw_worst(
 
     def misses(index: int, path: Path) -> list[tuple[float, ReportedPhoto]]:
         rng = np.random.default_rng([seed, index])
-        views = list(_turned(load_image(path), turns, rng))
+        views = list(turned_views(load_image(path), turns, rng))
         return [
             (abs(tilt - truth), _reported(view, f"{path.parent.name}/{path.name}", truth, tilt))
             for truth, view in views
@@ -213,12 +214,12 @@ def _reported(view: View, name: str, truth: float, tilt: float) -> ReportedPhoto
     return ReportedPhoto(name, view, view.size, crops, 0.0, None, skipped=False, seconds=0.0)
 
 
-def _turned(
-    photo: SourceImage, turns: int, rng: np.random.Generator
+def turned_views(
+    photo: SourceImage, turns: int, rng: np.random.Generator, long_side: int = LONG_SIDE
 ) -> Iterator[tuple[float, View]]:
-    """The photo turned by so many angles, degrees."""
-    for angle in rng.uniform(-_MOST, _MOST, turns).tolist():
-        yield angle, turned_window(photo, angle, 1.0, _QUALITY, rng)
+    """The photo turned by so many angles, degrees within ``FOUND``; its views have a long side."""
+    for angle in rng.uniform(-FOUND, FOUND, turns).tolist():
+        yield angle, turned_window(photo, angle, 1.0, _QUALITY, rng, long_side=long_side)
 
 
 def _tried(
@@ -231,7 +232,7 @@ def _tried(
     own = photo.view(LONG_SIDE)
     level = [method(own) for _, method in methods]
     truth, turned, better = [], [], []
-    for angle, view in _turned(photo, turns, rng):
+    for angle, view in turned_views(photo, turns, rng):
         found = [method(view) for _, method in methods]
         without = _overlap(view, 0.0, angle)
         truth.append(angle)
@@ -248,11 +249,20 @@ def _overlap(view: View, angle: float, truth: float) -> float:
     Not turned, it is the upright box of the level frame's own size, which no other betters.
     """
     height, width = view.pixels.shape[:2]
-    level, own = Turn((width, height), truth), Turn((width, height), angle)
-    frame = level.fit(np.array([[0.0, 0.0, width, height]]))
-    box = own.fit(np.array([[0.0, 0.0, width, height]])) if angle else frame
-    corners = level.in_turned(np.array(own.corners(box[0])))
-    return float(quad_iou(corners, frame)[0])
+    own = Turn((width, height), angle)
+    box = own.fit(np.array([[0.0, 0.0, width, height]])) if angle else level_frame(own.size, truth)
+    return frame_overlap(np.array(own.corners(box[0])), own.size, truth)
+
+
+def level_frame(size: tuple[int, int], truth: float) -> Boxes:
+    """(1, 4): the largest of a photo that looks tilted by ``truth``, in the turned photo."""
+    return Turn(size, truth).fit(np.array([[0.0, 0.0, *size]]))
+
+
+def frame_overlap(corners: Floats, size: tuple[int, int], truth: float) -> float:
+    """IoU of a crop (4, 2), px of the tilted photo, with the level frame."""
+    level = Turn(size, truth).in_turned(corners)
+    return float(quad_iou(level, level_frame(size, truth))[0])
 
 
 def _found(name: str, trials: Sequence[Trial], index: int) -> TiltResult:
@@ -285,7 +295,7 @@ def render_tilt(trials: Sequence[Trial], found: Sequence[TiltResult]) -> str:
     """Plain text."""
     photos, turns = len(trials), len(trials[0].truth)
     lines = [
-        f"{photos} photos, each turned {turns} times by up to {_MOST:.0f} degrees, and as they are",
+        f"{photos} photos, each turned {turns} times by up to {FOUND:.0f} degrees, and as they are",
         f"{'':28}{'turned, of those':>20}{'of these within':>22}{'median':>8}"
         f"{'mean error':>20}{'of the':>12}{'level ones':>20}{'level frame':>20}",
         f"{'':28}{'tilted by 2 or more':>20}{'a degree':>22}{'error':>8}"
@@ -301,13 +311,9 @@ def render_kinds(kinds: Sequence[tuple[int, TiltResult]]) -> str:
 
 
 def _row(found: TiltResult) -> str:
-    within = _share(found.within) if found.within else "-"
-    error = f"{found.error.mean:.2f} [{found.error.low:.2f}, {found.error.high:.2f}]"
+    within = f"{found.within:.0%}" if found.within else "-"
+    turned, left, wins = (f"{x:.0%}" for x in (found.turned, found.left, found.wins))
     return (
-        f"{found.method:28}{_share(found.turned):>20}{within:>22}{found.median:>8.2f}"
-        f"{error:>20}{found.apart:>12.2f}{_share(found.left):>20}{_share(found.wins):>20}"
+        f"{found.method:28}{turned:>20}{within:>22}{found.median:>8.2f}"
+        f"{f'{found.error:.2f}':>20}{found.apart:>12.2f}{left:>20}{wins:>20}"
     )
-
-
-def _share(x: Interval) -> str:
-    return f"{x.mean:.0%} [{x.low:.0%}, {x.high:.0%}]"

@@ -22,7 +22,6 @@ _HALVES = 7  # seed of the halves
 _TILTS = np.arange(-6, 6.01, 0.1)  # degrees
 _LOOKS = 3.0  # that a photo's windows are worth together: they show the same edges
 _SPREAD = 1.0  # degrees, of photos' own tilts: Laplace
-_BATCH = 256
 
 
 def own_tilts(
@@ -43,13 +42,10 @@ def own_tilts(
     found = np.zeros(photos)
     for number, side in enumerate((~half, half)):
         own = torch.from_numpy(np.repeat(side, windows))
-        net = train(edges[own], angles[own], number).eval()
-        read, turned = edges[~own], angles[~own].numpy()
-        batches = [slice(row, row + _BATCH) for row in range(0, len(read), _BATCH)]
-        with torch.no_grad():
-            odds = torch.cat([log_odds(net, read[rows].float()) for rows in batches])
+        net = train(edges[own], angles[own], number)
+        odds = log_odds(net, edges[~own])
         chances = odds.log_softmax(1).numpy().reshape(-1, windows, len(ANGLES))
-        turns = turned.reshape(-1, windows)
+        turns = angles[~own].numpy().reshape(-1, windows)
         found[~side] = [_tilt_of(*each) for each in zip(chances, turns, strict=True)]
     return found
 

@@ -59,6 +59,7 @@ class TiltConfig:
 
 
 _CALIBRATION = 4000  # windows
+_READ = 256  # windows at once
 _TEMPERATURES = np.arange(0.5, 3.01, 0.05)
 
 
@@ -179,7 +180,7 @@ def train_tilt(
         angles,
         config.windows,
         lambda edges, angles, half: _trained(edges, angles, config, log, half),
-        _of_both,
+        _read,
     )
     log(f"photos are tilted by {np.abs(own).mean():.2f} degrees themselves")
     added = torch.from_numpy(own).float().repeat_interleave(config.windows)
@@ -215,20 +216,22 @@ def _trained(
 @torch.no_grad()
 def _calibrate(net: TiltNet, edges: Tensor, known: Tensor, spread: float) -> None:
     """Makes its log-odds as large as suits the known turns, to which own tilts add doubt."""
-    net.eval()
     rows = slice(None, None, max(len(known) // _CALIBRATION, 1))
-    edges, target = edges[rows], _target(known[rows], spread)
-    batches = [slice(row, row + 256) for row in range(0, len(edges), 256)]
-    odds = torch.cat([_of_both(net, edges[batch].float()) for batch in batches])
+    odds, target = _read(net, edges[rows]), _target(known[rows], spread)
     losses = [_cross_entropy(odds / each, target).item() for each in _TEMPERATURES]
     for each in net.out.parameters():
         each.div_(float(_TEMPERATURES[int(np.argmin(losses))]))
 
 
-def _of_both(net: nn.Module, edges: Tensor) -> Tensor:
+@torch.no_grad()
+def _read(net: nn.Module, edges: Tensor) -> Tensor:
     """The mean log-odds of photos and their mirror images, as ``TiltFinder.find`` has it."""
-    odds: Tensor = (net(edges) + net(mirrored(edges)).flip(-1)) / 2
-    return odds
+    net.eval()
+    odds = []
+    for start in range(0, len(edges), _READ):
+        part = edges[start : start + _READ].float()
+        odds.append((net(part) + net(mirrored(part)).flip(-1)) / 2)
+    return torch.cat(odds)
 
 
 def photos_of(folder: Path, split: str) -> list[Path]:

@@ -194,12 +194,10 @@ def slopes(*, images: tuple[Path, ...], seed: int, device: str, plot: Path | Non
     table = [["cosine with the true slope", *(f"{d:.1f}x ({side} px)" for d, side in scales)]]
     for name in ESTIMATES:
         cells = {each.side: each.cosine for each in found if each.estimate == name}
-        table.append(
-            [name, *(f"{c.mean:.2f} [{c.low:.2f}, {c.high:.2f}]" for c in _in(cells, scales))]
-        )
+        table.append([name, *(f"{c:.2f}" for c in _in(cells, scales))])
     click.echo(aligned(table))
     (smooth,) = (each.cosine for each in found if each.estimate == MAP)
-    click.echo(f"{MAP}: {smooth.mean:.2f} [{smooth.low:.2f}, {smooth.high:.2f}]")
+    click.echo(f"{MAP}: {smooth:.2f}")
     click.echo(f"\n{len(images)} photos, 2 crops each, seed {seed}\n{read_environment()}")
     click.echo(command_line())
     if plot:

@@ -43,6 +43,20 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
+def spot_cluster(workers: int, *preload: str) -> Any:
+    """A cluster of Dask on this machine whose workers know the spot scorer, and what else is said.
+
+    Skips the test where Dask is not installed.
+    """
+    distributed = pytest.importorskip("distributed")
+    return distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address=None,
+        preload=["tests.bulk.spot_worker", *preload],
+    )
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     """Path -> content of everything but the manifest."""
     return {

@@ -25,7 +25,7 @@ from cropper.errors import ConfigError, ScorerOutputError
 from cropper.image import View
 from cropper.scorers import BoundScorer
 from eval.crash import write_photos
-from tests.bulk.conftest import Bulk, tree
+from tests.bulk.conftest import Bulk, spot_cluster, tree
 from tests.conftest import ROOT
 from tests.spot import SpotScorer
 
@@ -56,12 +56,7 @@ def test_a_cluster_that_loses_a_worker_does_every_photo_once(spot: None, tmp_pat
     (tmp_path / "in/broken.jpg").write_bytes(b"no picture")
     alone = crop_folder(tmp_path / "in", tmp_path / "alone", SPOT)
     with (
-        distributed.LocalCluster(
-            n_workers=2,
-            threads_per_worker=1,
-            dashboard_address=None,
-            preload=["tests.bulk.spot_worker"],
-        ) as cluster,
+        spot_cluster(2) as cluster,
         distributed.Client(cluster) as client,
     ):
         victim, other = client.run(os.getpid).values()
@@ -131,14 +126,8 @@ def test_a_worker_that_is_alone_does_the_work(
     spot: None, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """joblib's backend would do it in the process that hands out."""
-    distributed = pytest.importorskip("distributed")
     monkeypatch.setattr("cropper.bulk.pipeline.crop_photo", None)  # in this process alone
-    with distributed.LocalCluster(
-        n_workers=1,
-        threads_per_worker=1,
-        dashboard_address=None,
-        preload=["tests.bulk.spot_worker"],
-    ) as cluster:
+    with spot_cluster(1) as cluster:
         options = replace(SPOT, backend="dask", cluster=cluster.scheduler_address)
         report = crop_folder(photos, tmp_path / "out", options)
     assert (report.done, report.exit_code) == (4, 0)
@@ -165,12 +154,7 @@ def test_a_worker_that_joins_late_has_its_share(
     monkeypatch.setattr("cropper.bulk.pipeline._COUNTS", 0.0)
     write_photos(tmp_path / "in", 60)
     with (
-        distributed.LocalCluster(
-            n_workers=1,
-            threads_per_worker=1,
-            dashboard_address=None,
-            preload=["tests.bulk.spot_worker"],
-        ) as cluster,
+        spot_cluster(1) as cluster,
         distributed.Client(cluster) as client,
     ):
         options = replace(SPOT, backend="dask", cluster=cluster.scheduler_address)

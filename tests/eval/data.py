@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from cropper.image import View
+
 SIZE = (120, 80)  # (width, height) of a photo, unless told
 PIXELS = np.array(SIZE * 2, dtype=np.float64)
 
@@ -110,3 +112,15 @@ def gaicd(root: Path, folders: Sequence[str] = ("train", "test")) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n", "utf-8")
     return root
+
+
+def front(angle: float = 0.0, size: tuple[int, int] = (400, 300)) -> View:
+    """Windows on a wall, tilted clockwise by ``angle``: every pixel the mean of 4 x 4 samples."""
+    width, height = size
+    y, x = np.mgrid[: height * 4, : width * 4] / 4
+    y, x, turn = y - height / 2, x - width / 2, np.radians(angle)
+    right, down = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    wall = np.full(x.shape, 170.0)
+    wall[(right % 64 > 20) & (right % 64 < 48) & (down % 72 > 16) & (down % 72 < 52)] = 60
+    grey = wall.reshape(height, 4, width, 4).mean((1, 3)).round().astype(np.uint8)
+    return View(grey[..., None].repeat(3, 2), size)

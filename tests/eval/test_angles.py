@@ -19,24 +19,13 @@ from cropper.turn import Turn
 from eval.__main__ import cli
 from eval.angle_arms import ANGLE_ARMS, OFFSETS, Looks, Trial, measure_angles, render_angles
 from eval.levelness import Levelness, edge_directions
+from tests.eval.data import front
 
 torch.set_num_threads(1)
 
 
 def _view(pixels: np.ndarray) -> View:
     return View(pixels, (pixels.shape[1], pixels.shape[0]))
-
-
-def front(angle: float = 0.0, size: tuple[int, int] = (400, 300)) -> View:
-    """Windows on a wall, tilted clockwise by ``angle``: every pixel the mean of 4 x 4 samples."""
-    width, height = size
-    y, x = np.mgrid[: height * 4, : width * 4] / 4
-    y, x, turn = y - height / 2, x - width / 2, np.radians(angle)
-    right, down = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    wall = np.full(x.shape, 170.0)
-    wall[(right % 64 > 20) & (right % 64 < 48) & (down % 72 > 16) & (down % 72 < 52)] = 60
-    grey = wall.reshape(height, 4, width, 4).mean((1, 3)).round().astype(np.uint8)
-    return _view(grey[..., None].repeat(3, 2))
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])

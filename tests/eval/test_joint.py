@@ -20,7 +20,7 @@ from cropper.turn import Turn
 from eval.__main__ import cli
 from eval.joint_arms import JOINT_ARMS, LevelTaste, _theta, _Tilted, measure_joint, render_joint
 from spatial_transformer.affine import AffineCrop, corners_of
-from tests.eval.test_angles import front
+from tests.eval.data import front
 
 torch.set_num_threads(1)
 

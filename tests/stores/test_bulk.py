@@ -18,7 +18,7 @@ from cropper import BulkOptions, CropRequest, crop_folder
 from cropper.bulk.walk import MANIFEST
 from cropper.cli import main
 from eval.crash import write_photos
-from tests.bulk.conftest import tree
+from tests.bulk.conftest import spot_cluster, tree
 from tests.conftest import process, records, spotted
 from tests.image.pictures import encoded
 from tests.stores import folder_store
@@ -336,16 +336,13 @@ def test_killed_at_any_moment_nothing_is_torn_or_lost(spot: None, tmp_path: Path
 
 @pytest.mark.slow
 def test_workers_of_a_cluster_fetch_and_put(spot: None, tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
+    pytest.importorskip("distributed")
     folder_store.setup()
     write_photos(tmp_path / "in", 6)
     crop_folder(tmp_path / "in", tmp_path / "wanted", SPOT)
     from dataclasses import replace  # noqa: PLC0415
 
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None,
-        preload=["tests.bulk.spot_worker", "tests.stores.folder_store"],
-    ) as cluster:  # fmt: skip
+    with spot_cluster(2, "tests.stores.folder_store") as cluster:
         options = replace(
             SPOT, backend="dask", cluster=cluster.scheduler_address, manifest=tmp_path / "state"
         )

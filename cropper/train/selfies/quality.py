@@ -81,7 +81,7 @@ class Part:
         alone, adds = self.alone, self.adds
         return (
             f"accuracy {alone.accuracy:.3f}, AUC {alone.auc:.3f} [{alone.auc_low:.3f}, "
-            f"{alone.auc_high:.3f}]; adds {adds.mean:+.3f} [{adds.low:+.3f}, {adds.high:+.3f}]"
+            f"{alone.auc_high:.3f}]; adds {adds:+.3f}"
         )
 
     def to_dict(self) -> dict[str, Any]:
