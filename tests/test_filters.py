@@ -27,7 +27,7 @@ from cropper.image.toning import toned_pixels
 from cropper.render import cut, render, save_crop
 from cropper.scorers import BoundScorer, ScorerSpec
 from cropper.tone import BEST, FILTERS, Filter, Tone, parse_filter
-from tests.bulk.conftest import Bulk, bulk, inodes, photos, tree
+from tests.bulk.conftest import Bulk, bulk, photos, stamps, tree
 from tests.conftest import Crop as Run
 from tests.conftest import command, one_record, pixels, records, spotted
 
@@ -295,7 +295,7 @@ def test_a_folder_is_filtered_as_the_shell_does_and_done_again_for_another(
     bulk: Bulk, photos: Path, crop: Run
 ) -> None:
     assert bulk("--json").exit_code == 0
-    plain, before = tree(Path("out")), inodes(Path("out"))
+    plain, before = tree(Path("out")), stamps(Path("out"))
     found = bulk("--filter", "fade", "--json")
     assert found.exit_code == 0
     assert [each["filter"]["name"] for each in records(found)] == ["fade"] * 4
@@ -306,7 +306,7 @@ def test_a_folder_is_filtered_as_the_shell_does_and_done_again_for_another(
     assert np.array_equal(pixels("b.png"), pixels("out/b.png"))
     assert bulk().exit_code == 0
     assert tree(Path("out")) == plain
-    assert inodes(Path("out")) != before
+    assert stamps(Path("out")) != before
 
 
 def test_the_key_of_a_folder_s_settings_tells_filters_apart() -> None:

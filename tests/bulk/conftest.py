@@ -66,9 +66,13 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def inodes(folder: Path) -> dict[str, Any]:
-    """Path -> what changes when a file is written anew, whatever its content."""
-    return {name: os.stat(folder / name).st_ino for name in tree(folder)}
+def stamps(folder: Path) -> dict[str, Any]:
+    """Path -> what changes when a file is written anew, whatever its content.
+
+    The time of the change stands beside the inode, which another file may have had before.
+    """
+    told = {name: os.stat(folder / name) for name in tree(folder)}
+    return {name: (stat.st_ino, stat.st_ctime_ns) for name, stat in told.items()}
 
 
 def assert_refused(found: Result, says: str) -> None:

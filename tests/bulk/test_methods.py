@@ -22,7 +22,7 @@ from cropper.decoders import Decoders
 from cropper.errors import ConfigError
 from cropper.image import SourceImage, load_image
 from cropper.image.jpeg import decode_jpeg
-from tests.bulk.conftest import Bulk, inodes, tree
+from tests.bulk.conftest import Bulk, stamps, tree
 from tests.conftest import pixels, records
 
 SIZE = (240, 160)
@@ -62,10 +62,10 @@ def test_a_folder_gets_the_crops_that_best_makes(cups: Path, method: str) -> Non
         assert record["corners"] == expected["corners"]
         assert record["theta"] == expected["theta"]
         assert np.array_equal(pixels(f"out/{name}"), pixels("one.png"))
-    before = inodes(Path("out"))
+    before = stamps(Path("out"))
     again = run("bulk", "in", "-o", "out", *line)
     assert "2 were done already" in again.stderr
-    assert inodes(Path("out")) == before
+    assert stamps(Path("out")) == before
 
 
 def test_a_turned_crop_is_measured_along_its_own_sides(cups: Path) -> None:

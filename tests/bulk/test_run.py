@@ -27,7 +27,7 @@ from cropper.bulk.trees import LocalTree
 from cropper.bulk.user_edits import is_user_edit
 from cropper.person import Person
 from eval.crash import run_crash, write_photos
-from tests.bulk.conftest import Bulk, inodes, tree
+from tests.bulk.conftest import Bulk, stamps, tree
 from tests.conftest import Crop, pixels, process, records, spotted
 from tests.image.pictures import encoded, photo, png, png_chunk
 from tests.stuck import stuck_at_b
@@ -39,11 +39,11 @@ SPOT = BulkOptions((CropRequest(budget=300),), scorer="spot")
 
 def test_a_finished_run_has_nothing_to_do(bulk: Bulk, photos: Path, tmp_path: Path) -> None:
     assert bulk().exit_code == 0
-    before = inodes(tmp_path / "out")
+    before = stamps(tmp_path / "out")
     found = bulk()
     assert found.exit_code == 0
     assert "0 done, 4 were done already" in found.stderr
-    assert inodes(tmp_path / "out") == before
+    assert stamps(tmp_path / "out") == before
 
 
 def remove(path: Path) -> None:
@@ -72,12 +72,12 @@ def test_outputs_are_checked_not_trusted(
     bulk: Bulk, photos: Path, tmp_path: Path, harm: Any
 ) -> None:
     assert bulk().exit_code == 0
-    right, before = tree(tmp_path / "out"), inodes(tmp_path / "out")
+    right, before = tree(tmp_path / "out"), stamps(tmp_path / "out")
     harm(tmp_path / "out/sub/a.jpg")
     found = bulk()
     assert "1 done, 3 were done already" in found.stderr
     assert tree(tmp_path / "out") == right
-    after = inodes(tmp_path / "out")
+    after = stamps(tmp_path / "out")
     assert {name for name in after if after[name] == before[name]} >= {"a.jpg", "b.png"}
 
 
@@ -191,9 +191,9 @@ def test_a_touched_photo_and_a_copied_tree_are_not(
     assert bulk().exit_code == 0
     os.utime(photos / "a.jpg")
     shutil.copytree(tmp_path / "out", tmp_path / "copy")
-    before = inodes(tmp_path / "copy")
+    before = stamps(tmp_path / "copy")
     assert "0 done, 4 were done already" in bulk(output="copy").stderr
-    assert inodes(tmp_path / "copy") == before
+    assert stamps(tmp_path / "copy") == before
 
 
 def test_other_settings_do_everything_again(bulk: Bulk, photos: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from cropper.bulk import crop_folder
 from cropper.bulk.outcome import Failed, Outcome
 from cropper.bulk.report import Watcher
 from cropper.style import CropStyle, StyleConfig
-from tests.bulk.conftest import Bulk, assert_refused, inodes, tree
+from tests.bulk.conftest import Bulk, assert_refused, stamps, tree
 from tests.style.networks import small_vgg_file
 
 
@@ -44,11 +44,11 @@ def test_crops_are_painted_and_kept(
             with Image.open(each["output"]) as crop:
                 assert list(crop.size) == each["size"]
                 assert max(crop.size) == 48
-    before = inodes(tmp_path / "out")
+    before = stamps(tmp_path / "out")
     again = bulk(*style, "--aspect", "1:1", "--aspect", "4:5")
     assert "4 done already" in again.stderr
     assert "painted" not in again.stderr
-    assert inodes(tmp_path / "out") == before
+    assert stamps(tmp_path / "out") == before
 
 
 def test_another_painting_or_setting_makes_them_anew(

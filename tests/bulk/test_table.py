@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bulk.conftest import Bulk, assert_refused, inodes
+from tests.bulk.conftest import Bulk, assert_refused, stamps
 
 TABLE = 'photo,keep,avoid,focus\na.jpg,none,,"0,.5"\nsub/a.jpg,"80,0,40,80",,\n'
 
@@ -46,12 +46,12 @@ def test_json_lines_say_the_same(bulk: Bulk, photos: Path) -> None:
 def test_a_row_that_changes_redoes_its_photo_alone(bulk: Bulk, photos: Path) -> None:
     Path("subjects.csv").write_text(TABLE)
     bulk("--aspect", "1:2", "--subjects", "subjects.csv")
-    before = inodes(Path("out"))
+    before = stamps(Path("out"))
     bulk("--aspect", "1:2", "--subjects", "subjects.csv")
-    assert inodes(Path("out")) == before
+    assert stamps(Path("out")) == before
     Path("subjects.csv").write_text(TABLE.replace("0,.5", "1,.5"))
     bulk("--aspect", "1:2", "--subjects", "subjects.csv")
-    after = inodes(Path("out"))
+    after = stamps(Path("out"))
     assert {name for name in after if after[name] != before[name]} == {"a.jpg"}
 
 

@@ -18,7 +18,7 @@ from cropper import BulkOptions, CropRequest
 from cropper.bulk import watch_folder
 from cropper.bulk.arrivals import Arrivals
 from cropper.errors import ConfigError, NoInputError
-from tests.bulk.conftest import inodes, tree
+from tests.bulk.conftest import stamps, tree
 from tests.conftest import command, process, spotted
 from tests.image.pictures import encoded
 
@@ -154,14 +154,14 @@ def test_it_goes_on_after_a_kill_and_finds_what_came_and_changed(tmp_path: Path)
         watch.wait(lambda: "2 done" in watch.told)
         watch.running.kill()
         watch.running.wait()
-    before = inodes(tmp_path / "out")
+    before = stamps(tmp_path / "out")
     (tmp_path / "in/b.jpg").write_bytes(content(0.7))
     (tmp_path / "in/c.jpg").write_bytes(content(0.5))
     with watching(tmp_path) as watch:
         watch.wait(lambda: "2 done" in watch.told)
         assert "2 photos to crop, 1 done already" in watch.told
         assert watch.end() == 130
-    after = inodes(tmp_path / "out")
+    after = stamps(tmp_path / "out")
     assert after["a.jpg"] == before["a.jpg"]
     assert after["b.jpg"] != before["b.jpg"]
     assert set(after) == {"a.jpg", "b.jpg", "c.jpg"}
