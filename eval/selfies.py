@@ -131,8 +131,7 @@ def render_selfies(found: Sequence[Seen], names: tuple[str, str]) -> str:
             "one hill over scale": one_hill,
         }
         for name, share in shares.items():
-            told = share_of(int(share.sum()), len(share))
-            lines.append(f"  {name:34} {told.mean:6.1%} [{told.low:.1%}, {told.high:.1%}]")
+            lines.append(f"  {name:34} {share_of(int(share.sum()), len(share)):.1%}")
         widths = [float((e.scores >= e.scores.max() - _UPPER * np.ptp(e.scores)).mean())
                   for e in group]  # fmt: skip
         lines.append(

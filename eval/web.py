@@ -229,9 +229,8 @@ def render_web(report: WebReport) -> str:
         off = np.nanmax([pair.off for pair in pairs])
         times = 1e3 * np.median([[pair.browser, pair.python] for pair in pairs], 0)
         overlap = f"{np.mean(others):.3f}" if others else "-"
-        share = f"{100 * same.mean:.1f} % [{100 * same.low:.1f}, {100 * same.high:.1f}]"
         lines.append(
-            f"{form:10}{share:>22}{overlap:>10}{off:14.1e}"
+            f"{form:10}{format(same, '.1%'):>22}{overlap:>10}{off:14.1e}"
             f"{times[0]:14.0f}{times[1]:12.0f}{times[0] / times[1]:8.1f}"
         )
     low, middle, high = 1e3 * np.quantile(report.frames, (0.05, 0.5, 0.95))
