@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cropper.boxes import SLACK, Boxes, as_boxes, overhang
+from cropper.boxes import SLACK, Box, Boxes, as_boxes, overhang
 from cropper.faces import Face, find_faces
 from cropper.image import View
 from cropper.space import CropSpace, parse_aspect
+from cropper.turn import Turn
 
 __all__ = ["MISSED", "NOTHING", "KeepHeads", "Kept", "share_inside"]
 
@@ -39,6 +40,8 @@ class KeepHeads:
     alone: bool = False  # only the largest
     hair: bool = True  # whether a head has more than its face
     single: tuple[Face, ...] = ()  # theirs instead of those of a group, the largest first
+    turn: Turn | None = None  # of the photo, if it is turned
+    beside: tuple[Box, ...] = ()  # kept as well, px: room about heads is what these leave
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> Kept:
         faces = self.single or find_faces(view)
@@ -46,24 +49,26 @@ class KeepHeads:
             return Kept(NOTHING)
         least = (1.0 if self.alone else _IN_GROUP) * faces[0].height
         group = [face for face in faces if self.single or face.height >= least]
-        rooms = np.array([space.largest * space.max_scale for space in spaces]) * view.size
+        turn = self.turn or Turn(view.size, 0.0)
+        rooms = _rooms(spaces, turn)
         heads = as_boxes([face.head(view.size) if self.hair else face.box for face in group])
         chosen = _that_fit(heads, rooms)
         if not chosen.any():  # then the face without its hair
             face = as_boxes(group[0].box)
             fits = _that_fit(face, rooms).any()
             what = "the whole head" if fits else "the whole face"
-            told = _cannot(what, heads[:1], spaces) + (": its face is kept" if fits else "")
+            told = _cannot(what, heads[:1], spaces[0], turn)
+            told += ": its face is kept" if fits else ""
             return Kept(face, note=told, subject=heads)
         for room in _HEADROOMS if self.hair else ():
             roomy = as_boxes([face.head(view.size, room) for face in group])
-            if _that_fit(roomy[chosen], rooms).all():
+            if _that_fit(np.concatenate([roomy[chosen], *map(as_boxes, self.beside)]), rooms).all():
                 break
         else:
             roomy = heads
         if chosen.all():
             return Kept(roomy, subject=heads)
-        told = _cannot("all heads", heads, spaces)
+        told = _cannot("all heads", heads, spaces[0], turn)
         if self.single or len(group) < _GROUP:
             return Kept(roomy[chosen], heads[~chosen], told, heads)
         return _KeptOfGroup(roomy[chosen], heads, told, heads, roomy)
@@ -137,17 +142,24 @@ def _weights(heads: Boxes) -> NDArray[np.float64]:
     return np.asarray((heads[:, 3] - heads[:, 1]) ** 2)
 
 
-def _cannot(what: str, held: Boxes, spaces: Sequence[CropSpace]) -> str:
-    """Says so, and names the shape nearest to the one asked for that holds the boxes, if one does.
+def _rooms(spaces: Sequence[CropSpace], turn: Turn) -> NDArray[np.float64]:
+    """(S, 2): the sides of the largest crop of each space in the turned photo, px."""
+    largest = turn.fit(np.concatenate([space.centred for space in spaces]))
+    return largest[:, 2:] - largest[:, :2]
 
-    The aspects whose largest crops hold the boxes form one interval.
+
+def _cannot(what: str, held: Boxes, space: CropSpace, turn: Turn) -> str:
+    """Says so, and names the shape nearest to that of the space which holds the boxes, if one does.
+
+    The aspects whose largest crops hold the boxes form one interval. Of a turned photo none is
+    named: there it is a matter of the place as well.
     """
-    space = spaces[0]
+    told = f"no crop of this shape holds {what}"
     width, height = np.array(space.size) * space.max_scale
     wide, tall = held[:, 2:].max(0) - held[:, :2].min(0)
     able = [
         (abs(math.log(ratio / space.aspect)), name)
         for name, ratio in [*_SHAPES, ("original", width / height)]
-        if wide / height <= ratio <= width / tall
+        if wide / height <= ratio <= width / tall and not turn.angle
     ]
-    return f"no crop of this shape holds {what}" + (f", {min(able)[1]} would" if able else "")
+    return f"{told}, {min(able)[1]} would" if able else told

@@ -202,13 +202,12 @@ class CropRequest:
             raise ConfigError("`shear` is for crops that may be turned: add `method=search+stn`")
         if self.strategy and method in ("stn", "localizer"):
             raise ConfigError(f"`strategy` is of a search: {method} has none, leave it out")
-        own = [what for what in (*self.keep, *self.avoid) if not isinstance(what, str)]
-        if (self.constraints or own or self.focus or self.fit != "crop") and method != SEARCH:
+        if (self.names_parts or self.people or self.fit != "crop") and method != SEARCH:
             raise ConfigError(f"constraints are on boxes: {method} gives others, leave it out")
         if self.straighten not in (None, *STRAIGHTENED):
             told = ", ".join(STRAIGHTENED)
             raise ConfigError(f"`straighten` is one of {told}, got {self.straighten!r}")
-        if self.orient and (own or self.focus):
+        if self.orient and self.names_parts:
             raise ConfigError(
                 "boxes and points are of the photo as it is: leave them out, or `orient`"
             )
@@ -223,6 +222,12 @@ class CropRequest:
     def people(self) -> tuple[Person, ...]:
         """Who is to be kept, by name."""
         return tuple(what for what in self.keep if isinstance(what, Person))
+
+    @property
+    def names_parts(self) -> bool:
+        """Whether boxes or points of the photo are to be kept or avoided."""
+        boxes = [what for what in self.keep if not isinstance(what, str | Person)]
+        return bool(boxes or self.avoid or self.focus or self.constraints)
 
     @property
     def searched_aspect(self) -> str | float:

@@ -86,8 +86,12 @@ class SearchTask:
         notes = tuple(each.note for each in bound if each.note)
         if len(allowed):
             return allowed, notes
-        none = "no crop keeps and avoids all that it should: this one comes nearest"
-        return boxes, notes or (none,)
+        what = (
+            "keeps and avoids all that it should"
+            if self.request.names_parts
+            else "keeps heads whole"
+        )
+        return boxes, notes or (f"no crop {what}: this one comes nearest",)
 
     def ranked(
         self, boxes: Boxes, bound: Sequence[BoundConstraint], overlap: float

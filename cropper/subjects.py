@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,21 +39,21 @@ def constraints_of(
     Without ``hair`` a head is as small as its face. ``people`` are the faces of those to keep who
     are in the photo; where nobody is, all faces are kept.
     """
-    kept: list[Constraint] = []
+    named = _kept(request, bool(people))
+    boxes = [_in_turned(what, turn) for what in named if not isinstance(what, str | FaceAt)]
+    heads = KeepHeads(hair=hair, turn=turn, beside=tuple(boxes))
+    kept: list[Constraint] = [KeepBox(box) for box in boxes]
+    kept += [
+        replace(heads, alone=what == "largest") for what in named if what in ("faces", "largest")
+    ]
     single = [face.box for face in people]
-    for what in _kept(request, bool(people)):
-        if isinstance(what, FaceAt):
-            single.append(what.box)
-        elif not isinstance(what, str):
-            kept.append(KeepBox(_in_turned(what, turn)))
-        elif what != "none":
-            kept.append(KeepHeads(alone=what == "largest", hair=hair))
+    single += [what.box for what in named if isinstance(what, FaceAt)]
     if single:
         turned = (Face(_in_turned(box, turn), 1.0) for box in single)
         faces = sorted(turned, key=lambda face: face.height, reverse=True)
-        kept.append(KeepHeads(hair=hair, single=tuple(faces)))
+        kept.append(replace(heads, single=tuple(faces)))
     avoided = (AvoidBox(_in_turned(box, turn)) for box in request.avoid)
-    focus = [FocusOn(_point_in_turned(request.focus, turn))] if request.focus else []
+    focus = [_focus_on(request.focus, turn)] if request.focus else []
     return (*kept, *avoided, *focus, *request.constraints)
 
 
@@ -78,35 +78,33 @@ def find_subjects(
 
 @dataclass(frozen=True)
 class KeepBox:
-    """Keeps a box whole; px, or fractions of the photo where all edges are at most 1."""
+    """Keeps a box whole, px."""
 
     box: Box
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> Kept:
-        return Kept(as_boxes(_in_pixels(self.box, view.size)))
+        return Kept(as_boxes(self.box))
 
 
 @dataclass(frozen=True)
 class AvoidBox:
-    """Leaves a box out; px or fractions as in KeepBox."""
+    """Leaves a box out, px."""
 
     box: Box
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _BoundAvoid:
-        return _BoundAvoid(as_boxes(_in_pixels(self.box, view.size)))
+        return _BoundAvoid(as_boxes(self.box))
 
 
 @dataclass(frozen=True)
 class FocusOn:
-    """Keeps a point in the middle half of the crop, or as near as the photo's edges allow.
-
-    px, or fractions of the photo where both numbers are at most 1.
-    """
+    """Keeps a point, px, in the middle half of the crop, or as near as the photo's edges allow."""
 
     point: Point
+    turned: bool = False  # the photo: then its edges do not tell how near a crop may come
 
     def bind(self, view: View, spaces: Sequence[CropSpace]) -> _BoundFocus:
-        return _BoundFocus(_in_pixels(self.point, view.size), view.size)
+        return _BoundFocus(np.array(self.point), view.size, self.turned)
 
 
 @dataclass(frozen=True)
@@ -128,6 +126,7 @@ class _BoundAvoid:
 class _BoundFocus:
     point: NDArray[np.float64]  # (2,) px
     size: tuple[int, int]
+    turned: bool = False
     note: str = ""
 
     def _off(self, boxes: Boxes) -> NDArray[np.float64]:
@@ -139,7 +138,7 @@ class _BoundFocus:
         return np.asarray(np.maximum(back, forth).clip(0).max(1))
 
     def mask(self, boxes: Boxes) -> NDArray[np.bool_]:
-        return np.asarray(self._off(boxes) <= SLACK)
+        return np.asarray(self._off(boxes) <= SLACK) | self.turned
 
     def penalty(self, boxes: Boxes) -> NDArray[np.float64]:
         off = self._off(boxes)
@@ -215,19 +214,16 @@ def aspect_for_all(bound: Sequence[BoundConstraint], spaces: Sequence[CropSpace]
 
 
 def _in_turned(box: Box, turn: Turn) -> Box:
-    """The upright box around a box of the photo once that is turned."""
-    if not turn.angle:
-        return box
-    left, top, right, bottom = turn.around(as_boxes(_in_pixels(box, turn.size)))[0].tolist()
+    """The upright box, px, around a box of the photo once that is turned."""
+    boxes = as_boxes(_in_pixels(box, turn.size))
+    left, top, right, bottom = (turn.around(boxes) if turn.angle else boxes)[0].tolist()
     return (left, top, right, bottom)
 
 
-def _point_in_turned(point: Point, turn: Turn) -> Point:
-    """The same for a point."""
-    if not turn.angle:
-        return point
-    x, y = turn.in_turned(_in_pixels(point, turn.size)).tolist()
-    return (x, y)
+def _focus_on(point: Point, turn: Turn) -> FocusOn:
+    place = _in_pixels(point, turn.size)
+    x, y = (turn.in_turned(place) if turn.angle else place).tolist()
+    return FocusOn((x, y), turned=bool(turn.angle))
 
 
 def _in_pixels(place: Point | Box, size: tuple[int, int]) -> NDArray[np.float64]:

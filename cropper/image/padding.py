@@ -68,7 +68,7 @@ def _blurred(picture: Image.Image, size: Size) -> Image.Image:
     """The middle of the picture in the shape of ``size``, averaged to few pixels and enlarged."""
     width, height = picture.size
     scale = max(size[0] / width, size[1] / height)
-    half = size[0] / scale / 2, size[1] / scale / 2
+    half = min(size[0] / scale, width) / 2, min(size[1] / scale, height) / 2
     box = (width / 2 - half[0], height / 2 - half[1], width / 2 + half[0], height / 2 + half[1])
     long = max(size)
     few = (max(round(size[0] * _BLURRED / long), 1), max(round(size[1] * _BLURRED / long), 1))

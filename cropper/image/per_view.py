@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -15,18 +16,33 @@ Found = TypeVar("Found")
 Seen = TypeVar("Seen", View, SourceImage)
 
 
+class _Look(Generic[Found]):
+    """Found by the first thread that asks; others wait for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: list[Found] = []
+
+    def get(self, find: Callable[[], Found]) -> Found:
+        with self._lock:
+            if not self._found:
+                self._found.append(find())
+            return self._found[0]
+
+
 class PerView(Generic[Found]):
     """Each is looked at once, in whichever thread. What is found may not hold the view."""
 
     def __init__(self) -> None:
-        self._found: dict[int, Found] = {}  # of views that are still there, by id
+        self._looks: dict[int, _Look[Found]] = {}  # at views that are still there, by id
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._looks)
 
     def get(self, view: Seen, find: Callable[[Seen], Found]) -> Found:
         """What ``find`` found in the view when it was first asked about."""
-        if (key := id(view)) not in self._found:
-            self._found[key] = find(view)
-            weakref.finalize(view, self._found.pop, key, None)
-        return self._found[key]
+        new = _Look[Found]()
+        look = self._looks.setdefault(id(view), new)
+        if look is new:
+            weakref.finalize(view, self._looks.pop, id(view), None)
+        return look.get(lambda: find(view))

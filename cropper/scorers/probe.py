@@ -62,7 +62,7 @@ CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
     "head larger: the middle 70 %": lambda p: _part(p, (0.15, 0.15), (0.85, 0.85)),
     "the top 15 % cut away": lambda p: _part(p, (0.15, 0.0), (1.0, 1.0)),
     "the bottom 15 % cut away": lambda p: _part(p, (0.0, 0.0), (0.85, 1.0)),
-    "upside down": lambda p: np.ascontiguousarray(p[::-1]),
+    "upside down": lambda p: p[::-1].copy(),
     "a white border": _bordered,
     "half the resolution": _blurred,
 }

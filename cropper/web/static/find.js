@@ -19,12 +19,12 @@ export async function find({ objective, turn, faces }, request) {
   const keep = request.keep ?? ["faces"];
   const isLooking = keep.includes("faces") || keep.includes("largest");
   const seen = isLooking ? await faces() : null;
-  const bound = constraintsOf(keep.map((what) => inTurned(what, turn)), seen ?? [], spaces);
+  const bound = constraintsOf(keep.map((what) => inTurned(what, turn)), seen ?? [], spaces, turn);
   const budget = request.budget ?? (!request.exact && request.aspect === "free" ? FREE_BUDGET : BUDGET);
   const wanted = constrained(objective, bound);
   const fitting = (boxes) => wanted(boxes.map((box) => turn.fit(box)));
   const found = await search(fitting, spaces, budget, request.topK ?? 1);
-  const { boxes, notes } = await placed(found.boxes, bound, spaces, objective, turn);
+  const { boxes, notes } = await placed(found.boxes, bound, spaces, objective, turn, keep);
   const best = await ranked(boxes, bound, spaces, objective, turn, request);
   checkPixels(best.crops[0].box, request);
   const home = seen && seen.map((face) => turn.home(face));
@@ -45,7 +45,7 @@ function checkPixels([x0, y0, x1, y1], { minPixels = 0 }) {
 }
 
 /** What was found, in whole pixels, less what the constraints exclude; and notes. */
-async function placed(found, bound, spaces, objective, turn) {
+async function placed(found, bound, spaces, objective, turn, keep) {
   const notes = bound.map((each) => each.note).filter(Boolean);
   const boxes = distinct(found.map((box) => place(box, turn)));
   const inside = allowed(boxes, bound);
@@ -56,8 +56,8 @@ async function placed(found, bound, spaces, objective, turn) {
     const scores = await objective(others);
     return { boxes: [others[scores.indexOf(Math.max(...scores))]], notes };
   }
-  const none = "no crop keeps and avoids all that it should: this one comes nearest";
-  return { boxes, notes: notes.length ? notes : [none] };
+  const what = keep.some((each) => each.face || each.box) ? "keeps and avoids all that it should" : "keeps heads whole";
+  return { boxes, notes: notes.length ? notes : [`no crop ${what}: this one comes nearest`] };
 }
 
 /** The crops, best first, and the scores of the whole photo and of the centred crop. */

@@ -59,37 +59,41 @@ class KeptOfGroup extends Kept {
   }
 }
 
-/** The constraints of `keep`, a list of faces, largest, none, {face: box} and {box}. */
-export function constraintsOf(keep, faces, spaces) {
+/** The constraints of `keep`, a list of faces, largest, none, {face: box} and {box}, in the turned photo. */
+export function constraintsOf(keep, faces, spaces, turn) {
   const single = keep.filter((what) => what.face).map((what) => what.face);
-  const found = keep.filter((what) => what.box).map((what) => new Kept([what.box]));
+  const beside = keep.filter((what) => what.box).map((what) => what.box);
+  const found = beside.map((box) => new Kept([box]));
+  const heads = (of, isAlone, areSingle) => keepHeads(of, isAlone, areSingle, spaces, turn, beside);
   for (const what of ["faces", "largest"].filter((name) => keep.includes(name))) {
-    found.push(keepHeads(faces, what === "largest", false, spaces));
+    found.push(heads(faces, what === "largest", false));
   }
   if (single.length) {
-    found.push(keepHeads(single.sort((a, b) => heightOf(b) - heightOf(a)), false, true, spaces));
+    found.push(heads(single.sort((a, b) => heightOf(b) - heightOf(a)), false, true));
   }
   return found;
 }
 
-function keepHeads(faces, isAlone, areSingle, spaces) {
+/** Heads of faces, as far as the shape can hold them; room about them is what the boxes `beside` leave. */
+function keepHeads(faces, isAlone, areSingle, spaces, turn, beside) {
   if (!faces.length) return new Kept([]);
   const { size } = spaces[0];
   const least = (isAlone ? 1 : IN_GROUP) * heightOf(faces[0]);
   const group = faces.filter((face) => areSingle || heightOf(face) >= least);
-  const rooms = spaces.map((space) => space.largest.map((side, axis) => side * space.maxScale * size[axis]));
+  const rooms = spaces.map((space) => turn.fit(space.centred))
+    .map(([x0, y0, x1, y1]) => [x1 - x0, y1 - y0]);
   const heads = group.map((face) => headOf(face, size));
   const chosen = thatFit(heads, rooms);
   if (!chosen.some(Boolean)) { // then the face without its hair
     const fits = thatFit(group.slice(0, 1), rooms)[0];
-    const told = cannot(fits ? "the whole head" : "the whole face", heads.slice(0, 1), spaces[0]);
+    const told = cannot(fits ? "the whole head" : "the whole face", heads.slice(0, 1), spaces[0], turn);
     return new Kept(group.slice(0, 1), [], told + (fits ? ": its face is kept" : ""));
   }
   const held = (boxes) => boxes.filter((_, index) => chosen[index]);
   const roomy = [...HEADROOMS, 0].map((room) => group.map((face) => headOf(face, size, room)))
-    .find((wider) => thatFit(held(wider), rooms).every(Boolean));
+    .find((wider) => thatFit([...held(wider), ...beside], rooms).every(Boolean));
   if (chosen.every(Boolean)) return new Kept(roomy);
-  const told = cannot("all heads", heads, spaces[0]);
+  const told = cannot("all heads", heads, spaces[0], turn);
   if (areSingle || group.length < GROUP) return new Kept(held(roomy), heads.filter((_, index) => !chosen[index]), told);
   return new KeptOfGroup(held(roomy), heads, told, roomy);
 }
@@ -115,12 +119,12 @@ function thatFit(heads, rooms) {
 const around = (boxes) => [Math.min(...boxes.map((box) => box[0])), Math.min(...boxes.map((box) => box[1])),
   Math.max(...boxes.map((box) => box[2])), Math.max(...boxes.map((box) => box[3]))];
 
-/** Says so, and names the nearest shape that holds the boxes, if one does. */
-function cannot(what, held, space) {
+/** Says so, and names the nearest shape that holds the boxes, if one does; of a turned photo none. */
+function cannot(what, held, space, turn) {
   const [width, height] = space.size.map((side) => side * space.maxScale);
   const [x0, y0, x1, y1] = around(held);
   const able = [...SHAPES, ["original", width / height]]
-    .filter(([, ratio]) => (x1 - x0) / height <= ratio && ratio <= width / (y1 - y0))
+    .filter(([, ratio]) => !turn.angle && (x1 - x0) / height <= ratio && ratio <= width / (y1 - y0))
     .sort(([, a], [, b]) => Math.abs(Math.log(a / space.aspect)) - Math.abs(Math.log(b / space.aspect)));
   return `no crop of this shape holds ${what}${able.length ? `, ${able[0][0]} would` : ""}`;
 }
