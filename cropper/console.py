@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cropper.boxes import Corners, Crop
-from cropper.errors import ImageWriteError, in_shell_words, lost_output, tell
+from cropper.errors import ImageWriteError, in_shell_words, lost_output, printable, tell
 from cropper.result import CropResult
 
 __all__ = ["print_json", "print_line", "record_of", "say", "text_of", "verdicts", "write_standard"]
@@ -148,12 +148,13 @@ def write_standard(data: bytes) -> None:
 
 
 def print_line(line: str) -> bool:
-    """To standard output, names that are no UTF-8 as the file system has them.
+    """To standard output: controls but tabs written out, names that are no UTF-8 as they are.
 
     Whether somebody reads on: a reader that has left, as `head` does, is no failure of the work.
     Raises ImageWriteError for any other trouble.
     """
     try:
+        line = "\t".join(map(printable, line.split("\t")))
         write_standard(line.encode("utf-8", "surrogateescape") + b"\n")
     except ImageWriteError as error:
         if not isinstance(error.__cause__, BrokenPipeError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Protocol, TypedDict
 
@@ -150,13 +151,12 @@ class CropRequest:
     constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_numbers()
         self.spaces((1000, 1000))
         budget = 1 if self.budget is None else self.budget
         SearchConfig(self.strategy or "grid", budget, self.seed, self.top_k)
         if self.size and self.size[0] * self.size[1] > MAX_PIXELS:
             raise ConfigError(f"`size` has at most {MAX_PIXELS} px, got {self.size}")
-        if self.min_pixels is not None and self.min_pixels < 1:
-            raise ConfigError(f"`min_pixels` is at least 1, got {self.min_pixels}")
         if self.no_enlarge and not self.size:
             raise ConfigError("`no_enlarge` is about the pixels of `size`: add that")
         for what in (*self.keep, *self.avoid):
@@ -168,17 +168,32 @@ class CropRequest:
                     )
             elif not isinstance(what, Person):
                 box = what.box if isinstance(what, FaceAt) else what
-                if as_boxes(box).min() < 0:
-                    raise ConfigError(f"a box to keep or avoid lies inside the photo, got {box}")
+                if not _are_numbers(box, 4) or as_boxes(box).min() < 0:
+                    raise ConfigError(f"a box to keep or avoid lies inside the photo, got {box!r}")
         self._check_people()
-        if self.focus and not 0 <= min(self.focus) <= max(self.focus) < math.inf:
-            raise ConfigError(f"`focus` is a point x,y of the photo, got {self.focus}")
+        if self.focus is not None and not (_are_numbers(self.focus, 2) and min(self.focus) >= 0):
+            raise ConfigError(f"`focus` is a point x,y of the photo, got {self.focus!r}")
         if self.fit not in ("crop", *FILLS):
             raise ConfigError(f"`fit` is one of crop, {', '.join(FILLS)}, got {self.fit!r}")
         check_colour(self.background)
         if self.filter is not None:
             parse_filter(self.filter)
         self._check_method()
+
+    def _check_numbers(self) -> None:
+        for name in ("min_pixels", "top_k", "budget", "seed"):
+            if not isinstance(value := getattr(self, name), Integral | None):
+                raise ConfigError(f"`{name}` is a whole number, got {value!r}")
+        if self.min_pixels is not None and self.min_pixels < 1:
+            raise ConfigError(f"`min_pixels` is at least 1, got {self.min_pixels}")
+        if self.size is not None and not (_are_numbers(self.size, 2) and min(self.size) >= 1):
+            raise ConfigError(f"`size` is (width, height), each 1 px and more, got {self.size!r}")
+        for name in ("min_scale", "max_scale", "angle"):
+            if not isinstance(value := getattr(self, name), Real):
+                raise ConfigError(f"`{name}` is a number, got {value!r}")
+        for name in ("keep", "avoid"):
+            if not isinstance(value := getattr(self, name), tuple | list):
+                raise ConfigError(f"`{name}` is a tuple, of one too, got {value!r}")
 
     def _check_people(self) -> None:
         names = [person.name for person in self.people]
@@ -202,7 +217,8 @@ class CropRequest:
             raise ConfigError("`shear` is for crops that may be turned: add `method=search+stn`")
         if self.strategy and method in ("stn", "localizer"):
             raise ConfigError(f"`strategy` is of a search: {method} has none, leave it out")
-        if (self.names_parts or self.people or self.fit != "crop") and method != SEARCH:
+        constrained = self.constraints or self.names_parts or self.people or self.fit != "crop"
+        if constrained and method != SEARCH:
             raise ConfigError(f"constraints are on boxes: {method} gives others, leave it out")
         if self.straighten not in (None, *STRAIGHTENED):
             told = ", ".join(STRAIGHTENED)
@@ -227,7 +243,7 @@ class CropRequest:
     def names_parts(self) -> bool:
         """Whether boxes or points of the photo are to be kept or avoided."""
         boxes = [what for what in self.keep if not isinstance(what, str | Person)]
-        return bool(boxes or self.avoid or self.focus or self.constraints)
+        return bool(boxes or self.avoid or self.focus)
 
     @property
     def searched_aspect(self) -> str | float:
@@ -299,6 +315,12 @@ class CropRequest:
                 "the crop has {}x{} px and would be enlarged to {}x{}: take a larger photo, or "
                 "leave `no_enlarge` out".format(width, height, *self.size)
             )
+
+
+def _are_numbers(value: object, count: int) -> bool:
+    if not isinstance(value, tuple | list) or len(value) != count:
+        return False
+    return all(isinstance(each, Real) and math.isfinite(each) for each in value)
 
 
 def constrained(objective: Objective, constraints: Sequence[BoundConstraint]) -> Objective:

@@ -41,9 +41,9 @@ class SearchConfig:
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
             raise SearchError(f"strategy is one of {', '.join(STRATEGIES)}, got {self.strategy!r}")
-        for name, value in (("budget", self.budget), ("top_k", self.top_k)):
-            if value < 1:
-                raise SearchError(f"{name} is at least 1, got {value}")
+        for name, least in (("budget", 1), ("top_k", 1), ("seed", 0)):
+            if (value := getattr(self, name)) < least:
+                raise SearchError(f"{name} is at least {least}, got {value}")
         if self.stride is not None and not 0 < self.stride < 1:
             raise SearchError(f"stride is between 0 and 1, got {self.stride}")
 

@@ -86,11 +86,8 @@ class SearchTask:
         notes = tuple(each.note for each in bound if each.note)
         if len(allowed):
             return allowed, notes
-        what = (
-            "keeps and avoids all that it should"
-            if self.request.names_parts
-            else "keeps heads whole"
-        )
+        asked = self.request.names_parts or self.request.constraints
+        what = "keeps and avoids all that it should" if asked else "keeps heads whole"
         return boxes, notes or (f"no crop {what}: this one comes nearest",)
 
     def ranked(

@@ -51,7 +51,7 @@ class Console(Watcher):
             print_json({"input": source, "outputs": outputs, "done": not todo})
         else:
             line = f"{source} -> {', '.join(outputs)}{'' if todo else ' (done already)'}"
-            print_line(printable(line))
+            print_line(line)
 
     def found(self, photos: int) -> None:
         now = time.monotonic()

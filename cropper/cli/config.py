@@ -27,13 +27,12 @@ _FROM = {ParameterSource.DEFAULT_MAP: "file", ParameterSource.ENVIRONMENT: "vari
 def config_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
     """Print what files and variables set, or every setting of COMMAND, and where it comes from."""
     from cropper.console import print_json, print_line  # noqa: PLC0415 - the library
-    from cropper.errors import printable  # noqa: PLC0415
 
     assert isinstance(main, click.Group)
     if names and names not in {trail for trail, _ in commands_of(main)}:
         raise ConfigError(f"{' '.join(names)} is no command")
     if ctx.obj.path and not as_json:
-        print_line(printable(f"# {ctx.obj.path}{' (found, not named)' * ctx.obj.found}"))
+        print_line(f"# {ctx.obj.path}{' (found, not named)' * ctx.obj.found}")
     root = ctx.find_root()
     for record in _settings(main, root, ()):
         place = tuple(record["command"].split())
@@ -44,7 +43,7 @@ def config_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) ->
                 key = ".".join((*place, record["option"]))
                 value = json.dumps(record["value"])
                 origin = f" {record['origin']}" if record["origin"] else ""
-                print_line(printable(f"{key} = {value}  # {record['source']}{origin}"))
+                print_line(f"{key} = {value}  # {record['source']}{origin}")
 
 
 def _settings(

@@ -49,7 +49,28 @@ def explained(ctx: click.Context) -> Iterator[None]:
         raise ConfigError(f"{place}: {error.message}") from error
 
 
+# Of these the command line's count, else the variables', else the file's; and what none is
+_ALTERNATIVES = ({"aspect": None, "size": None, "preset": None}, {"angle": 0.0, "straighten": None})
+_SOURCES = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT, ParameterSource.DEFAULT_MAP)
+
+
+def _take_first(command: click.Command, ctx: click.Context) -> None:
+    """Settings that stand for each other are taken from one place."""
+    for unset in _ALTERNATIVES:
+        options = {key: each for key, each in options_of(command).items() if key in unset}
+        sources = {key: ctx.get_parameter_source(str(each.name)) for key, each in options.items()}
+        first = next((each for each in _SOURCES if each in sources.values()), None)
+        for key, option in options.items():
+            if sources[key] in _SOURCES and sources[key] != first:
+                ctx.params[str(option.name)] = () if option.multiple else unset[key]
+                ctx.set_parameter_source(str(option.name), ParameterSource.DEFAULT)
+
+
 class _Group(click.Group):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with explained(ctx):
+            return super().parse_args(ctx, args)
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """A stream without room, which help may be printed to, is no traceback."""
         with exit_on_error("cropper"):
@@ -123,7 +144,9 @@ class _Command(click.Command):
         if not ctx.resilient_parsing and not self.ignore_unknown_options:
             refuse_repeats(self, ctx, args)
         with explained(ctx):
-            return super().parse_args(ctx, args)
+            left = super().parse_args(ctx, args)
+        _take_first(self, ctx)
+        return left
 
     @property
     def _optional(self) -> dict[str, Sequence[str]]:

@@ -21,7 +21,7 @@ def check_colour(name: str) -> None:
     """Raises ConfigError for what is no colour."""
     try:
         ImageColor.getrgb(name)
-    except ValueError as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise ConfigError(f"`background` is a colour, as white or #20242a, got {name!r}") from error
 
 

@@ -105,7 +105,8 @@ def _read(source: str | Path | bytes | BinaryIO) -> bytes:
 
 
 def _pixels(tensor: Any) -> NDArray[np.uint8]:
-    values: NDArray[Any] = tensor.detach().cpu().numpy()
+    tensor = tensor.detach().cpu()
+    values: NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
     if values.ndim == 3 and values.shape[0] == 3 and values.shape[2] != 3:
         values = values.transpose(1, 2, 0)
     if values.dtype.kind != "f":

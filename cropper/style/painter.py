@@ -62,7 +62,8 @@ class Painter:
         needed = memory_of(self._backbone, config, size)
         last: DescentStep | None = None
         with self._room.taken(needed, check), self._progress() as show:
-            steps = transfer(pixels, self._like, self._backbone, config, memory=self._memory)
+            source = from_array(pixels, "the crop")
+            steps = transfer(source, self._like, self._backbone, config, memory=self._memory)
             for last in steps:
                 check()
                 if show:
