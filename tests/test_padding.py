@@ -83,6 +83,17 @@ def test_every_mode_is_laid_unchanged_on_every_fill(mode: str, fill: str) -> Non
         assert abs(int(edge[0]) - 0.299 * 65_535) < 257
 
 
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(0.1, 10))
+def test_a_crop_of_any_size_is_laid_on_its_blurred_self(
+    width: int, height: int, aspect: float
+) -> None:
+    canvas, picture = Canvas(aspect, "blur"), Image.new("RGB", (width, height), (90, 30, 200))
+    size, place = canvas.layout(picture.size)
+    whole = np.asarray(laid(picture, canvas, size, place[:2]))
+    assert whole.shape == (size[1], size[0], 3)
+    assert (whole == (90, 30, 200)).all()
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 def test_a_background_is_seen_as_its_colour_through_the_photo_s_profile(mode: str) -> None:
     picture = _pictures()[mode]
@@ -128,6 +139,16 @@ def test_where_the_shape_holds_them_nothing_is_padded(aspect: str) -> None:
     assert padded.crops == plain.crops
     assert render(photo, padded.best, "JPEG") == render(photo, plain.best, "JPEG")
     assert "padding" not in padded.to_dict()
+
+
+@pytest.mark.parametrize("low", [0.3, 0.5, 0.55])
+def test_a_box_is_kept_beside_a_head_with_the_room_that_both_leave(low: float) -> None:
+    photo, box = data.astronaut(), (0.1, 0.1, 0.8, low)
+    head = find_faces(from_array(photo).view(640))[0].head((512, 512))
+    best = CropFinder().find(photo, aspect="16:9", keep=("faces", box), fit="pad").best
+    for x0, y0, x1, y1 in (head, np.array(box) * 512):
+        left, top, right, bottom = best.box
+        assert max(left - x0, top - y0, x1 - right, y1 - bottom) <= 1
 
 
 def test_a_box_to_keep_is_padded_for_too() -> None:

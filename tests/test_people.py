@@ -166,6 +166,7 @@ def run(*line: str) -> Result:
 )
 def test_best_keeps_skips_and_copies(folder: Path, name: str, who: list[str]) -> None:
     line = ["best", "in/group.png", "in/other.png", "--size", "90x160", *who, "--json"]
+    line += ["--orient"]  # people are found in the upright photo
     found = run(*line, "-o", "skip/{stem}.png", "--if-absent", "skip")
     assert found.exit_code == 0, found.output
     first, second = map(json.loads, found.stdout.splitlines())

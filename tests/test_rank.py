@@ -80,6 +80,15 @@ def test_score_tells_each_picture_and_goes_on_after_a_broken_one(folder: Path) -
     assert "1 of 6 failed" in found.stderr
 
 
+@pytest.mark.parametrize("command", ["score", "rank"])
+def test_names_do_not_command_the_terminal(tmp_path: Path, bright: None, command: str) -> None:
+    photo().save(tmp_path / "a\x1b[31m\nb.png")
+    found = CliRunner().invoke(main, [command, str(tmp_path), "--scorer", "bright"])
+    assert found.exit_code == 0
+    (line,) = found.stdout.splitlines()
+    assert line.endswith(r"a\x1b[31m\nb.png")
+
+
 def test_score_prints_a_table_of_files(folder: Path) -> None:
     found = run("score", folder / "40.png", folder / "200.png", "--scorer", "bright")
     assert found.exit_code == 0

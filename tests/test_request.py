@@ -46,6 +46,17 @@ def test_the_fields_that_functions_take_are_the_request_s() -> None:
         ({"no_enlarge": True}, "`size`"),
         ({"strategy": "luck"}, "strategy is one of"),
         ({"method": "stn", "constraints": (object(),)}, "constraints are on boxes"),
+        ({"min_pixels": -1}, "`min_pixels` is at least 1"),
+        ({"min_pixels": (100,)}, "`min_pixels` is a whole number"),
+        ({"top_k": 2.5}, "`top_k` is a whole number"),
+        ({"seed": -1}, "seed is at least 0"),
+        ({"size": "10x10"}, "`size` is"),
+        ({"size": (10, 0)}, "`size` is"),
+        ({"focus": (0.1, 0.5, 0.2)}, "`focus` is a point"),
+        ({"angle": "3"}, "`angle` is a number"),
+        ({"background": 3}, "`background` is a colour"),
+        ({"keep": "faces"}, "`keep` is a tuple"),
+        ({"avoid": (0.1, 0.1, 0.2, 0.2)}, "a box to keep or avoid"),
     ],
 )
 def test_fields_that_break_a_rule(fields: dict[str, Any], words: str) -> None:

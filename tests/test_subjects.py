@@ -18,6 +18,7 @@ from cropper.cli import main
 from cropper.errors import ConfigError
 from cropper.faces import Face, find_faces
 from cropper.heads import KeepHeads, Kept, _KeptOfGroup, _that_fit
+from cropper.request import CropFields
 from cropper.space import CropSpace
 from tests.conftest import one_record
 
@@ -90,6 +91,23 @@ def test_the_shape_that_is_named_would_do(aspect: float) -> None:
     (note,) = CropFinder(Low()).find(close, aspect=aspect).notes
     named = note.partition(" would")[0].rpartition(", ")[2]
     assert CropFinder(Low()).find(close, aspect=named).notes == ()
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.02, 0.1, 0.5, -3.0])
+def test_a_corner_stays_the_corner_in_a_photo_that_is_turned(angle: float) -> None:
+    fields: CropFields = {"focus": (0.0, 0.0), "max_scale": 0.6, "angle": angle}
+    found = CropFinder(Low()).find(data.rocket(), aspect="1:1", keep=("none",), **fields)
+    assert max(found.best.box[:2]) <= 15
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    "fields", [{"aspect": "1:20", "angle": 14.9}, {"size": (400, 400), "angle": 12.0}]
+)
+def test_a_turned_photo_names_no_shape_and_no_wish_that_nobody_had(fields: CropFields) -> None:
+    (note,) = CropFinder(Low()).find(ASTRONAUT, **fields).notes
+    assert "would" not in note
+    assert "avoids" not in note
 
 
 def test_of_two_that_do_not_fit_together_the_larger_is_kept_whole() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from cropper.cli import main
 from cropper.cli.settings import LOOKS, commands_of, options_of
@@ -225,6 +226,27 @@ def test_a_named_file_may_be_a_variable(run: Run, monkeypatch: pytest.MonkeyPatc
     assert "best.quality" not in found
     assert run("--no-config", "config").stdout == ""
     assert run("--config", "none.toml", "config").exit_code == 2
+    monkeypatch.setenv("CROPPER_CONFIG", "none.toml")
+    assert run("config").stderr.startswith("cropper: CROPPER_CONFIG: File 'none.toml'")
+
+
+@pytest.mark.parametrize(
+    ("line", "shape"),
+    [(["--size", "30x40"], 3 / 4), (["--aspect", "1:1"], 1), (["--preset", "avatar"], 1), ([], 2)],
+)
+def test_a_shape_is_taken_from_the_first_place_that_gives_one(
+    run: Run, line: list[str], shape: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("in").mkdir()
+    spotted(96, 64).save("in/a.png")
+    Path("cropper.toml").write_text('angle = 3\n[best]\naspect = "4:5"\n[bulk]\nsize = "20x10"')
+    monkeypatch.setenv("CROPPER_BEST_SIZE", "20x10")
+    found = run("best", "in/a.png", "-o", "a.png", "--straighten", "--keep", "none", *line)
+    assert (found.exit_code, "aspect" in found.stderr) == (0, False)
+    assert run("bulk", "in", "-o", "out", "--keep", "none", *line).exit_code == 0
+    for name in ("a.png", "out/a.png"):
+        with Image.open(name) as crop:
+            assert crop.width / crop.height == pytest.approx(shape, abs=0.03)
 
 
 def test_no_pipe_is_waited_for_and_no_folder_read(run: Run) -> None:

@@ -237,3 +237,11 @@ def test_the_probe_tells_what_a_score_likes() -> None:
     assert found["upside down"].mean == pytest.approx(0, abs=1e-9)
     assert found["darker by 40 %"].mean == pytest.approx(-0.4 * redness(pictures).mean(), rel=0.05)
     assert found["a white border"].mean < 0
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 3), (7, 1, 3), (1, 1, 3)])
+def test_the_probe_takes_pictures_of_one_row(shape: tuple[int, int, int]) -> None:
+    def mean(views: Any) -> Any:
+        return np.array([torch.from_numpy(v).float().mean().item() for v in views])
+
+    assert len(probe(mean, [np.full(shape, 9, np.uint8)] * 2)) > 5
