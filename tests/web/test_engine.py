@@ -12,6 +12,7 @@ from PIL import Image
 from skimage import data
 
 from cropper import render
+from cropper.boxes import Box
 from cropper.finder import CropFinder
 from cropper.image import open_photo
 from cropper.space import CropSpace
@@ -36,6 +37,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"aspect": "4:5", "angle": 3.5, "top_k": 2},
     {"aspect": "original", "angle": -11, "keep": "none"},
     {"aspect": "free", "angle": 15},
+    {"aspect": "1:20", "angle": 14.9},
 ]
 CROP = """
 async ([content, type, options, angle]) => {
@@ -80,8 +82,14 @@ def python_s(content: bytes, options: dict[str, Any]) -> Any:
     if "size" in fields:
         fields["size"] = tuple(int(side) for side in fields["size"].split("x"))
     if "keep" in fields:
-        fields["keep"] = tuple(fields["keep"].split(";"))
+        fields["keep"] = tuple(map(_part, fields["keep"].split(";")))
     return CropFinder().find(content, **fields)
+
+
+def _part(told: str) -> str | Box:
+    x, comma, rest = told.partition(",")
+    y, width, height = map(int, rest.split(",")) if comma else (0, 0, 0)
+    return (int(x), y, int(x) + width, y + height) if comma else told
 
 
 @pytest.mark.parametrize(
@@ -121,6 +129,15 @@ def test_groups_that_do_not_fit_are_told_alike(page: Any) -> None:
     content = encoded(side_by_side(*(stranger(index) for index in range(4))))
     for aspect in ("9:16", "1:2", "3:1"):
         own, other = python_s(content, {"aspect": aspect}), ask(page, content, {"aspect": aspect})
+        assert other["box"] == [*own.best.box]
+        assert other["notes"] == [*own.notes]
+
+
+def test_boxes_beside_heads_are_kept_alike(page: Any) -> None:
+    content = encoded(PHOTOS["astronaut"])
+    for low in (100, 262, 308):
+        options = {"aspect": "2:1", "keep": f"faces;51,51,359,{low}"}  # x,y,w,h
+        own, other = python_s(content, options), ask(page, content, options)
         assert other["box"] == [*own.best.box]
         assert other["notes"] == [*own.notes]
 
