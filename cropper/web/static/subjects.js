@@ -90,8 +90,8 @@ function keepHeads(faces, isAlone, areSingle, spaces, turn, beside) {
     return new Kept(group.slice(0, 1), [], told + (fits ? ": its face is kept" : ""));
   }
   const held = (boxes) => boxes.filter((_, index) => chosen[index]);
-  const roomy = [...HEADROOMS, 0].map((room) => group.map((face) => headOf(face, size, room)))
-    .find((wider) => thatFit([...held(wider), ...beside], rooms).every(Boolean));
+  const roomy = HEADROOMS.map((room) => group.map((face) => headOf(face, size, room)))
+    .find((wider) => thatFit([...held(wider), ...beside], rooms).every(Boolean)) ?? heads;
   if (chosen.every(Boolean)) return new Kept(roomy);
   const told = cannot("all heads", heads, spaces[0], turn);
   if (areSingle || group.length < GROUP) return new Kept(held(roomy), heads.filter((_, index) => !chosen[index]), told);
