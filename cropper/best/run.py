@@ -17,6 +17,7 @@ from cropper.console import print_json, record_of, say, text_of, write_standard
 from cropper.errors import (
     ConfigError,
     CropperError,
+    DataError,
     ImageReadError,
     ImageWriteError,
     MissingModelError,
@@ -96,6 +97,10 @@ class _Batch:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSYS:
                 raise  # so it is with all of them
             self._fail(item.name, error)
+        except Exception as error:  # a fault of the program, that only this photo may show
+            if self.total == 1:
+                raise
+            self._fail(item.name, DataError(f"{type(error).__name__}: {error}"))
 
     def _fail(self, source: str, error: CropperError | MemoryError) -> None:
         """Count and tell; wrong options end a single photo with 2, a disk that is full with 5."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from cropper import CropFinder, SourceImage
 from tests.conftest import (
     Crop,
     names,
@@ -61,6 +63,25 @@ def test_a_picture_whose_shape_the_budget_does_not_suit_fails_alone(
     assert found.exit_code == 1
     assert "banner.png" in found.stderr
     assert {"photo-best.png", "second-best.png"} < names(photo_png.parent)
+
+
+def test_a_fault_of_the_program_ends_no_other_photo(
+    crop: Crop, photo_png: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spotted(96, 32).save("second.png")
+    spotted().save("third.png")
+    find = CropFinder.find
+
+    def faulty(self: CropFinder, photo: SourceImage, *given: Any, **more: Any) -> Any:
+        return find(self, photo, *given, **more) if photo.size[1] != 32 else 1 // 0
+
+    monkeypatch.setattr(CropFinder, "find", faulty)
+    found = crop("photo.png", "second.png", "third.png")
+    assert found.exit_code == 1
+    assert "second.png: ZeroDivisionError: " in found.stderr
+    assert {"photo-best.png", "third-best.png"} < names(photo_png.parent)
+    with pytest.raises(ZeroDivisionError):
+        crop("second.png")
 
 
 def test_no_input_at_all_is_code_4(crop: Crop) -> None:
