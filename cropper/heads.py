@@ -29,6 +29,7 @@ _GROUP = 3  # heads; of fewer that do not fit together the largest is kept
 _ENOUGH = 0.5  # of the squared heights of the heads that one crop can hold
 _NAMED = "1:3 1:2 9:16 2:3 3:4 4:5 1:1 5:4 4:3 3:2 16:9 2:1 21:9 3:1"
 _SHAPES = [(name, parse_aspect(name)) for name in _NAMED.split()]
+_AT_EDGE = 0.1  # of its height, by which a head at the edge of a turned photo may be cut
 _CUT = 2.0  # log-odds off the score of a crop that cuts a head which it cannot keep
 NOTHING: Boxes = np.empty((0, 4))
 
@@ -65,7 +66,9 @@ class KeepHeads:
             if _that_fit(np.concatenate([roomy[chosen], *map(as_boxes, self.beside)]), rooms).all():
                 break
         else:
-            roomy = heads
+            roomy = heads.copy()
+        if turn.angle:
+            roomy[chosen] = _in_reach(roomy[chosen], spaces, turn)
         if chosen.all():
             return Kept(roomy, subject=heads)
         told = _cannot("all heads", heads, spaces[0], turn)
@@ -146,6 +149,30 @@ def _rooms(spaces: Sequence[CropSpace], turn: Turn) -> NDArray[np.float64]:
     """(S, 2): the sides of the largest crop of each space in the turned photo, px."""
     largest = turn.fit(np.concatenate([space.centred for space in spaces]))
     return largest[:, 2:] - largest[:, :2]
+
+
+def _in_reach(heads: Boxes, spaces: Sequence[CropSpace], turn: Turn) -> Boxes:
+    """(M, 4) -> (M, 4): of heads at the edge of a turned photo what crops can come near to.
+
+    Where no crop holds all of them, what the smallest at that place does, less what the largest
+    does not, a tenth of a head's height at most.
+    """
+    low, high = heads[:, :2].min(0), heads[:, 2:].max(0)
+    found = []
+    for space in spaces:
+        sides = space.largest * space.size
+        least = np.clip(((high - low) / sides).max(), space.min_scale, space.max_scale)
+        half = np.outer([least, space.max_scale], sides) / 2
+        middle = (low + high) / 2
+        tight, wide = turn.fit(np.concatenate([middle - half, middle + half], 1))
+        found.append((float(overhang(heads, tight[None]).max()), tight, wide))
+    missed, tight, wide = min(found, key=lambda each: each[0])
+    if missed <= SLACK:
+        return heads
+    less = _AT_EDGE * (heads[:, 3:] - heads[:, 1:2])
+    low, high = np.maximum(heads[:, :2], tight[:2]), np.minimum(heads[:, 2:], tight[2:])
+    low, high = low + (wide[:2] - low).clip(0, less), high - (high - wide[2:]).clip(0, less)
+    return np.concatenate([low, high], 1)
 
 
 def _cannot(what: str, held: Boxes, space: CropSpace, turn: Turn) -> str:

@@ -17,9 +17,10 @@ from cropper.boxes import Boxes, as_boxes
 from cropper.cli import main
 from cropper.errors import ConfigError
 from cropper.faces import Face, find_faces
-from cropper.heads import KeepHeads, Kept, _KeptOfGroup, _that_fit
+from cropper.heads import KeepHeads, Kept, _in_reach, _KeptOfGroup, _that_fit
 from cropper.request import CropFields
 from cropper.space import CropSpace
+from cropper.turn import Turn
 from tests.conftest import one_record
 
 ASTRONAUT = data.astronaut()
@@ -101,13 +102,49 @@ def test_a_corner_stays_the_corner_in_a_photo_that_is_turned(angle: float) -> No
     assert found.notes == ()
 
 
-@pytest.mark.parametrize(
-    "fields", [{"aspect": "1:20", "angle": 14.9}, {"size": (400, 400), "angle": 12.0}]
+def test_of_a_turned_photo_no_shape_is_named() -> None:
+    (note,) = CropFinder(Low()).find(ASTRONAUT, aspect="1:20", angle=14.9).notes
+    assert note == "no crop of this shape holds the whole face"
+
+
+@pytest.mark.parametrize("aspect", ["original", "4:5", "16:9"])
+@pytest.mark.parametrize("angle", [4.0, -4.0])
+def test_a_head_at_the_edge_of_a_turned_photo_is_kept_as_far_as_a_crop_reaches(
+    aspect: str, angle: float
+) -> None:
+    photo = ASTRONAUT[10:400]  # the hair touches the edge
+    view = from_array(photo).view(640)
+    turn = Turn(view.size, angle)
+    (face, *_) = find_faces(turn.view(view))
+    found = CropFinder(Low()).find(photo, aspect=aspect, angle=angle)
+    assert found.notes == ()
+    corners = turn.in_turned(np.array(found.best.corners))
+    head = face.head(view.size)
+    assert outside([*corners.min(0), *corners.max(0)], head) <= 0.25 * (head[3] - head[1])
+
+
+@given(
+    st.tuples(st.integers(80, 900), st.integers(80, 900)),
+    st.floats(0.2, 5),
+    st.floats(-20, 20).filter(lambda angle: abs(angle) > 0.1),
+    st.lists(st.floats(0, 1), min_size=4, max_size=4),
 )
-def test_a_turned_photo_names_no_shape_and_no_wish_that_nobody_had(fields: CropFields) -> None:
-    (note,) = CropFinder(Low()).find(ASTRONAUT, **fields).notes
-    assert "would" not in note
-    assert "avoids" not in note
+def test_some_crop_holds_what_is_in_reach_of_a_head(
+    size: tuple[int, int], aspect: float, angle: float, place: list[float]
+) -> None:
+    space, turn = CropSpace(size, aspect, 0.3), Turn(size, angle)
+    sides = space.largest * size * 0.3
+    low = np.array(place[:2]) * (np.array(size) - sides)
+    head = np.concatenate([low, low + sides * (0.2 + 0.7 * np.array(place[2:]))])[None]
+    (kept,) = _in_reach(head, [space], turn)
+    assert (kept[:2] >= head[0, :2]).all()
+    assert (kept[2:] <= head[0, 2:]).all()
+    half, middle = sides / 2, (head[0, :2] + head[0, 2:]) / 2
+    tight = turn.fit(np.concatenate([middle - half, middle + half])[None])
+    assert outside(tight[0], kept) <= 1 + 1e-6
+    missed = outside(tight[0], head[0])
+    less = missed + 0.1 * (head[0, 3] - head[0, 1]) + 1e-6
+    assert outside(kept, head[0]) <= (less if missed > 1 else 0)
 
 
 def test_of_two_that_do_not_fit_together_the_larger_is_kept_whole() -> None:

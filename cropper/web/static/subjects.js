@@ -9,6 +9,7 @@ const SLACK = 1;
 const IN_GROUP = 0.35;
 const GROUP = 3;
 const ENOUGH = 0.5;
+const AT_EDGE = 0.1;
 const MISSED = 1e3;
 const FORBIDDEN = 1e6;
 const CUT = 2;
@@ -90,12 +91,33 @@ function keepHeads(faces, isAlone, areSingle, spaces, turn, beside) {
     return new Kept(group.slice(0, 1), [], told + (fits ? ": its face is kept" : ""));
   }
   const held = (boxes) => boxes.filter((_, index) => chosen[index]);
-  const roomy = HEADROOMS.map((room) => group.map((face) => headOf(face, size, room)))
+  const wished = HEADROOMS.map((room) => group.map((face) => headOf(face, size, room)))
     .find((wider) => thatFit([...held(wider), ...beside], rooms).every(Boolean)) ?? heads;
+  const roomy = turn.angle ? inReach(wished, chosen, spaces, turn) : wished;
   if (chosen.every(Boolean)) return new Kept(roomy);
   const told = cannot("all heads", heads, spaces[0], turn);
   if (areSingle || group.length < GROUP) return new Kept(held(roomy), heads.filter((_, index) => !chosen[index]), told);
   return new KeptOfGroup(held(roomy), heads, told, roomy);
+}
+
+/** As much of the chosen heads at the edge of a turned photo as crops can come near to. */
+function inReach(heads, chosen, spaces, turn) {
+  const held = (boxes) => boxes.filter((_, index) => chosen[index]);
+  const all = around(held(heads));
+  const [missed, tight, wide] = spaces.map((space) => {
+    const sides = space.largest.map((side, axis) => side * space.size[axis]);
+    const needed = Math.max(...sides.map((side, axis) => (all[axis + 2] - all[axis]) / side));
+    const [tight, wide] = [clamp(needed, space.minScale, space.maxScale), space.maxScale].map((scale) =>
+      turn.fit([-1, 1].flatMap((way) => sides.map((side, axis) =>
+        (all[axis] + all[axis + 2]) / 2 + (way * scale * side) / 2))));
+    return [Math.max(...held(heads).map((head) => overhang(head, tight))), tight, wide];
+  }).reduce((best, each) => (each[0] < best[0] ? each : best));
+  if (missed <= SLACK) return heads;
+  return heads.map((head, index) => (!chosen[index] ? head : head.map((edge, side) => {
+    const inwards = side < 2 ? 1 : -1;
+    const reach = inwards * Math.max(inwards * edge, inwards * tight[side]);
+    return reach + inwards * clamp(inwards * (wide[side] - reach), 0, AT_EDGE * heightOf(head));
+  })));
 }
 
 /** Those that one crop can hold together and that weigh most. */
