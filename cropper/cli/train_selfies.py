@@ -127,7 +127,8 @@ def train_selfies_command(
         selfies = with_faces(look_for_faces(selfies, tell_lines, config.long_side))
     if options["labels_only"]:
         write_labels(selfies, out)
-        print_line(selfies.summary)
+        for line in selfies.summary.splitlines():
+            print_line(line)
         return
     train_selfies(selfies, out, config, device=device, workers=options["workers"], log=tell_lines)
     tell(f"wrote {out / config.name}.safetensors")

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cropper.errors import DataError, MissingModelError
+from cropper.image import write_atomic
 from cropper.scorers.header import read_header
 
 __all__ = [
@@ -33,7 +34,7 @@ _TRUNK = "trunk."
 def save_scorer(
     module: nn.Module, header: dict[str, Any], path: Path, leave_out: str | None = None
 ) -> None:
-    """Write a checkpoint that ``scorer_at`` reads; raises OSError where that fails.
+    """Write a checkpoint that ``scorer_at`` reads; raises ImageWriteError where that fails.
 
     ``leave_out`` is the prefix of tensors that the header names another file for.
     """
@@ -42,9 +43,7 @@ def save_scorer(
         for key, value in module.state_dict().items()
         if leave_out is None or not key.startswith(leave_out)
     }
-    scratch = path.with_name(path.name + ".part")
-    scratch.write_bytes(save(tensors, metadata={"cropper": json.dumps(header)}))
-    scratch.replace(path)
+    write_atomic(save(tensors, metadata={"cropper": json.dumps(header)}), path, overwrite=True)
 
 
 def load_trunk(module: nn.Module, path: Path) -> None:

@@ -63,6 +63,8 @@ def train_from_crops(
         if not augment:
             changed["augment"] = Augment(0, 0, 0, 0)
         config = CropsConfig(seed=seed, fold=fold, gaze=str(gaze) if gaze else None)
+        if photos and not teachers:
+            raise ConfigError("`photos` are for teachers to judge: add `teacher`, or leave it out")
         if teachers:
             config = config.distilled(tuple(map(str, teachers)), str(photos) if photos else None)
         config = replace(config, **changed)

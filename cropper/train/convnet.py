@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cropper.image import make_folder
 from cropper.sampling import pyramid, sample_boxes
 from cropper.scorers.checkpoint import save_scorer, trunk_digest, trunk_from
 from cropper.scorers.convnet import Preprocessing, TrunkClassifier
@@ -69,7 +70,7 @@ def train_convnet(
     the best-scored crop of each list.
     """
     config = config or ConvNetConfig()
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     torch.manual_seed(config.seed)
     net = TrunkClassifier().to(resolve_device(device)).to(memory_format=torch.channels_last)
     net.trunk.load_state_dict(trunk_from(trunk))

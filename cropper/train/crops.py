@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from cropper.errors import ConfigError
+from cropper.image import make_folder
 from cropper.scorers.checkpoint import load_trainable, load_trunk, module_digest, save_scorer
 from cropper.scorers.cropnet.network import CropNet, CropNetConfig
 from cropper.scorers.header import read_header
@@ -95,7 +96,7 @@ def train_crops(
     the validation of the weights written.
     """
     config = config or CropsConfig()
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     torch.manual_seed(config.seed)
     net = CropNet(replace(net_config or CropNetConfig(), gaze=bool(config.gaze)))
     if config.start:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from cropper.errors import ConfigError, DataError
+from cropper.image import write_atomic
 
 __all__ = ["Training", "descend", "descend_in_batches", "fit", "keep_best", "load_state"]
 __all__ += ["save_state", "set_rates", "told_of"]
@@ -129,10 +131,10 @@ def set_rates(
 
 
 def save_state(path: Path, recipe: dict[str, Any], state: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    torch.save({"recipe": recipe, **state}, part)
-    part.replace(path)
+    """Whole or not at all. Raises ImageWriteError."""
+    content = io.BytesIO()
+    torch.save({"recipe": recipe, **state}, content)
+    write_atomic(content.getvalue(), path, overwrite=True)
 
 
 def load_state(path: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cropper.boxes import Boxes, normalise
 from cropper.errors import ConfigError
+from cropper.image import make_folder
 from cropper.sampling import theta_from_boxes
 from cropper.scorers import load_scorer
 from cropper.scorers.affine import on_torch
@@ -89,7 +90,7 @@ def train_localizer(
     judge = on_torch(load_scorer(scorer, device))
     if not isinstance(judge, CropNetScorer):
         raise ConfigError(f"a localizer reads CropNet's features: {scorer} has none")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     lessons = {

@@ -15,11 +15,12 @@ import joblib
 import numpy as np
 import torch
 import torch.nn.functional as F
+from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cropper.errors import DataError
-from cropper.image import View, load_image
+from cropper.image import View, load_image, make_folder
 from cropper.orientation import CHANNELS, GRID, features_of_turns
 from cropper.scorers import WEIGHTS
 from cropper.scorers.checkpoint import save_scorer, trunk_digest
@@ -114,9 +115,9 @@ def train_orientation(
     photos = [path for folder in folders for path in photos_of(folder, "train")][:limit]
     if len(photos) * config.windows < config.batch_size:
         raise DataError(f"{len(photos)} photos are too few to train on: name folders with more")
+    make_folder(out)  # rather now than after the work
     log(f"reading {config.windows} windows of each of {len(photos)} photos, each turned four ways")
     net = _fitted(torch.from_numpy(_read(photos, config, log)), config, log)
-    out.mkdir(parents=True, exist_ok=True)
     trunk = WEIGHTS / "cropnet.safetensors"
     header = {
         "kind": "orientation",
@@ -139,6 +140,7 @@ def _read(
         found.append(each)
         if number % tenth == 0:
             log(f"{number} of {len(photos)} photos")
+    get_reusable_executor().shutdown()  # of the workers, which hold half a GB each
     return np.concatenate(found)
 
 

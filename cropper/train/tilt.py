@@ -16,12 +16,13 @@ import joblib
 import numpy as np
 import torch
 import torch.nn.functional as F
+from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cropper.annotations import ANNOTATIONS, read_annotations
-from cropper.errors import DataError
-from cropper.image import SourceImage, View, load_image
+from cropper.errors import DataError, ImageWriteError
+from cropper.image import SourceImage, View, load_image, make_folder
 from cropper.listing import list_pictures
 from cropper.render import render
 from cropper.scorers.checkpoint import save_scorer
@@ -138,6 +139,7 @@ def load_windows(
     work = joblib.Parallel(jobs)(
         joblib.delayed(_windows_of)(path, config, index) for index, path in enumerate(photos)
     )
+    get_reusable_executor().shutdown()  # of the workers, which hold half a GB each
     edges, angles = zip(*work, strict=True)
     return np.concatenate(edges), np.concatenate(angles)
 
@@ -173,7 +175,7 @@ def train_tilt(
     photos = [path for folder in folders for path in photos_of(folder, "train")][:limit]
     if len(photos) // 2 * config.windows < config.batch_size:
         raise DataError(f"{len(photos)} photos are too few to train on: name folders with more")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     edges, angles = _kept_windows(photos, out, config, log)
     own = own_tilts(
         edges,
@@ -261,8 +263,12 @@ def _kept_windows(
     log(f"turning {len(photos)} photos, {config.windows} windows each")
     edges, angles = load_windows(photos, config)
     part = out / "windows.part.npz"
-    np.savez(part, edges=edges, angles=angles, names=names, drawn=drawn)
-    part.replace(kept)
+    try:
+        np.savez(part, edges=edges, angles=angles, names=names, drawn=drawn)
+        part.replace(kept)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ImageWriteError(f"{kept}: cannot be written: {error.strerror}") from error
     return torch.from_numpy(edges), torch.from_numpy(angles)
 
 

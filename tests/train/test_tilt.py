@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,40 @@ def test_too_few_photos_are_refused(fronts: Path, tmp_path: Path, count: int) ->
     found = CliRunner().invoke(main, line)
     assert found.exit_code == 1
     assert f"{count} photos are too few" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["tilt", "photos"],
+        ["orientation", "photos"],
+        ["crops", "--data", "photos", "--trunk", "file"],
+        ["localizer", "--data", "photos"],
+    ],
+    ids=lambda line: line[0],
+)
+def test_a_folder_that_cannot_be_made_is_told(
+    fronts: Path, line: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(fronts.parent)
+    Path("file").touch()
+    found = CliRunner().invoke(main, ["train", *line, "--epochs", "2", "--out", "file/run"])
+    assert found.exit_code == 5, found.stderr
+    assert "file/run" in found.stderr
+
+
+def test_no_room_for_the_windows_is_told_and_leaves_none_behind(
+    fronts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, **arrays: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", full)
+    found = CliRunner().invoke(main, ["train", "tilt", str(fronts), "--out", str(tmp_path / "run")])
+    assert found.exit_code == 5
+    assert "windows.npz: cannot be written: No space left on device" in found.stderr
+    assert not [*(tmp_path / "run").iterdir()]
 
 
 def test_a_batch_is_turned_further_by_whole_bins() -> None:

@@ -20,7 +20,7 @@ from cropper.errors import ConfigError, DataError
 from cropper.identity.config import NUMBERS, WEIGHTS
 from cropper.identity.network import FaceNetwork
 from cropper.identity.verification import FacePairs, all_pairs, one_shot
-from cropper.image import write_atomic
+from cropper.image import make_folder, write_atomic
 from cropper.train.curve import plot_one_shot
 from cropper.train.faces.data import Identities, read_identities, split, varied
 from cropper.train.faces.triplet import MINING, check_spread, spread, triplet_loss
@@ -82,7 +82,7 @@ def train_faces(
     log(f"{len(seen.names)} people to learn from, {len(held.names)} held out")
     if len(seen.names) < 2:
         raise DataError("nobody is left to be told from another: use a smaller `held_out`")
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     training = FacesTraining(seen, held, out, config=config, log=log)
     fit(training)
     training.finish()

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cropper.errors import ConfigError, CropperError, DataError
+from cropper.image import make_folder
 from cropper.scorers.base import LEAST_SIDE
 from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.loading import resolve_device
@@ -113,7 +114,7 @@ def train_selfies(
 
 def write_labels(selfies: Selfies, out: Path) -> None:
     """``out / labels.txt``: the summary of the labels."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     (out / "labels.txt").write_text(selfies.summary + "\n", "utf-8")
 
 

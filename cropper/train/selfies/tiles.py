@@ -31,6 +31,7 @@ import torch
 from numpy.typing import NDArray
 
 from cropper.errors import ConfigError, DataError
+from cropper.image import make_folder
 from cropper.scorers import WEIGHTS
 from cropper.scorers.checkpoint import save_scorer, trunk_digest, trunk_from
 from cropper.scorers.convnet import Preprocessing, TrunkClassifier
@@ -131,7 +132,7 @@ def train_tiles(
 
 def _check_trunk(trunk: Path, out: Path) -> None:
     """Raises ConfigError where another lies in the folder, which is made."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     if (out / trunk.name).exists() and trunk_digest(out / trunk.name) != trunk_digest(trunk):
         raise ConfigError(f"{out} has another {trunk.name}: train on that one with `trunk`")
 
