@@ -77,14 +77,18 @@ def read_table(path: Path | None, request: CropRequest) -> SubjectTable:
 
 def _cells(path: Path, text: str) -> Iterator[_Line]:
     header = text.partition("\n")[0]
-    lines = csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in header else ",")
-    names = lines.fieldnames or []
-    if "photo" not in names or set(names) - _COLUMNS - {"photo"}:
-        raise ConfigError(
-            f"{path}: the header has photo and any of keep, avoid and focus, got {header!r}"
-        )
-    for cells in lines:
-        yield lines.line_num, partial(dict, cells)
+    delimiter = "\t" if "\t" in header else ","
+    lines = csv.DictReader(text.splitlines(), delimiter=delimiter, strict=True)
+    try:
+        names = lines.fieldnames or []
+        if "photo" not in names or set(names) - _COLUMNS - {"photo"}:
+            raise ConfigError(
+                f"{path}: the header has photo and any of keep, avoid and focus, got {header!r}"
+            )
+        for cells in lines:
+            yield lines.line_num, partial(dict, cells)
+    except csv.Error as error:  # mostly a quote that is not closed
+        raise ConfigError(f"{path}, line {lines.line_num + 1}: {error}") from error
 
 
 def _json_lines(text: str) -> Iterator[_Line]:

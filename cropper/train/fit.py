@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,8 +17,8 @@ from torch.nn import Parameter
 from cropper.errors import ConfigError, DataError
 from cropper.image import write_atomic
 
-__all__ = ["Training", "descend", "descend_in_batches", "fit", "keep_best", "load_state"]
-__all__ += ["save_state", "set_rates", "told_of"]
+__all__ = ["Training", "descend", "descend_in_batches", "fit", "json_of", "keep_best"]
+__all__ += ["load_state", "save_state", "set_rates", "told_of"]
 
 T = TypeVar("T")
 _CLIP = 5.0  # norm of a step's gradient, where it is clipped
@@ -128,6 +129,12 @@ def set_rates(
     factor = min(done / warm_up, 1.0) * 0.5 * (1 + math.cos(math.pi * done))
     for group, rate in zip(optimiser.param_groups, rates, strict=True):
         group["lr"] = rate * factor
+
+
+def json_of(record: dict[str, Any], **form: Any) -> str:
+    """As JSON, which has no NaN: null stands for it."""
+    text = json.dumps(record)
+    return json.dumps(json.loads(text, parse_constant=lambda _: None), **form)
 
 
 def save_state(path: Path, recipe: dict[str, Any], state: dict[str, Any]) -> None:

@@ -71,6 +71,7 @@ def test_rows_of_no_photo_are_told(bulk: Bulk, photos: Path) -> None:
         ("photo,focus\na.jpg,here\n", "line 2: 'here' is no point"),
         ('photo,avoid\na.jpg,"1,2,3"\n', "line 2: '1,2,3' is no box"),
         ("photo,keep\n,none\n", "line 2: it names no photo"),
+        ('photo,keep\n"a.jpg,largest\n', "line 2: unexpected end of data"),
         ("photo,keep\na.jpg,none\n./a.jpg,none\n", "line 3: a.jpg has a row already"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from cropper.cli import main
 from cropper.errors import ConfigError, DataError, MissingModelError
 from cropper.scorers.header import read_header
 from cropper.train import fit
+from cropper.train.fit import json_of
 from cropper.train.selfies.classifier import SelfiesConfig, train_selfies
 from cropper.train.selfies.data import Selfies, read_folders
 from cropper.train.selfies.quality import Quality, auc, measure
@@ -175,6 +177,14 @@ def test_pictures_that_cannot_be_read_are_left_out_and_named(tmp_path: Path) -> 
     assert sum("left out" in line and "broken.png" in line for line in lines) == 1
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert len(report["unreadable"]) == 1
+
+
+def test_a_figure_that_is_none_is_null_in_json() -> None:
+    def refused(name: str) -> None:
+        raise AssertionError(name)
+
+    text = json_of({"auc": math.nan, "bins": [0.5, math.inf]}, indent=1)
+    assert json.loads(text, parse_constant=refused) == {"auc": None, "bins": [0.5, None]}
 
 
 def test_no_readable_picture_is_an_error_and_not_a_scorer(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 import math
 import os
 import time
@@ -33,7 +32,7 @@ from cropper.scorers.base import LEAST_SIDE
 from cropper.scorers.checkpoint import save_scorer
 from cropper.scorers.loading import resolve_device
 from cropper.train.curve import plot_curve
-from cropper.train.fit import descend, fit, load_state, save_state, set_rates
+from cropper.train.fit import descend, fit, json_of, load_state, save_state, set_rates
 from cropper.train.selfies.batches import Batch, Vary, loader
 from cropper.train.selfies.data import Selfies, split_by_user
 from cropper.train.selfies.faces import look_for_faces
@@ -233,14 +232,14 @@ class _Run:
             path = self.out / f"{self.config.name}.safetensors"
             save_scorer(stored, self._header(quality, parts), path)
             (self.out / "report.json").write_text(
-                json.dumps(self._report(quality, parts), indent=1) + "\n", "utf-8"
+                json_of(self._report(quality, parts), indent=1) + "\n", "utf-8"
             )
         seconds = time.perf_counter() - self.started
         row = {"epoch": self.epoch, "loss": self.loss, "val_loss": quality.loss}
         row |= {"accuracy": quality.accuracy, "auc": quality.auc, "seconds": seconds}
         row |= {f"{name}_auc": part.alone.auc for name, part in parts.items()}
         with (self.out / "log.jsonl").open("w" if self.epoch == 1 else "a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json_of(row) + "\n")
         self.log(
             f"epoch {self.epoch}/{self.config.epochs}: loss {self.loss:.4f}, held-out users: loss "
             f"{quality.loss:.4f}, accuracy {quality.accuracy:.3f}, AUC {quality.auc:.3f} "
