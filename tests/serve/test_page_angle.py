@@ -144,5 +144,8 @@ def test_several_shapes_are_turned_alike(page: Any, photo: Path, tall: list[int]
     content = download(page, "#shapes-start")[1]
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         sizes = {name: Image.open(archive.open(name)).size for name in archive.namelist()}
-    largest = Turn((512, 512), -5.0).fit(np.array([[0.0, 0.0, 512.0, 512.0]]))[0]
-    assert {max(size) < largest[2] - largest[0] + 1 for size in sizes.values()} == {True}
+    assert len(sizes) == 2
+    for width, height in sizes.values():
+        upright = np.array([[0.0, 0.0, 512.0, 512.0 * height / width]])
+        x0, _, x1, _ = Turn((512, 512), -5.0).fit(upright)[0]
+        assert width < x1 - x0 + 1 < 512
