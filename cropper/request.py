@@ -151,7 +151,7 @@ class CropRequest:
     constraints: tuple[Constraint, ...] = ()
 
     def __post_init__(self) -> None:
-        self._check_numbers()
+        self._check_kinds()
         self.spaces((1000, 1000))
         budget = 1 if self.budget is None else self.budget
         SearchConfig(self.strategy or "grid", budget, self.seed, self.top_k)
@@ -180,7 +180,7 @@ class CropRequest:
             parse_filter(self.filter)
         self._check_method()
 
-    def _check_numbers(self) -> None:
+    def _check_kinds(self) -> None:
         for name in ("min_pixels", "top_k", "budget", "seed"):
             if not isinstance(value := getattr(self, name), Integral | None):
                 raise ConfigError(f"`{name}` is a whole number, got {value!r}")
